@@ -1,0 +1,108 @@
+"""Repositories of tools that are the same in the open and the closed world.
+
+Each is a pinned archive where the internet is open. tools/bazel provisions the
+same version where it is not, and says so by an environment variable
+(--repo_env), which these rules look at first.
+"""
+
+load(":versions.bzl", "GO_SDK_SHA256", "GO_VERSION", "SHELLCHECK_SHA256", "SHELLCHECK_VERSION")
+
+_OTHER_WORLDS = """
+On Linux, ./tools/bazel without Bazelisk provisions what is needed by itself."""
+
+def _provided(ctx, variable):
+    """Links what a directory holds into the repository.
+
+    Args:
+        ctx: the repository context.
+        variable: the environment variable that names the directory.
+
+    Returns:
+        False if the variable is not set.
+    """
+    root = ctx.getenv(variable)
+    if not root:
+        return False
+    directory = ctx.path(root)
+    if not directory.exists:
+        fail("{} names a directory that does not exist: {}".format(variable, root))
+    for entry in directory.readdir():
+        ctx.symlink(entry, entry.basename)
+    return True
+
+def _machine(ctx, names):
+    """Returns the CPU under the name that an archive's publisher gives it."""
+    name = names.get(ctx.os.arch)
+    if not name or ctx.os.name != "linux":
+        fail("repository '{}': no archive is pinned for {} on {}; add its digest to bzl/toolchains/versions.bzl".format(
+            ctx.name,
+            ctx.os.name,
+            ctx.os.arch,
+        ))
+    return name
+
+def _go_sdk_archive_impl(ctx):
+    if _provided(ctx, "GO_SDK_ROOT"):
+        version = ctx.read("VERSION").split("\n")[0]
+        if version != "go" + GO_VERSION:
+            fail("GO_SDK_ROOT holds {}, but go{} is pinned in bzl/toolchains/versions.bzl".format(version, GO_VERSION))
+    else:
+        arch = _machine(ctx, {"aarch64": "arm64", "amd64": "amd64", "x86_64": "amd64"})
+        ctx.download_and_extract(
+            url = "https://go.dev/dl/go{}.linux-{}.tar.gz".format(GO_VERSION, arch),
+            sha256 = GO_SDK_SHA256[arch],
+            strip_prefix = "go",
+        )
+    ctx.file("BUILD.bazel", 'exports_files(["VERSION"])\n')
+
+go_sdk_archive = repository_rule(
+    implementation = _go_sdk_archive_impl,
+    doc = """The pinned Go SDK, as it was published.
+
+To be wrapped by go_sdk.wrap(root_file = "@NAME//:VERSION"): rules_go takes a
+wrapped SDK before all others, also for building gazelle.""",
+    environ = ["GO_SDK_ROOT"],
+)
+
+def _shellcheck_archive_impl(ctx):
+    if _provided(ctx, "SHELLCHECK_ROOT"):
+        return
+    arch = _machine(ctx, {"aarch64": "aarch64", "amd64": "x86_64", "x86_64": "x86_64"})
+    ctx.download_and_extract(
+        url = "https://github.com/koalaman/shellcheck/releases/download/v{v}/shellcheck-v{v}.linux.{arch}.tar.xz".format(
+            arch = arch,
+            v = SHELLCHECK_VERSION,
+        ),
+        sha256 = SHELLCHECK_SHA256[arch],
+        strip_prefix = "shellcheck-v" + SHELLCHECK_VERSION,
+    )
+    ctx.file("BUILD.bazel", 'exports_files(["shellcheck"])\n')
+
+shellcheck_archive = repository_rule(
+    implementation = _shellcheck_archive_impl,
+    doc = "The pinned ShellCheck, with the label @NAME//:shellcheck.",
+    environ = ["SHELLCHECK_ROOT"],
+)
+
+def _squashfs_tools_of_machine_impl(ctx):
+    if _provided(ctx, "SQUASHFS_TOOLS_ROOT"):
+        return
+    if not ctx.which("mksquashfs"):
+        fail("repository '{}': no mksquashfs on this machine. Install squashfs-tools 4.6 or newer, or build with --enable_bzlmod, where it comes from the module squashfs-tools.{}".format(ctx.name, _OTHER_WORLDS))
+    result = ctx.execute([ctx.path(ctx.attr._import), "/", "imported", "mksquashfs", "unsquashfs"])
+    if result.return_code:
+        fail("repository '{}': can't import squashfs-tools from this machine: {}".format(ctx.name, result.stderr))
+    for entry in ctx.path("imported").readdir():
+        ctx.symlink(entry, entry.basename)
+
+squashfs_tools_of_machine = repository_rule(
+    implementation = _squashfs_tools_of_machine_impl,
+    attrs = {
+        "_import": attr.label(default = "//tools/provision:import"),
+    },
+    doc = """squashfs-tools for WORKSPACE mode, which has no module of that name.
+
+The machine's mksquashfs and unsquashfs with their loader and libraries, as
+declared files, under the labels that the module has.""",
+    environ = ["SQUASHFS_TOOLS_ROOT", "PATH"],
+)

@@ -1,0 +1,203 @@
+// Package image turns a spec into a portable service image.
+//
+// A spec is a file of JSON objects, one a line: first a [Header], then an
+// [Entry] for each path, in any order. Unknown fields are errors.
+package image
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Header is a spec's first line: what is made, and how.
+type Header struct {
+	// Label is the Bazel target to name in errors.
+	Label string `json:"label"`
+	// Name is the portable name: units must be called NAME, or start with it
+	// followed by one of "-", "." and "@" (portablectl(1)).
+	Name string `json:"name"`
+	// Output is where the image goes. It is replaced if it exists.
+	Output string `json:"output"`
+	// UnitDir is the directory of the image in which systemd looks for units.
+	UnitDir  string   `json:"unit_dir"`
+	Squashfs Squashfs `json:"squashfs"`
+}
+
+// Squashfs says how the file system is made.
+type Squashfs struct {
+	// Mksquashfs is the program; Loader, if not empty, the dynamic loader to start
+	// it with, whose libraries lie in the directory Libraries.
+	Mksquashfs string `json:"mksquashfs"`
+	Loader     string `json:"loader"`
+	Libraries  string `json:"libraries"`
+	// Compression is gzip, lz4, xz or zstd; Level its level, 0 for its default.
+	Compression string `json:"compression"`
+	Level       int    `json:"level"`
+	// BlockSize is in bytes: a power of two from 4 KiB to 1 MiB.
+	BlockSize int `json:"block_size"`
+	// Processors bounds the compressor's threads. It has no say in the bytes.
+	Processors int `json:"processors"`
+}
+
+// Type is what an entry is.
+type Type string
+
+// The types of an [Entry].
+const (
+	Directory Type = "directory"
+	File      Type = "file"
+	Symlink   Type = "symlink"
+)
+
+// Entry is one path of the image. Owner and group are 0, times are the epoch.
+// Parents that no entry declares are directories with mode 0755.
+type Entry struct {
+	// Path is absolute and clean: no "..", ".", "//" or trailing slash.
+	Path string `json:"path"`
+	Type Type   `json:"type"`
+	// Mode is octal, "0755"; empty for a symlink.
+	Mode string `json:"mode"`
+	// Source is where a file's content is read from; without it, it is empty.
+	Source string `json:"source"`
+	// Target is a symlink's: relative, and inside the image.
+	Target string `json:"target"`
+	// Origin is the label or attribute that declared the entry, for errors.
+	Origin string `json:"origin"`
+}
+
+// nameMax is the longest file name that squashfs stores, in bytes.
+const nameMax = 256
+
+func decodeLine(line []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+func (h *Header) check() error {
+	switch {
+	case h.Name == "" || strings.ContainsAny(h.Name, "/_"):
+		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version)", h.Name)
+	case h.Output == "":
+		return fmt.Errorf("spec names no output")
+	}
+	if err := checkPath(h.UnitDir); err != nil {
+		return fmt.Errorf("unit_dir %w", err)
+	}
+	return h.Squashfs.check()
+}
+
+// check tells what is wrong with the entry by itself.
+func (e *Entry) check() error {
+	if err := checkPath(e.Path); err != nil {
+		return err
+	}
+	var err error
+	switch e.Type {
+	case Directory:
+		err = e.checkFields(e.Source == "" && e.Target == "")
+	case File:
+		err = e.checkFields(e.Target == "")
+	case Symlink:
+		if e.Mode != "" || e.Source != "" {
+			err = fmt.Errorf("a symlink has a target and nothing else")
+		} else {
+			err = checkTarget(e.Path, e.Target)
+		}
+	default:
+		err = fmt.Errorf("type %q is none of directory, file and symlink", e.Type)
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", e.Path, err)
+	}
+	return nil
+}
+
+func (e *Entry) checkFields(ok bool) error {
+	if !ok {
+		return fmt.Errorf("a %s can't have what the spec gives it", e.Type)
+	}
+	_, err := e.mode()
+	return err
+}
+
+// mode is the entry's mode as a number.
+func (e *Entry) mode() (int64, error) {
+	mode, err := strconv.ParseUint(e.Mode, 8, 12)
+	if err != nil || len(e.Mode) != 4 {
+		return 0, fmt.Errorf("mode %q is not of the form \"0755\": four octal digits", e.Mode)
+	}
+	return int64(mode), nil
+}
+
+func checkPath(p string) error {
+	switch {
+	case !path.IsAbs(p):
+		return fmt.Errorf("%q: not an absolute path; write it from the image's root, as in \"/etc/app.conf\"", p)
+	case p == "/":
+		return fmt.Errorf("%q: the root directory is made by itself, with mode 0755; leave it out", p)
+	case path.Clean(p) != p:
+		return fmt.Errorf("%q: not a clean path (no \"..\", \".\", \"//\" and no slash at its end); did you mean %q?", p, path.Clean(p))
+	case !utf8.ValidString(p) || strings.ContainsFunc(p, unicode.IsControl):
+		return fmt.Errorf("%q: control characters or invalid UTF-8 in a path", p)
+	}
+	for name := range strings.SplitSeq(p, "/") {
+		if len(name) > nameMax {
+			return fmt.Errorf("%q: a file name is longer than squashfs's %d bytes", p, nameMax)
+		}
+	}
+	return nil
+}
+
+// checkTarget holds symlinks inside the image also where it is not the root
+// directory: mounted for a look, or unpacked.
+func checkTarget(p, target string) error {
+	if target == "" {
+		return fmt.Errorf("a symlink needs a target")
+	}
+	if path.IsAbs(target) {
+		return fmt.Errorf("symlink target %q is absolute and would leave the image where that is mounted; write it relative to %q", target, path.Dir(p))
+	}
+	depth := strings.Count(p, "/") - 1
+	for name := range strings.SplitSeq(target, "/") {
+		switch name {
+		case "..":
+			depth--
+		case ".", "":
+		default:
+			depth++
+		}
+		if depth < 0 {
+			return fmt.Errorf("symlink target %q climbs out of the image", target)
+		}
+	}
+	return nil
+}
+
+// unitSuffixes are the unit types that a portable service may have.
+var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
+
+// checkUnit refuses a unit that systemd-portabled would silently leave out.
+func (h *Header) checkUnit(e *Entry) (isUnit bool, err error) {
+	dir, base := path.Split(e.Path)
+	if path.Clean(dir) != h.UnitDir {
+		return false, nil
+	}
+	for _, suffix := range unitSuffixes {
+		isUnit = isUnit || strings.HasSuffix(base, suffix)
+	}
+	if !isUnit {
+		return false, nil
+	}
+	if rest, ok := strings.CutPrefix(base, h.Name); ok && (rest == "" || strings.Contains("-.@", rest[:1])) {
+		return true, nil
+	}
+	return false, fmt.Errorf("%q: the unit does not match the portable name %q, so it would never be attached; call it %s%s, or %s-SOMETHING%s",
+		e.Path, h.Name, h.Name, path.Ext(base), h.Name, path.Ext(base))
+}

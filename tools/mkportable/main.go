@@ -1,0 +1,40 @@
+// Mkportable makes a portable service image: a squashfs file system of exactly
+// the entries that a spec declares.
+//
+// It is the image action of portable_image (bzl/private/portable_image.bzl),
+// which writes the spec; package image documents it. The contract:
+//
+//   - The same spec and the same contents give the same bytes. No clock, user,
+//     umask, locale, environment, directory order or number of CPUs has a say.
+//   - File contents are streamed: no staging tree, no copy on disk, and memory
+//     that does not grow with them.
+//   - The output appears whole or not at all.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+func main() {
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable SPEC\n\nMakes the portable service image that SPEC, a file of JSON lines, declares.")
+	}
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := image.Build(ctx, flag.Arg(0)); err != nil {
+		fmt.Fprintf(os.Stderr, "mkportable: %v\n", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# What this machine must have. Each check that fails says what to do about it.
+
+readonly open_world_hint='Or install Bazelisk, which needs none of this where the internet can be reached.'
+
+# host_check_paths: where things may be put. Run at every start; costs nothing.
+host_check_paths() {
+  if [[ -n ${XDG_CACHE_HOME:-} ]]; then
+    cache=$XDG_CACHE_HOME
+  elif [[ -n ${HOME:-} ]]; then
+    cache=$HOME/.cache
+  else
+    die 'HOME is not set, so there is no place for the provisioned tools' \
+      'Set HOME, or XDG_CACHE_HOME to a directory that you can write to.'
+  fi
+  [[ $cache == /* ]] || die "the cache directory is a relative path: '$cache'" \
+    'Set XDG_CACHE_HOME (or HOME) to an absolute path.'
+  cache=$cache/portable-walkthrough-go
+  [[ $cache != *[[:space:]]* ]] || die "the cache directory's path has a space in it: '$cache'" \
+    'Bazel rules split paths at spaces. Set XDG_CACHE_HOME to a path without.'
+  [[ $workspace != *[[:space:]]* ]] || die "the workspace's path has a space in it: '$workspace'" \
+    'Bazel rules split paths at spaces. Move the checkout to a path without.'
+  if ! mkdir -p -- "$cache" 2>/dev/null || [[ ! -w $cache ]]; then
+    die "can't write to the cache directory '$cache'" \
+      'Make it writable, or set XDG_CACHE_HOME to a directory that is.'
+  fi
+}
+
+# host_architecture: the machine's CPU, in Debian's words.
+host_architecture() {
+  case $(uname -s)/$(uname -m) in
+    Linux/x86_64) architecture=amd64 multiarch=x86_64-linux-gnu loader=ld-linux-x86-64.so.2 ;;
+    Linux/aarch64) architecture=arm64 multiarch=aarch64-linux-gnu loader=ld-linux-aarch64.so.1 ;;
+    *)
+      die "unsupported machine: $(uname -s) on $(uname -m)" \
+        'Provisioning knows Linux on x86_64 and aarch64.' "$open_world_hint"
+      ;;
+  esac
+}
+
+# host_check_tools: what provisioning itself needs. Run before the first download.
+host_check_tools() {
+  local tool missing=()
+  for tool in apt-get apt-cache dpkg-deb; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  ((${#missing[@]} == 0)) || die "not found: ${missing[*]}; this is $(host_distribution)" \
+    'Bazel is provisioned from Debian packages and needs apt and dpkg, as on any Debian machine.' \
+    "$open_world_hint"
+  command -v go >/dev/null || die 'not found: go' \
+    'Go modules are fetched with it; any version from 1.21 on will do: apt-get install golang-go' \
+    "$open_world_hint"
+  for tool in flock tar xargs sha256sum unshare; do
+    command -v "$tool" >/dev/null || die "not found: $tool" \
+      "It is part of any Debian system: apt-get install util-linux tar findutils coreutils"
+  done
+  unshare --user --map-root-user --mount true 2>/dev/null || unshare --mount true 2>/dev/null ||
+    die 'this machine lets you make no user namespace, and you are not root' \
+      'Bazel runs in a namespace that shows it the provisioned /usr. Allow namespaces:' \
+      '  sysctl user.max_user_namespaces=10000 kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0' \
+      '(those that your kernel has; in a container, its seccomp profile must allow unshare), or run as root.' \
+      "$open_world_hint"
+}
+
+host_distribution() {
+  (. /etc/os-release && printf '%s' "${PRETTY_NAME:-$ID}") 2>/dev/null || printf 'an unknown distribution'
+}
+
+# host_check_space DIRECTORY MEBIBYTES: early, so that nothing is half-downloaded.
+host_check_space() {
+  local free
+  free=$(df --output=avail --block-size=1M -- "$1" | tail -n 1)
+  ((free >= $2)) || die "not enough room in '$1': $((free)) MiB free, $2 MiB needed" \
+    'Free some, or set XDG_CACHE_HOME to a directory on another disk.'
+}

@@ -1,0 +1,145 @@
+# shellcheck shell=bash
+# Bazel's modules without the Central Registry: Debian's packages for the rules
+# that come with Bazel, the Go module proxy for rules_go, gazelle, the Go SDK and
+# all that go.mod names.
+
+# world_make_modules DIRECTORY
+world_make_modules() {
+  local into=$1
+  mkdir -p -- "$into"/modules
+  # The proxy and the checksum database are the user's choice; all else is ours,
+  # and the user's own caches stay as they are.
+  export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOFLAGS=-modcacherw GOWORK=off
+
+  say_phase "download the Go SDK $go_version"
+  modules_go_sdk
+
+  say_phase 'download Go modules'
+  modules_go_rules "$into/modules"
+
+  say_phase 'write the modules and the bazelrc'
+  modules_squashfs_tools "$into"
+  modules_empty "$into/modules"
+  modules_bazelrc "$into" "$world" >"$into/bazelrc"
+}
+
+# go_or_die WHAT COMMAND...: prints the command's output; on failure says why.
+go_or_die() {
+  local what=$1 said hint
+  shift
+  if said=$("$@" 2>"$cache/go.log"); then
+    printf '%s\n' "$said"
+    return
+  fi
+  said+=$(<"$cache/go.log")
+  case $said in
+    *'SECURITY ERROR'* | *'checksum mismatch'*)
+      hint='What came is not what is pinned. Do not use this proxy until you know why.' ;;
+    *'no space left'*)
+      hint='The disk is full: free some room, or set XDG_CACHE_HOME to a directory on another disk.' ;;
+    *)
+      hint="The Go module proxy can't be reached, or lacks the module. The first use needs the network; check it, and 'go env GOPROXY GOSUMDB'." ;;
+  esac
+  mapfile -t said < <(grep -oE '("Error": ".*"|^go: .*|.*: no space left.*)' <<<"$said" | tail -n 3)
+  die "can't get $what" "${said[@]}" "$hint" "$open_world_hint"
+}
+
+modules_go_sdk() {
+  local module sum
+  module=golang.org/toolchain@v0.0.1-go$go_version.linux-$architecture
+  sum=$(cd / && GOTOOLCHAIN=local go_or_die "the Go SDK $go_version" go mod download -json "$module" |
+    sed -nE 's/^\t"Sum": "(.*)",?/\1/p')
+  [[ $sum == "$go_toolchain_sum" ]] || die "the Go SDK $module has the sum '$sum'" \
+    "tools/provision/pins.sh says $go_toolchain_sum. If go_version was changed, change it there too."
+  # Module archives carry no execute bits; Go sets them when it switches.
+  (cd / && GOTOOLCHAIN=go$go_version go_or_die "the Go SDK $go_version" go env GOROOT) >/dev/null
+}
+
+modules_go_rules() {
+  local into=$1 go sdk name module version
+  sdk=$(world_go_sdk)
+  go=$sdk/bin/go
+  export GOTOOLCHAIN=local GOROOT=$sdk
+  # All that Bazel will be asked for, so that it needs no network later. Checked
+  # against go.sum, of which a copy is used: go may add lines to it.
+  mkdir -- "$into/go.mod"
+  cp -- "$workspace"/go.{mod,sum} "$into/go.mod"
+  (cd "$into/go.mod" && go_or_die 'the modules of go.mod' "$go" mod download -json) >/dev/null
+  rm -r -- "$into/go.mod"
+  for name in rules_go gazelle; do
+    case $name in
+      rules_go) module=github.com/bazelbuild/rules_go version=$rules_go_version ;;
+      gazelle) module=github.com/bazelbuild/bazel-gazelle version=$gazelle_version ;;
+    esac
+    cp -R -- "$GOMODCACHE/$module@v$version" "$into/$name"
+    chmod -R u+w -- "$into/$name"
+    find "$into/$name" -name '*.sh' -exec chmod +x {} +
+    # bazel_dep asks for a version; module archives do not state theirs.
+    sed -i -E "0,/^module\(/s/^module\(/module(\n    version = \"$version\",/; /^    version = \"\",$/d" \
+      "$into/$name/MODULE.bazel"
+  done
+  # gazelle's repository tools are built in GOPATH mode, from a vendor directory
+  # that its release archive has and its Go module has not.
+  (cd "$into/gazelle" && go_or_die "gazelle's dependencies" "$go" mod vendor) >/dev/null
+}
+
+# modules_squashfs_tools DIRECTORY: the Central Registry's module of that name
+# has :mksquashfs and :unsquashfs; this one has them from Debian's package.
+modules_squashfs_tools() {
+  "$provision/import" "$sysroot" "$1/modules/squashfs-tools" mksquashfs unsquashfs
+  printf 'module(name = "squashfs-tools", version = "%s")\n' "$squashfs_tools_version" \
+    >"$1/modules/squashfs-tools/MODULE.bazel"
+  "$provision/import" "$sysroot" "$1/shellcheck" shellcheck
+}
+
+# modules_empty DIRECTORY: modules that are in the graph and used by nobody.
+modules_empty() {
+  local name
+  for name in protobuf buildozer zlib apple_support; do
+    mkdir -- "$1/$name"
+    printf 'module(name = "%s")\n' "$name" >"$1/$name/MODULE.bazel"
+  done
+}
+
+# modules_bazelrc DIRECTORY FINAL-DIRECTORY
+modules_bazelrc() {
+  local name rules=/usr/share/bazel/rules tools=/usr/share/bazel/tools
+  # Nothing is downloaded, by anybody, ever.
+  printf 'block *\n' >"$1/downloader.cfg"
+  mkdir -- "$1/registry"
+  printf '{}\n' >"$1/registry/bazel_registry.json"
+  cat <<EOT
+# Made by tools/provision. The closed world: modules from this machine's disk.
+common --registry=file://$2/registry
+common --experimental_downloader_config=$2/downloader.cfg
+common --lockfile_mode=off
+common --check_direct_dependencies=off
+common --repo_env=PATH=/usr/bin:/bin
+common --repo_env=GO_SDK_ROOT=$(world_go_sdk)
+common --repo_env=SQUASHFS_TOOLS_ROOT=$2/modules/squashfs-tools
+common --repo_env=SHELLCHECK_ROOT=$2/shellcheck
+common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
+common --repo_env=GOMODCACHE=$GOMODCACHE
+common --repo_env=GOCACHE=$GOCACHE
+common --repo_env=GOPATH=$cache/gopath
+common --repo_env=GOPROXY=off
+common --repo_env=GOSUMDB=off
+common --repo_env=GOFLAGS=-modcacherw
+common --override_module=bazel_features=$tools/features
+common --override_module=bazel_skylib=$tools/skylib
+common --override_module=platforms=$tools/platforms
+EOT
+  for name in cc java license proto python shell; do
+    printf 'common --override_module=rules_%s=%s\n' "$name" "$rules/$name"
+  done
+  for name in rules_go gazelle squashfs-tools protobuf buildozer zlib apple_support; do
+    printf 'common --override_module=%s=%s\n' "$name" "$2/modules/$name"
+  done
+  printf '# The same under the names that a WORKSPACE gives them.\n'
+  printf 'common --override_repository=%s\n' \
+    "io_bazel_rules_go=$2/modules/rules_go" "bazel_gazelle=$2/modules/gazelle" \
+    "bazel_skylib=$tools/skylib" "platforms=$tools/platforms"
+  for name in cc java license proto python shell; do
+    printf 'common --override_repository=rules_%s=%s\n' "$name" "$rules/$name"
+  done
+}

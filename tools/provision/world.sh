@@ -1,0 +1,145 @@
+# shellcheck shell=bash
+# The closed world: what is made once, where it lies, and how Bazel runs in it.
+#
+# Below the cache directory:
+#   sysroot-KEY/  Debian packages: Bazel, Java, squashfs-tools, what actions call
+#   world-KEY/    Bazel modules and the bazelrc that puts them in place
+#   gomod/        Go's own module cache, with the SDK; gocache/ its build cache
+#   bazel/        Bazel's output user root
+# KEY is a digest of all that a piece is made from. A piece is made in a
+# temporary directory under a lock and published by one rename, so a call that
+# finds it finds it whole, whatever was killed before.
+
+provision=$workspace/tools/provision
+# shellcheck source=tools/provision/say.sh
+source "$provision/say.sh"
+# shellcheck source=tools/provision/host.sh
+source "$provision/host.sh"
+# shellcheck source=tools/provision/pins.sh
+source "$provision/pins.sh"
+
+# world_locate: names the pieces, makes nothing but the cache directory.
+world_locate() {
+  host_architecture
+  host_check_paths
+  pins_load
+  sysroot=$cache/sysroot-$(digest_of "$architecture" "$suite" "${packages[@]}" \
+    "${assumed[@]}" -- "$provision"/{debs,sysroot}.sh)
+  world=$cache/world-$(digest_of "${sysroot##*/}" "$workspace" "$cache" "$go_version" \
+    "$go_toolchain_sum" -- "$provision"/{world,modules}.sh "$provision/import" \
+    "$provision"/imported/* "$workspace"/go.{mod,sum})
+}
+
+# digest_of WORD... -- FILE...: the start of a sha256 over words and contents.
+digest_of() {
+  local words=()
+  while [[ $1 != -- ]]; do
+    words+=("$1")
+    shift
+  done
+  shift
+  { printf '%s\n' "${words[@]}" && cat -- "$@"; } | sha256sum | cut -c 1-16
+}
+
+# world_ensure: makes what is not there yet.
+world_ensure() {
+  world_locate
+  if [[ ! -e $world ]]; then
+    host_check_tools
+    # One at a time; whoever waited finds the work done.
+    exec 9>"$cache/lock"
+    flock --nonblock 9 || {
+      printf 'tools/bazel: waiting for another call that is provisioning\n' >&2
+      flock 9
+    }
+    [[ -e $world ]] || world_make
+    exec 9>&-
+  fi
+  world_check
+}
+
+world_make() {
+  # shellcheck source=tools/provision/debs.sh
+  source "$provision/debs.sh"
+  # shellcheck source=tools/provision/sysroot.sh
+  source "$provision/sysroot.sh"
+  # shellcheck source=tools/provision/modules.sh
+  source "$provision/modules.sh"
+  trap say_end EXIT
+  printf 'tools/bazel: first use: provisioning Bazel %s, Go %s and squashfs-tools %s into %s\n' \
+    "$bazel_version" "$go_version" "$squashfs_tools_version" "$cache" >&2
+  # Left by a call that was killed: nobody else works here, the lock is ours.
+  remove_tree "$cache"/*.making "$cache"/*.making.apt
+  PHASES=3
+  if [[ ! -e $sysroot ]]; then
+    PHASES=6
+    # Packages unpacked, packed and modules: what was seen, with a third to spare.
+    host_check_space "$cache" 1500
+    sysroot_make "$sysroot.making"
+    mv -T -- "$sysroot.making" "$sysroot"
+  fi
+  host_check_space "$cache" 500
+  world_make_modules "$world.making"
+  mv -T -- "$world.making" "$world"
+  say_end
+  printf 'tools/bazel: provisioned in %d s\n' "$SECONDS" >&2
+  trap - EXIT
+}
+
+# world_check: that the pieces have what every call needs. Not every file is
+# looked at; tools/provision/verify does that.
+world_check() {
+  local file
+  for file in "$sysroot"/usr/bin/{bazel,bwrap,bash} "$sysroot/usr/lib/$multiarch/$loader" \
+    "$sysroot"/usr/share/bazel/{A-server.jar,install_base_key} \
+    "$sysroot/usr/lib/jvm/default-java/bin/java" "$world/bazelrc" \
+    "$world/modules/squashfs-tools/bin/mksquashfs" "$(world_go_sdk)/bin/go"; do
+    [[ -s $file ]] || die "the cache directory is damaged: '$file' is missing or empty" \
+      'Remove what was provisioned, and let the next call make it anew: tools/provision/clean'
+  done
+}
+
+world_go_sdk() {
+  printf '%s\n' "$cache/gomod/golang.org/toolchain@v0.0.1-go$go_version.linux-$architecture"
+}
+
+# remove_tree PATH...: also what is read-only, as Go's module cache is.
+remove_tree() {
+  local path
+  for path in "$@"; do
+    [[ -e $path || -L $path ]] || continue
+    rm -rf -- "$path" 2>/dev/null && continue
+    chmod -R u+w -- "$path" && rm -rf -- "$path"
+  done
+}
+
+# sysroot_run COMMAND...: replaces this shell by a command that sees the
+# sysroot's /usr and /etc, and everything else of this machine where it is. So
+# Bazel's server outlives the call, and its paths mean the same outside.
+sysroot_run() {
+  local overlay=(--dev-bind / / --ro-bind "$sysroot/usr" /usr) name
+  # /usr may hold a person's own things, and the workspace.
+  overlay+=(--bind-try /usr/local /usr/local)
+  for name in bin sbin lib lib64; do
+    # Before merged-usr these are directories of their own.
+    [[ -L /$name || ! -d /$name ]] || overlay+=(--ro-bind "$sysroot/usr/$name" "/$name")
+  done
+  overlay+=(--ro-bind "$sysroot/etc" /etc)
+  for name in passwd group resolv.conf hosts nsswitch.conf localtime; do
+    # Through its links: what /etc/resolv.conf points to may be anywhere.
+    [[ ! -f /etc/$name ]] || overlay+=(--ro-bind "$(readlink -f "/etc/$name")" "/etc/$name")
+  done
+  [[ $workspace != /usr/* ]] || overlay+=(--bind "$workspace" "$workspace")
+  [[ $cache != /usr/* ]] || overlay+=(--bind "$cache" "$cache")
+  exec "$sysroot/usr/lib/$multiarch/$loader" --library-path "$sysroot/usr/lib/$multiarch" \
+    "$sysroot/usr/bin/bwrap" "${overlay[@]}" --chdir "$PWD" -- "$@"
+}
+
+world_exec_bazel() {
+  # The server lives in the sysroot it was started in. The property is there to
+  # differ when that does: Bazel then starts another.
+  sysroot_run /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
+    --install_base=/usr/share/bazel --trust_install_base \
+    --server_javabase=/usr/lib/jvm/default-java "--output_user_root=$cache/bazel" \
+    "--host_jvm_args=-Dprovision.sysroot=${sysroot##*/}" "$@"
+}
