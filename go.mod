@@ -2,7 +2,10 @@ module example.org/portable-walkthrough-go
 
 go 1.26.0
 
-require github.com/coreos/go-systemd/v22 v22.7.0
+require (
+	github.com/bazelbuild/rules_go v0.60.0
+	github.com/coreos/go-systemd/v22 v22.7.0
+)
 
 // What Bazel builds with, so that go.sum pins it too: the launcher's closed
 // world takes rules_go and gazelle from here, lint its buildifier.
@@ -15,7 +18,6 @@ tool (
 require (
 	github.com/bazelbuild/bazel-gazelle v0.43.0 // indirect
 	github.com/bazelbuild/buildtools v0.0.0-20240918101019-be1c24cc9a44 // indirect
-	github.com/bazelbuild/rules_go v0.60.0 // indirect
 	github.com/bmatcuk/doublestar/v4 v4.7.1 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect

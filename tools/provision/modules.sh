@@ -113,6 +113,10 @@ modules_bazelrc() {
 common --registry=file://$2/registry
 common --experimental_downloader_config=$2/downloader.cfg
 common --lockfile_mode=off
+# The standard library is built once for tools and service, and once for all
+# checkouts of this user.
+common --disk_cache=$cache/actions
+common --experimental_disk_cache_gc_max_size=10G
 common --check_direct_dependencies=off
 common --repo_env=PATH=/usr/bin:/bin
 common --repo_env=GO_SDK_ROOT=$(world_go_sdk)

@@ -5,7 +5,7 @@
 #   sysroot-KEY/  Debian packages: Bazel, Java, squashfs-tools, what actions call
 #   world-KEY/    Bazel modules and the bazelrc that puts them in place
 #   gomod/        Go's own module cache, with the SDK; gocache/ its build cache
-#   bazel/        Bazel's output user root
+#   bazel/        Bazel's output user root; actions/ its disk cache
 # KEY is a digest of all that a piece is made from. A piece is made in a
 # temporary directory under a lock and published by one rename, so a call that
 # finds it finds it whole, whatever was killed before.

@@ -1,0 +1,85 @@
+// Package squashfs lets tests look into images with the real unsquashfs.
+package squashfs
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+)
+
+// Runfile returns the path of a file whose runfiles location an environment
+// variable holds: env = {"X": "$(rlocationpath //label)"} in the BUILD file.
+func Runfile(t testing.TB, variable string) string {
+	t.Helper()
+	location := os.Getenv(variable)
+	if location == "" {
+		t.Fatalf("$%s is not set: run this test with bazel test", variable)
+	}
+	path, err := runfiles.Rlocation(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// unsquashfs runs the unsquashfs of $UNSQUASHFS.
+func unsquashfs(t testing.TB, args ...string) string {
+	t.Helper()
+	program, err := filepath.EvalSymlinks(Runfile(t, "UNSQUASHFS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An imported program has its loader beside it (tools/provision/import).
+	libraries := filepath.Join(filepath.Dir(filepath.Dir(program)), "lib")
+	if loaders, _ := filepath.Glob(filepath.Join(libraries, "ld-linux*")); len(loaders) == 1 {
+		args = append([]string{"--library-path", libraries, program}, args...)
+		program = loaders[0]
+	}
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Env = []string{"LC_ALL=C"}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("unsquashfs %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// listed is a line of unsquashfs -lln.
+var listed = regexp.MustCompile(`^(\S+) (\d+/\d+) +(\d+) (\d{4}-\d\d-\d\d \d\d:\d\d) (.*)$`)
+
+// List describes every path of an image in a line: mode, owner/group, size or
+// "-" for what has none of its own, time in UTC, path, and a symlink's target.
+func List(t testing.TB, image string) []string {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(unsquashfs(t, "-UTC", "-lln", "-dest", "", image)) {
+		m := listed.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		if m == nil {
+			t.Fatalf("unsquashfs said %q, which is no listing", line)
+		}
+		size := m[3]
+		if m[1][0] != '-' {
+			size = "-"
+		}
+		path := m[5]
+		if path == "" {
+			path = "/"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %9s %s %s", m[1], m[2], size, m[4], path))
+	}
+	return lines
+}
+
+// Unpack writes an image's tree into a new directory and returns that.
+func Unpack(t testing.TB, image string) string {
+	t.Helper()
+	into := filepath.Join(t.TempDir(), "root")
+	unsquashfs(t, "-quiet", "-no-progress", "-dest", into, image)
+	return into
+}

@@ -1,0 +1,53 @@
+// Package activation takes over the listening sockets that the service manager
+// hands to a socket-activated service (sd_listen_fds(3)).
+package activation
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/coreos/go-systemd/v22/activation"
+)
+
+// ErrNoSockets means that the service was not socket-activated.
+var ErrNoSockets = errors.New("no sockets were passed: start it through its systemd socket unit, or by hand with systemd-socket-activate -l 8088 PROGRAM")
+
+// Listeners returns the listening stream sockets that were passed, in the order
+// of the socket unit, and takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of
+// the environment. There is at least one; anything passed that is no listening
+// stream socket is an error.
+func Listeners() ([]net.Listener, error) {
+	return listeners(activation.Files(true))
+}
+
+func listeners(files []*os.File) (_ []net.Listener, err error) {
+	if len(files) == 0 {
+		return nil, ErrNoSockets
+	}
+	var listeners []net.Listener
+	defer func() {
+		// Listeners have their own descriptors.
+		for _, file := range files {
+			file.Close()
+		}
+		if err != nil {
+			for _, listener := range listeners {
+				listener.Close()
+			}
+		}
+	}()
+	for i, file := range files {
+		listener, err := net.FileListener(file)
+		if err != nil {
+			return nil, fmt.Errorf("socket %d passed by the service manager (%s) is no listening stream socket: %w", i, file.Name(), err)
+		}
+		if unix, ok := listener.(*net.UnixListener); ok {
+			// The path belongs to the service manager, which listens on.
+			unix.SetUnlinkOnClose(false)
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners, nil
+}

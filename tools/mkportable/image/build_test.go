@@ -1,0 +1,222 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// asMksquashfs makes the test binary behave like a mksquashfs that has the
+// trouble it names. The real one is run by the tests of //bzl/tests.
+const asMksquashfs = "TEST_MKSQUASHFS_"
+
+func TestMain(m *testing.M) {
+	if trouble, ok := strings.CutPrefix(filepath.Base(os.Args[0]), asMksquashfs); ok {
+		os.Exit(fakeMksquashfs(trouble))
+	}
+	os.Exit(m.Run())
+}
+
+// fakeMksquashfs writes its standard input to the output, then has its trouble.
+func fakeMksquashfs(trouble string) int {
+	output, err := os.Create(os.Args[2])
+	if err != nil {
+		panic(err)
+	}
+	switch trouble {
+	case "nospace":
+		_, _ = io.CopyN(output, os.Stdin, 100)
+		_, _ = os.Stderr.WriteString("FATAL ERROR: Write failed because No space left on device\n")
+		return 1
+	case "environment":
+		_, _ = os.Stderr.WriteString(strings.Join(os.Environ(), " "))
+	case "hang":
+		time.Sleep(time.Hour)
+	}
+	if _, err := io.Copy(output, os.Stdin); err != nil {
+		panic(err)
+	}
+	if trouble == "warning" {
+		_, _ = os.Stdout.WriteString("\nIgnoring ./ in tar file\n")
+	}
+	return 0
+}
+
+// setUp returns a spec for a fake mksquashfs, and the output it names.
+func setUp(t *testing.T, trouble string, entries ...Entry) (spec, output string) {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, asMksquashfs+trouble)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	output = filepath.Join(dir, "out.raw")
+	header := Header{Label: "//:image", Name: "foo", Output: output, UnitDir: "/units",
+		Squashfs: Squashfs{Mksquashfs: program, Compression: "zstd", Level: 1, BlockSize: 1 << 17}}
+	var lines []string
+	for _, line := range append([]any{header}, anys(entries)...) {
+		text, err := json.Marshal(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, string(text))
+	}
+	return writeSpec(t, lines...), output
+}
+
+func anys(entries []Entry) (list []any) {
+	for _, e := range entries {
+		list = append(list, e)
+	}
+	return list
+}
+
+var (
+	osRelease = Entry{Path: "/usr/lib/os-release", Type: File, Mode: "0644", Origin: "os_release in //:image"}
+	unit      = Entry{Path: "/units/foo.service", Type: File, Mode: "0644", Origin: "units in //:image"}
+)
+
+func TestBuildStreamsATarArchive(t *testing.T) {
+	content := bytes.Repeat([]byte("0123456789"), 100_000)
+	source := filepath.Join(t.TempDir(), "source")
+	// Neither mode nor time of the source may show.
+	if err := os.WriteFile(source, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec, output := setUp(t, "none", osRelease, unit,
+		Entry{Path: "/usr/bin/foo", Type: File, Mode: "0755", Source: source},
+		Entry{Path: "/tmp", Type: Directory, Mode: "1777"},
+		Entry{Path: "/etc/mtab", Type: Symlink, Target: "../proc/mounts"})
+	if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Build(context.Background(), spec); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var got []string
+	for archive := tar.NewReader(file); ; {
+		h, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Uid != 0 || h.Gid != 0 || h.Uname != "" || !h.ModTime.Equal(epoch) {
+			t.Errorf("%s: a trace of the builder: %+v", h.Name, h)
+		}
+		got = append(got, h.FileInfo().Mode().String()+" "+h.Name)
+		if h.Name == "usr/bin/foo" {
+			packed, err := io.ReadAll(archive)
+			if err != nil || !bytes.Equal(packed, content) {
+				t.Errorf("usr/bin/foo: %d bytes, %v, that are not the source's", len(packed), err)
+			}
+		}
+	}
+	want := `drwxr-xr-x etc/
+Lrwxrwxrwx etc/mtab
+dtrwxrwxrwx tmp/
+drwxr-xr-x units/
+-rw-r--r-- units/foo.service
+drwxr-xr-x usr/
+drwxr-xr-x usr/bin/
+-rwxr-xr-x usr/bin/foo
+drwxr-xr-x usr/lib/
+-rw-r--r-- usr/lib/os-release`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
+func TestBuildFailuresLeaveNoOutput(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for name, test := range map[string]struct {
+		trouble string
+		entries []Entry
+		want    string
+	}{
+		"no os-release":      {"none", []Entry{unit}, "no os-release"},
+		"no unit":            {"none", []Entry{osRelease}, `no unit in "/units"`},
+		"other unit":         {"none", []Entry{osRelease, unit, {Path: "/units/bar.service", Type: File, Mode: "0644", Origin: "units in //:image"}}, "(from units in //:image)"},
+		"declared twice":     {"none", []Entry{osRelease, unit, unit}, "declared twice"},
+		"missing source":     {"none", []Entry{osRelease, unit, {Path: "/a", Type: File, Mode: "0644", Source: missing, Origin: "files in //:image"}}, missing + ": no such file"},
+		"directory as file":  {"none", []Entry{osRelease, unit, {Path: "/a", Type: File, Mode: "0644", Source: "/", Origin: "files in //:image"}}, "not a regular file"},
+		"device as file":     {"none", []Entry{osRelease, unit, {Path: "/a", Type: File, Mode: "0644", Source: "/dev/null"}}, "not a regular file"},
+		"full disk":          {"nospace", []Entry{osRelease, unit}, "No space left on device"},
+		"mksquashfs warning": {"warning", []Entry{osRelease, unit}, "mksquashfs warned: Ignoring ./ in tar file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec, output := setUp(t, test.trouble, test.entries...)
+			if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := Build(context.Background(), spec)
+			expect(t, err, test.want)
+			expect(t, err, "//:image: ")
+			left, err := filepath.Glob(output + "*")
+			if err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// A larger file than the pipe holds: mksquashfs is gone while we still write.
+func TestFullDiskWhileWriting(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "source")
+	if err := os.WriteFile(source, make([]byte, 4*pipeSize), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec, _ := setUp(t, "nospace", osRelease, unit, Entry{Path: "/a", Type: File, Mode: "0644", Source: source})
+	expect(t, Build(context.Background(), spec), "No space left on device")
+}
+
+func TestUnreadableFile(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root can read everything")
+	}
+	source := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(source, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	spec, _ := setUp(t, "none", osRelease, unit, Entry{Path: "/a", Type: File, Mode: "0644", Source: source, Origin: "files in //:image"})
+	err := Build(context.Background(), spec)
+	expect(t, err, source+": permission denied (from files in //:image)")
+}
+
+// SOURCE_DATE_EPOCH together with a time option is fatal to mksquashfs; TZ, LANG
+// and HOME are nobody's business.
+func TestMksquashfsSeesNoEnvironment(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "12345")
+	spec, _ := setUp(t, "environment", osRelease, unit)
+	if err := Build(context.Background(), spec); err != nil {
+		t.Errorf("mksquashfs saw an environment: %v", err)
+	}
+}
+
+func TestCancelStopsMksquashfs(t *testing.T) {
+	spec, output := setUp(t, "hang", osRelease, unit)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	expect(t, Build(ctx, spec), "deadline exceeded")
+	if left, _ := filepath.Glob(output + "*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

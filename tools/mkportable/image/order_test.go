@@ -1,0 +1,97 @@
+package image
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Byte order would put "/a-b" between "/a" and "/a/b", and a directory's entries
+// apart from each other.
+func TestComparePaths(t *testing.T) {
+	sorted := []string{"/a", "/a/b", "/a/b/c", "/a/b-c", "/a-b", "/a-b/c", "/a.b", "/ab", "/b"}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			if got := comparePaths(a, b); (got < 0) != (i < j) || (got > 0) != (i > j) {
+				t.Errorf("comparePaths(%q, %q) = %d", a, b, got)
+			}
+		}
+	}
+}
+
+const testHeader = `{"label":"//:image","name":"foo","output":"out.raw","unit_dir":"/usr/lib/systemd/system",` +
+	`"squashfs":{"mksquashfs":"mksquashfs","compression":"zstd","level":1,"block_size":131072}}`
+
+func writeSpec(t *testing.T, lines ...string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "spec.jsonl")
+	if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Runs shorter than the spec, so that they are merged.
+func TestEntriesComeSorted(t *testing.T) {
+	defer func(before int) { runLength = before }(runLength)
+	runLength = 7
+	var want []string
+	for i := range 100 {
+		want = append(want, fmt.Sprintf("/d%d/f%d", i%5, i))
+	}
+	shuffled := slices.Clone(want)
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	lines := []string{testHeader}
+	for _, path := range shuffled {
+		lines = append(lines, fmt.Sprintf(`{"path":%q,"type":"file","mode":"0644"}`, path))
+	}
+	spec, err := openSpec(writeSpec(t, lines...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spec.Close()
+	if len(spec.runs) < 3 {
+		t.Fatalf("%d runs: nothing is merged here", len(spec.runs))
+	}
+	var got []string
+	for e, err := range spec.entries() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e.Path)
+	}
+	slices.SortFunc(want, comparePaths)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestBadSpecs(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines []string
+		want  []string
+	}{
+		"empty":          {nil, []string{"line 1"}},
+		"not JSON":       {[]string{testHeader, "{"}, []string{"//:image", "line 2"}},
+		"unknown field":  {[]string{testHeader, `{"path":"/a","type":"directory","mode":"0755","owner":"me"}`}, []string{"//:image", "line 2", "owner"}},
+		"unknown header": {[]string{`{"lable":"//:image"}`}, []string{"line 1", "lable"}},
+		"bad entry": {[]string{testHeader, `{"path":"/a/../b","type":"directory","mode":"0755","origin":"directories in //:rootfs"}`},
+			[]string{"//:image", "line 2", "directories in //:rootfs"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec, err := openSpec(writeSpec(t, test.lines...))
+			if err == nil {
+				spec.Close()
+			}
+			for _, want := range test.want {
+				expect(t, err, want)
+			}
+		})
+	}
+	_, err := openSpec(filepath.Join(t.TempDir(), "missing"))
+	expect(t, err, "read spec")
+}

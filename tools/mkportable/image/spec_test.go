@@ -1,0 +1,113 @@
+package image
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEntryCheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		entry Entry
+		want  string // part of the error; empty for none
+	}{
+		"directory":           {Entry{Path: "/proc", Type: Directory, Mode: "0555"}, ""},
+		"sticky directory":    {Entry{Path: "/tmp", Type: Directory, Mode: "1777"}, ""},
+		"file":                {Entry{Path: "/usr/bin/a", Type: File, Mode: "0755", Source: "a"}, ""},
+		"empty file":          {Entry{Path: "/etc/machine-id", Type: File, Mode: "0644"}, ""},
+		"symlink":             {Entry{Path: "/etc/mtab", Type: Symlink, Target: "../proc/self/mounts"}, ""},
+		"symlink to the root": {Entry{Path: "/a/b", Type: Symlink, Target: ".."}, ""},
+		"name with a space":   {Entry{Path: "/etc/a b", Type: File, Mode: "0644"}, ""},
+
+		"relative path":          {Entry{Path: "etc/a", Type: File, Mode: "0644"}, "not an absolute path"},
+		"empty path":             {Entry{Path: "", Type: File, Mode: "0644"}, "not an absolute path"},
+		"root":                   {Entry{Path: "/", Type: Directory, Mode: "0755"}, "leave it out"},
+		"dot dot":                {Entry{Path: "/etc/../../a", Type: File, Mode: "0644"}, `did you mean "/a"`},
+		"trailing slash":         {Entry{Path: "/etc/", Type: Directory, Mode: "0755"}, `did you mean "/etc"`},
+		"double slash":           {Entry{Path: "/etc//a", Type: File, Mode: "0644"}, "not a clean path"},
+		"newline":                {Entry{Path: "/etc/a\nb", Type: File, Mode: "0644"}, "control characters"},
+		"not UTF-8":              {Entry{Path: "/etc/\xff", Type: File, Mode: "0644"}, "invalid UTF-8"},
+		"long name":              {Entry{Path: "/" + strings.Repeat("x", 257), Type: File, Mode: "0644"}, "longer than"},
+		"no mode":                {Entry{Path: "/a", Type: File}, "four octal digits"},
+		"decimal mode":           {Entry{Path: "/a", Type: File, Mode: "0798"}, "four octal digits"},
+		"short mode":             {Entry{Path: "/a", Type: File, Mode: "755"}, "four octal digits"},
+		"symbolic mode":          {Entry{Path: "/a", Type: File, Mode: "u=rw"}, "four octal digits"},
+		"type":                   {Entry{Path: "/a", Type: "fifo", Mode: "0644"}, "none of directory"},
+		"directory with content": {Entry{Path: "/a", Type: Directory, Mode: "0755", Source: "x"}, "can't have"},
+		"file with a target":     {Entry{Path: "/a", Type: File, Mode: "0755", Target: "x"}, "can't have"},
+		"symlink with a mode":    {Entry{Path: "/a", Type: Symlink, Mode: "0777", Target: "x"}, "nothing else"},
+		"symlink to nothing":     {Entry{Path: "/a", Type: Symlink}, "needs a target"},
+		"absolute symlink":       {Entry{Path: "/a", Type: Symlink, Target: "/etc/passwd"}, "relative"},
+		"symlink out":            {Entry{Path: "/a/b", Type: Symlink, Target: "../../etc/passwd"}, "climbs out"},
+		"symlink out, later":     {Entry{Path: "/a", Type: Symlink, Target: "b/../../c"}, "climbs out"},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, test.entry.check(), test.want) })
+	}
+}
+
+func TestHeaderCheck(t *testing.T) {
+	good := func() Header {
+		return Header{Label: "//:image", Name: "foo", Output: "foo.raw", UnitDir: "/usr/lib/systemd/system",
+			Squashfs: Squashfs{Mksquashfs: "mksquashfs", Compression: "zstd", Level: 19, BlockSize: 1 << 20}}
+	}
+	for name, test := range map[string]struct {
+		change func(*Header)
+		want   string
+	}{
+		"good":                  {func(*Header) {}, ""},
+		"default level":         {func(h *Header) { h.Squashfs.Level = 0 }, ""},
+		"xz":                    {func(h *Header) { h.Squashfs.Compression, h.Squashfs.Level = "xz", 0 }, ""},
+		"name with underscore":  {func(h *Header) { h.Name = "foo_1" }, "starts a version"},
+		"name with slash":       {func(h *Header) { h.Name = "a/b" }, "slash"},
+		"no name":               {func(h *Header) { h.Name = "" }, "must not be empty"},
+		"relative unit_dir":     {func(h *Header) { h.UnitDir = "usr/lib" }, "unit_dir"},
+		"unknown compression":   {func(h *Header) { h.Squashfs.Compression = "lzma" }, "none of gzip"},
+		"level too high":        {func(h *Header) { h.Squashfs.Level = 23 }, "from 1 to 22"},
+		"level without meaning": {func(h *Header) { h.Squashfs.Compression = "xz" }, "no levels"},
+		"block not a power":     {func(h *Header) { h.Squashfs.BlockSize = 5000 }, "power of two"},
+		"block too large":       {func(h *Header) { h.Squashfs.BlockSize = 2 << 20 }, "power of two"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := good()
+			test.change(&h)
+			expect(t, h.check(), test.want)
+		})
+	}
+}
+
+// systemd-portabled leaves a unit of another name out without a word.
+func TestCheckUnit(t *testing.T) {
+	h := &Header{Name: "foo", UnitDir: "/usr/lib/systemd/system"}
+	for path, test := range map[string]struct {
+		unit bool
+		want string
+	}{
+		"/usr/lib/systemd/system/foo.service":     {true, ""},
+		"/usr/lib/systemd/system/foo-bar.socket":  {true, ""},
+		"/usr/lib/systemd/system/foo@.service":    {true, ""},
+		"/usr/lib/systemd/system/foo.bar.timer":   {true, ""},
+		"/usr/lib/systemd/system/foobar.service":  {false, "foo-SOMETHING.service"},
+		"/usr/lib/systemd/system/bar.service":     {false, "does not match the portable name"},
+		"/usr/lib/systemd/system/README":          {false, ""},
+		"/usr/lib/systemd/system/x.d/bar.service": {false, ""},
+		"/etc/systemd/system/bar.service":         {false, ""},
+	} {
+		unit, err := h.checkUnit(&Entry{Path: path, Type: File})
+		if unit != test.unit {
+			t.Errorf("%s: is a unit of ours: %v", path, unit)
+		}
+		expect(t, err, test.want)
+	}
+}
+
+// expect wants an error with a text in it, or none for an empty text.
+func expect(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("got error %q, want none", err)
+	case want != "" && err == nil:
+		t.Errorf("got no error, want one that says %q", want)
+	case want != "" && !strings.Contains(err.Error(), want):
+		t.Errorf("got error %q, want one that says %q", err, want)
+	}
+}
