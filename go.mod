@@ -3,6 +3,7 @@ module example.org/portable-walkthrough-go
 go 1.26.0
 
 require (
+	github.com/bazelbuild/buildtools v0.0.0-20240918101019-be1c24cc9a44
 	github.com/bazelbuild/rules_go v0.60.0
 	github.com/coreos/go-systemd/v22 v22.7.0
 )
@@ -11,13 +12,11 @@ require (
 // world takes rules_go and gazelle from here, lint its buildifier.
 tool (
 	github.com/bazelbuild/bazel-gazelle/cmd/gazelle
-	github.com/bazelbuild/buildtools/buildifier
 	github.com/bazelbuild/rules_go/go/tools/gopackagesdriver
 )
 
 require (
 	github.com/bazelbuild/bazel-gazelle v0.43.0 // indirect
-	github.com/bazelbuild/buildtools v0.0.0-20240918101019-be1c24cc9a44 // indirect
 	github.com/bmatcuk/doublestar/v4 v4.7.1 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect

@@ -2,7 +2,7 @@
 
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":rootfs.bzl", "ROOTFS_ATTRS", "declared_entries")
-load(":rootfs_info.bzl", "RootfsInfo", "rootfs_entry")
+load(":rootfs_info.bzl", "RootfsInfo", "declared_by", "rootfs_entry", "shown")
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
@@ -16,7 +16,7 @@ def _resources(_os, _inputs):
 def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
     image = ctx.actions.declare_file(name + ".raw")
-    spec = ctx.actions.declare_file(name + ".spec.jsonl")
+    spec = ctx.actions.declare_file(ctx.label.name + ".spec.jsonl")
     squashfs = ctx.toolchains[_SQUASHFS_TOOLCHAIN].squashfs
     own = declared_entries(ctx, _own_entries(ctx, name))
     parts = [part[RootfsInfo] for part in ctx.attr.rootfs]
@@ -62,14 +62,14 @@ def _own_entries(ctx, name):
             type = "file",
             mode = "0644",
             source = ctx.file.os_release,
-            origin = "os_release in {}".format(ctx.label),
+            origin = declared_by(ctx, "os_release"),
         ),
         rootfs_entry(
             path = ctx.attr.binary_path or "/usr/bin/" + name,
             type = "file",
             mode = "0755",
             source = ctx.executable.binary,
-            origin = "binary in {}".format(ctx.label),
+            origin = declared_by(ctx, "binary"),
         ),
     ]
     for unit in ctx.files.units:
@@ -78,13 +78,13 @@ def _own_entries(ctx, name):
             type = "file",
             mode = "0644",
             source = unit,
-            origin = "units in {}".format(ctx.label),
+            origin = declared_by(ctx, "units"),
         ))
     return entries
 
 def _header(ctx, name, image, squashfs):
     return json.encode({
-        "label": str(ctx.label),
+        "label": shown(ctx.label),
         "name": name,
         "output": image.path,
         "squashfs": {

@@ -1,6 +1,6 @@
 """The rule `rootfs`, and the attributes that it shares with `portable_image`."""
 
-load(":rootfs_info.bzl", "RootfsInfo", "rootfs_entry")
+load(":rootfs_info.bzl", "RootfsInfo", "declared_by", "rootfs_entry", "shown")
 
 ROOTFS_ATTRS = {
     "directories": attr.string_list(
@@ -44,38 +44,35 @@ def declared_entries(ctx, add = []):
     """
     entries = list(add)
     for path in ctx.attr.directories:
-        entries.append(rootfs_entry(path = path, type = "directory", mode = "0755", origin = _origin(ctx, "directories")))
+        entries.append(rootfs_entry(path = path, type = "directory", mode = "0755", origin = declared_by(ctx, "directories")))
     for path in ctx.attr.empty_files:
-        entries.append(rootfs_entry(path = path, type = "file", mode = "0644", origin = _origin(ctx, "empty_files")))
+        entries.append(rootfs_entry(path = path, type = "file", mode = "0644", origin = declared_by(ctx, "empty_files")))
     for path, target in ctx.attr.symlinks.items():
-        entries.append(rootfs_entry(path = path, type = "symlink", target = target, origin = _origin(ctx, "symlinks")))
+        entries.append(rootfs_entry(path = path, type = "symlink", target = target, origin = declared_by(ctx, "symlinks")))
     for target, path in ctx.attr.files.items():
         entries.extend(_file_entries(ctx, target, path))
     return _with_modes(ctx, entries)
-
-def _origin(ctx, attribute):
-    return "{} in {}".format(attribute, ctx.label)
 
 def _file_entries(ctx, target, path):
     files = target.files.to_list()
     into = path.endswith("/")
     if not into and len(files) != 1:
         fail("{}: attribute \"files\": {} stands for {} files, but \"{}\" is one path. Add a slash to it to make it a directory to put them in.".format(
-            ctx.label,
-            target.label,
+            shown(ctx.label),
+            shown(target.label),
             len(files),
             path,
         ))
     entries = []
     for file in files:
         if file.is_directory:
-            fail("{}: attribute \"files\": {} makes a directory, {}; only files can be packed.".format(ctx.label, target.label, file.short_path))
+            fail("{}: attribute \"files\": {} makes a directory, {}; only files can be packed.".format(shown(ctx.label), shown(target.label), file.short_path))
         entries.append(rootfs_entry(
             path = path + file.basename if into else path,
             type = "file",
             mode = "0644",
             source = file,
-            origin = _origin(ctx, "files"),
+            origin = declared_by(ctx, "files"),
         ))
     return entries
 
@@ -84,9 +81,9 @@ def _with_modes(ctx, entries):
     declared = {entry.path: entry.type for entry in entries}
     for path in modes:
         if path not in declared:
-            fail("{}: attribute \"modes\": no path \"{}\" is declared here. Declare it, or set its mode where it is declared.".format(ctx.label, path))
+            fail("{}: attribute \"modes\": no path \"{}\" is declared here. Declare it, or set its mode where it is declared.".format(shown(ctx.label), path))
         if declared[path] == "symlink":
-            fail("{}: attribute \"modes\": \"{}\" is a symlink, which has no mode of its own.".format(ctx.label, path))
+            fail("{}: attribute \"modes\": \"{}\" is a symlink, which has no mode of its own.".format(shown(ctx.label), path))
     return [
         entry if entry.path not in modes else rootfs_entry(
             path = entry.path,

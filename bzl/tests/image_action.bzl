@@ -1,23 +1,27 @@
-"""What the image action reads, as a test's data."""
+"""What image actions read, as a test's data."""
 
 load("//bzl:defs.bzl", "PortableImageInfo")
 
 def _image_action_impl(ctx):
-    image = ctx.attr.image[PortableImageInfo]
+    images = [image[PortableImageInfo] for image in ctx.attr.images]
+    specs = [image.spec for image in images]
 
-    # Under the paths that the spec names, so that the action can be run again.
-    inputs = {file.path: file for file in image.inputs.to_list()}
+    # Under the paths that the specs name, so that the actions can be run again.
+    inputs = depset(transitive = [image.inputs for image in images])
     return [DefaultInfo(
-        files = depset([image.spec]),
-        runfiles = ctx.runfiles([image.spec], root_symlinks = inputs),
+        files = depset(specs),
+        runfiles = ctx.runfiles(specs, root_symlinks = {
+            file.path: file
+            for file in inputs.to_list()
+        }),
     )]
 
 image_action = rule(
     implementation = _image_action_impl,
-    doc = "The spec of a `portable_image`, with all inputs of its action in the runfiles.",
+    doc = "The specs of `portable_image`s, with all inputs of their actions in the runfiles.",
     attrs = {
-        "image": attr.label(
-            doc = "The image.",
+        "images": attr.label_list(
+            doc = "The images. They are not built.",
             mandatory = True,
             providers = [PortableImageInfo],
         ),

@@ -63,6 +63,7 @@ host_check_tools() {
 }
 
 host_distribution() {
+  # shellcheck source=/dev/null
   (. /etc/os-release && printf '%s' "${PRETTY_NAME:-$ID}") 2>/dev/null || printf 'an unknown distribution'
 }
 

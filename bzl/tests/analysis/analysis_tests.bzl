@@ -1,0 +1,146 @@
+"""What the rules make of their attributes, without building anything."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("//bzl:defs.bzl", "PortableImageInfo", "RootfsInfo", "portable_image", "rootfs")
+
+def _image_action_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    actions = [a for a in analysistest.target_actions(env) if a.mnemonic == "PortableImage"]
+    asserts.equals(env, 1, len(actions))
+    action = actions[0]
+
+    # A PATH, a shell or a host path would make the bits depend on the machine.
+    asserts.equals(env, {}, action.env)
+    asserts.equals(env, 2, len(action.argv), "arguments are the spec alone: {}".format(action.argv))
+    asserts.true(env, action.argv[0].endswith("/mkportable"), action.argv[0])
+    asserts.true(env, action.argv[1].endswith("/subject.spec.jsonl"), action.argv[1])
+    asserts.equals(env, ["named.raw"], [f.basename for f in action.outputs.to_list()])
+
+    inputs = [f.basename for f in action.inputs.to_list()]
+    for name in ["subject.spec.jsonl", "subject.service", "os-release", "app.conf", "service", "mksquashfs"]:
+        asserts.true(env, name in inputs, "{} is no input of the action: {}".format(name, inputs))
+
+    info = target[PortableImageInfo]
+    asserts.equals(env, "named", info.name)
+    asserts.equals(env, [info.image], target[DefaultInfo].files.to_list())
+    asserts.equals(env, [info.spec], target[OutputGroupInfo].spec.to_list())
+    return analysistest.end(env)
+
+_image_action_test = analysistest.make(_image_action_test_impl)
+
+def _rootfs_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    got = [
+        (e.path, e.type, e.mode, e.target, e.source.basename if e.source else "")
+        for e in target[RootfsInfo].entries.to_list()
+    ]
+    asserts.equals(env, [
+        ("/tmp", "directory", "1777", "", ""),
+        ("/var/empty", "directory", "0755", "", ""),
+        ("/etc/machine-id", "file", "0444", "", ""),
+        ("/etc/mtab", "symlink", "", "../proc/mounts", ""),
+        ("/etc/renamed.conf", "file", "0600", "", "app.conf"),
+        ("/etc/many/one.conf", "file", "0644", "", "one.conf"),
+        ("/etc/many/two.conf", "file", "0644", "", "two.conf"),
+    ], got)
+    asserts.equals(
+        env,
+        ["app.conf", "one.conf", "two.conf"],
+        [f.basename for f in target[RootfsInfo].files.to_list()],
+    )
+    return analysistest.end(env)
+
+_rootfs_test = analysistest.make(_rootfs_test_impl)
+
+def _failure_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    for text in ctx.attr.says:
+        asserts.expect_failure(env, text)
+    return analysistest.end(env)
+
+_failure_test = analysistest.make(
+    _failure_test_impl,
+    attrs = {"says": attr.string_list()},
+    expect_failure = True,
+)
+
+def _fails(name, says, **kwargs):
+    rootfs(name = name + "_subject", tags = ["manual"], **kwargs)
+    _failure_test(
+        name = name + "_test",
+        says = ["//bzl/tests/analysis:{}_subject: ".format(name)] + says,
+        target_under_test = name + "_subject",
+    )
+
+def analysis_tests(name):
+    """Declares the tests and the targets under test.
+
+    Args:
+        name: the test suite's name.
+    """
+    native.filegroup(
+        name = "many",
+        srcs = ["one.conf", "two.conf"],
+    )
+    portable_image(
+        name = "subject",
+        testonly = True,
+        binary = "//service",
+        files = {"app.conf": "/etc/app.conf"},
+        os_release = "//rootfs:os-release",
+        portable_name = "named",
+        tags = ["manual"],
+        units = ["subject.service"],
+    )
+    _image_action_test(
+        name = "image_action_test",
+        target_under_test = "subject",
+    )
+    rootfs(
+        name = "rootfs_subject",
+        directories = ["/tmp", "/var/empty"],
+        empty_files = ["/etc/machine-id"],
+        files = {
+            "app.conf": "/etc/renamed.conf",
+            ":many": "/etc/many/",
+        },
+        modes = {
+            "/etc/machine-id": "0444",
+            "/etc/renamed.conf": "0600",
+            "/tmp": "1777",
+        },
+        symlinks = {"/etc/mtab": "../proc/mounts"},
+        tags = ["manual"],
+    )
+    _rootfs_test(
+        name = "rootfs_test",
+        target_under_test = "rootfs_subject",
+    )
+    _fails(
+        name = "several_files_for_one_path",
+        files = {":many": "/etc/many"},
+        says = ["attribute \"files\"", ":many stands for 2 files", "Add a slash"],
+    )
+    _fails(
+        name = "mode_of_undeclared_path",
+        modes = {"/srv": "0700"},
+        says = ["attribute \"modes\"", "\"/srv\""],
+    )
+    _fails(
+        name = "mode_of_symlink",
+        modes = {"/etc/mtab": "0700"},
+        says = ["attribute \"modes\"", "no mode of its own"],
+        symlinks = {"/etc/mtab": "../proc/mounts"},
+    )
+    native.test_suite(
+        name = name,
+        tests = [
+            "image_action_test",
+            "mode_of_symlink_test",
+            "mode_of_undeclared_path_test",
+            "rootfs_test",
+            "several_files_for_one_path_test",
+        ],
+    )

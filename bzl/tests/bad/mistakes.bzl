@@ -1,0 +1,31 @@
+"""Images that can't be made."""
+
+load("@bazel_skylib//rules:write_file.bzl", "write_file")
+load("//bzl:defs.bzl", "portable_image")
+
+def mistake(name, **kwargs):
+    """Declares an image with a mistake, and a unit that belongs to it.
+
+    It is not built: bad_images_test runs its action and reads the error.
+
+    Args:
+        name: names the mistake.
+        **kwargs: the attributes of portable_image that make it.
+    """
+    write_file(
+        name = name + ".unit",
+        out = name + ".service",
+        content = ["[Service]", "ExecStart=/usr/bin/" + name],
+        tags = ["manual"],
+    )
+    portable_image(
+        name = name,
+        testonly = True,
+        binary = "//service",
+        os_release = "//rootfs:os-release",
+        rootfs = [":skeleton"],
+        tags = ["manual"],
+        units = [name + ".service"],
+        visibility = ["//bzl/tests:__pkg__"],
+        **kwargs
+    )

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+)
+
+// workspace is where the runfiles link to. Every source of it is looked at, also
+// one that no target knows, so the test is never cached (tag external).
+func workspace(t *testing.T) string {
+	t.Helper()
+	marker, err := filepath.EvalSymlinks(runfile(t, "MARKER"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(marker)
+}
+
+func runfile(t *testing.T, variable string) string {
+	t.Helper()
+	path, err := runfiles.Rlocation(os.Getenv(variable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestWorkspace(t *testing.T) {
+	root := workspace(t)
+	findings, err := lint(os.DirFS(root), checks(root, runfile(t, "SHELLCHECK"), false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range findings {
+		t.Error(finding)
+	}
+}
+
+// The negative control: each check sees the mistake that it is there for.
+func TestChecksFindMistakes(t *testing.T) {
+	for name, test := range map[string]struct{ file, content, want string }{
+		"gofmt":           {"a.go", "package a\nvar  x = 1\n", "a.go:2: not formatted as gofmt"},
+		"buildifier":      {"BUILD.bazel", "x(name='a')\n", "BUILD.bazel:1: not formatted as buildifier"},
+		"buildifier lint": {"a.bzl", "\"\"\"Doc.\"\"\"\n\nload(\":b.bzl\", \"b\")\n", "a.bzl:3: load"},
+		"shellcheck":      {"tool", "#!/bin/sh\necho $1\n", "tool:2:6: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			if err := os.WriteFile(filepath.Join(root, test.file), []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			findings, err := lint(os.DirFS(root), checks(root, runfile(t, "SHELLCHECK"), false))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := strings.Join(findings, "\n"); !strings.Contains(all, test.want) {
+				t.Errorf("got %q, want a finding %q", all, test.want)
+			}
+		})
+	}
+}
+
+func TestSyntaxErrorsAreErrors(t *testing.T) {
+	for _, name := range []string{"a.go", "BUILD.bazel"} {
+		tree := fstest.MapFS{name: {Data: []byte("(")}}
+		if _, err := lint(tree, checks("", "", false)); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v, want an error that names it", name, err)
+		}
+	}
+}
+
+func TestFixFormats(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, "a.go")
+	if err := os.WriteFile(file, []byte("package a\nvar  x = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lint(os.DirFS(root), checks(root, "", true)); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(file); string(got) != "package a\n\nvar x = 1\n" {
+		t.Errorf("got %q", got)
+	}
+}

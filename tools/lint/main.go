@@ -1,0 +1,38 @@
+// Lint reads the workspace's sources with the ecosystem's own tools and tells
+// what they would have otherwise: gofmt, buildifier (format and warnings) and
+// ShellCheck. gazelle and go vet have targets of their own: //tools/lint:gazelle_test
+// and //tools/lint:nogo.
+//
+//	bazel test //tools/lint:all    tells
+//	bazel run //tools/lint         formats Go and Starlark, then tells
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+)
+
+func main() {
+	workspace := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
+	if workspace == "" {
+		fmt.Fprintln(os.Stderr, "lint: run me with: bazel run //tools/lint")
+		os.Exit(2)
+	}
+	shellcheck, err := runfiles.Rlocation(os.Getenv("SHELLCHECK"))
+	if err == nil {
+		var findings []string
+		findings, err = lint(os.DirFS(workspace), checks(workspace, shellcheck, true))
+		for _, finding := range findings {
+			fmt.Println(finding)
+		}
+		if len(findings) > 0 {
+			os.Exit(1)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lint:", err)
+		os.Exit(1)
+	}
+}
