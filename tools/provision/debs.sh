@@ -39,7 +39,7 @@ debs_mirror() {
     return
   fi
   mirror=$(apt-get indextargets --format "\$(COMPONENT) \$(RELEASE) \$(REPO_URI)" 2>/dev/null |
-    awk '$1 == "main" && $2 ~ /^(bullseye|bookworm|trixie|forky|duke|sid|oldoldstable|oldstable|stable|testing|unstable)$/ { print $3; exit }')
+    awk '$1 == "main" && $2 ~ /^(bullseye|bookworm|trixie|forky|duke|sid|oldoldstable|oldstable|stable|testing|unstable)$/ { print $3; exit }') || true
   [[ -n $mirror ]] || die "apt knows no Debian mirror; this is $(host_distribution)" \
     'Provisioning needs one in its sources, or PROVISION_MIRROR set to its address.' \
     "$open_world_hint"
@@ -49,10 +49,10 @@ debs_mirror() {
 debs_configure() {
   local apt=$1 keyring mirror name
   mirror=$(debs_mirror)
-  keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  [[ -e $keyring ]] || keyring=${keyring%.gpg}.pgp
-  [[ -e $keyring ]] || die "not found: /usr/share/keyrings/debian-archive-keyring.gpg" \
-    "Debian's signatures are checked with it: apt-get install debian-archive-keyring"
+  keyring=${PROVISION_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
+  [[ -e $keyring || -n ${PROVISION_KEYRING:-} ]] || keyring=${keyring%.gpg}.pgp
+  [[ -e $keyring ]] || die "not found: the keyring '$keyring'" \
+    "Debian's signatures are checked with it: apt-get install debian-archive-keyring, or set PROVISION_KEYRING."
   printf 'deb [signed-by=%s target=Packages] %s %s main\n' "$keyring" "$mirror" "$2" >"$apt/sources.list"
   for name in "${assumed[@]}"; do
     printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\n' "$name" "$architecture"
@@ -100,8 +100,7 @@ debs_update() {
 # debs_explain LOG WHAT: why apt failed, as far as its words tell.
 debs_explain() {
   local said hint
-  said=$(grep -E '^(E|W|Err):' "$1" | tail -n 3)
-  [[ -n $said ]] || said=$(tail -n 3 "$1")
+  said=$(grep -E '^(E|W|Err):' "$1" | tail -n 3) || said=$(tail -n 3 "$1")
   case $said in
     *'No space left'*)
       hint='The disk is full: free some room, or set XDG_CACHE_HOME to a directory on another disk.' ;;
@@ -144,7 +143,7 @@ debs_tell_versions() {
     sed "s|$apt/sources.list|$apt/sources.other|" "$apt/apt.conf" >"$apt/apt.other"
     apt-get --config-file "$apt/apt.other" update >/dev/null 2>&1 || continue
     found+=$(apt-cache --config-file "$apt/apt.other" madison "$name" 2>/dev/null |
-      awk -F '|' -v suite="$other" '{ gsub(/ /, "", $2); printf "  %s in %s\n", $2, suite }')$'\n'
+      awk -F '|' -v suite="$other" '{ gsub(/ /, "", $2); printf "  %s in %s\n", $2, suite }' || true)$'\n'
   done
   mapfile -t found < <(grep . <<<"$found")
   die "Debian $pinned_suite has no $name $version on this mirror" \
@@ -154,17 +153,21 @@ debs_tell_versions() {
 }
 
 debs_download() {
-  local apt=$1 status
+  local apt=$1
   shift
   apt-get --config-file "$apt/apt.conf" -o APT::Status-Fd=3 --download-only --yes install "$@" \
-    3>&1 >"$apt/log" 2>&1 |
-    while IFS=: read -r kind _ _ text; do
-      # "Retrieving file 12 of 217 (3s remaining)"
-      [[ $kind == dlstatus && $text =~ ([0-9]+)\ of\ ([0-9]+) ]] &&
-        say_count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
-    done
-  status=${PIPESTATUS[0]}
-  ((status == 0)) || debs_explain "$apt/log" 'Debian packages'
+    3>&1 >"$apt/log" 2>&1 | debs_show_download || debs_explain "$apt/log" 'Debian packages'
+}
+
+# debs_show_download: turns apt's status lines into progress.
+debs_show_download() {
+  local kind text
+  while IFS=: read -r kind _ _ text; do
+    # "Retrieving file 12 of 217 (3s remaining)"
+    if [[ $kind == dlstatus && $text =~ ([0-9]+)\ of\ ([0-9]+) ]]; then
+      say_count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    fi
+  done
 }
 
 debs_extract() {

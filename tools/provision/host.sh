@@ -47,9 +47,6 @@ host_check_tools() {
   ((${#missing[@]} == 0)) || die "not found: ${missing[*]}; this is $(host_distribution)" \
     'Bazel is provisioned from Debian packages and needs apt and dpkg, as on any Debian machine.' \
     "$open_world_hint"
-  command -v go >/dev/null || die 'not found: go' \
-    'Go modules are fetched with it; any version from 1.21 on will do: apt-get install golang-go' \
-    "$open_world_hint"
   for tool in flock tar xargs sha256sum unshare; do
     command -v "$tool" >/dev/null || die "not found: $tool" \
       "It is part of any Debian system: apt-get install util-linux tar findutils coreutils"

@@ -40,19 +40,40 @@ go_or_die() {
     *)
       hint="The Go module proxy can't be reached, or lacks the module. The first use needs the network; check it, and 'go env GOPROXY GOSUMDB'." ;;
   esac
-  mapfile -t said < <(grep -oE '("Error": ".*"|^go: .*|.*: no space left.*)' <<<"$said" | tail -n 3)
+  # An answer in JSON has its reason in a field.
+  mapfile -t said < <(grep -vE '^[[:space:]]*("(Path|Version|Query)"|[{}])' <<<"$said" | tail -n 3)
   die "can't get $what" "${said[@]}" "$hint" "$open_world_hint"
 }
 
 modules_go_sdk() {
-  local module sum
+  local module said sum
+  modules_find_go
   module=golang.org/toolchain@v0.0.1-go$go_version.linux-$architecture
-  sum=$(cd / && GOTOOLCHAIN=local go_or_die "the Go SDK $go_version" go mod download -json "$module" |
-    sed -nE 's/^\t"Sum": "(.*)",?/\1/p')
+  said=$(cd / && GOTOOLCHAIN=local go_or_die "the Go SDK $go_version" "${go[@]}" mod download -json "$module")
+  sum=$(sed -nE 's/^\t"Sum": "(.*)",?/\1/p' <<<"$said")
   [[ $sum == "$go_toolchain_sum" ]] || die "the Go SDK $module has the sum '$sum'" \
-    "tools/provision/pins.sh says $go_toolchain_sum. If go_version was changed, change it there too."
+    "tools/provision/pins.sh says $go_toolchain_sum. If GO_VERSION was changed, change it there too."
   # Module archives carry no execute bits; Go sets them when it switches.
-  (cd / && GOTOOLCHAIN=go$go_version go_or_die "the Go SDK $go_version" go env GOROOT) >/dev/null
+  (cd / && GOTOOLCHAIN=go$go_version go_or_die "the Go SDK $go_version" "${go[@]}" env GOROOT) >/dev/null
+}
+
+# modules_find_go: sets go, the command that fetches the SDK: the machine's own
+# Go if it is new enough to fetch another (1.21), else one of Debian's packages.
+modules_find_go() {
+  local bootstrap=$cache/bootstrap-${sysroot##*-} root
+  if [[ $(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)); then
+    go=(go)
+    return
+  fi
+  if [[ ! -e $bootstrap ]]; then
+    PHASES=$((PHASES + 3))
+    assumed=()
+    debs_unpack "$suite" "$bootstrap.making" golang-go
+    mv -T -- "$bootstrap.making" "$bootstrap"
+  fi
+  root=$(readlink -f "$bootstrap/usr/lib/go")
+  # A static program, so that it needs nothing of its suite.
+  go=(env "GOROOT=$root" "$root/bin/go")
 }
 
 modules_go_rules() {

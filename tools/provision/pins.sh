@@ -6,7 +6,7 @@
 # pin_of FILE SED-EXPRESSION: the one match of a pattern, or an error.
 pin_of() {
   local value
-  value=$(sed -nE "$2" "$workspace/$1" | head -n 1)
+  value=$(sed -nE "$2" "$workspace/$1" | head -n 1) || true
   [[ -n $value ]] || die "no version found in $1 (looked for: $2)" \
     "restore the line, for instance with: git checkout -- $1"
   printf '%s\n' "$value"

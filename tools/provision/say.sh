@@ -47,3 +47,9 @@ say_end() {
     say_open=''
   fi
 }
+
+# say_ended_early: for a trap, so that no failure goes without a word.
+say_ended_early() {
+  say_end
+  printf 'tools/bazel: provisioning did not end well; nothing of it is used, and the next call starts it again\n' >&2
+}

@@ -17,7 +17,9 @@ sysroot_make() {
     : >"$into/etc/$name"
   done
 
-  version=$(cat "$into/usr/share/bazel/build-label.txt")
-  [[ $version == "$bazel_version" ]] || die "Debian's package holds Bazel '$version', not $bazel_version" \
-    "Set PROVISION_BAZEL_VERSION=$version to accept it."
+  # Asked as it will be run, but for the path.
+  version=$(sysroot_run "$into" /usr/bin/bazel --install_base=/usr/share/bazel --trust_install_base --version) ||
+    die "the provisioned Bazel does not start: ${version:-no output}" "$open_world_hint"
+  [[ $version == "bazel $bazel_version" ]] || die "Debian's package holds '$version', not bazel $bazel_version" \
+    "Set PROVISION_BAZEL_VERSION=${version#bazel } to accept it."
 }

@@ -4,6 +4,7 @@
 # Below the cache directory:
 #   sysroot-KEY/  Debian packages: Bazel, Java, squashfs-tools, what actions call
 #   world-KEY/    Bazel modules and the bazelrc that puts them in place
+#   *-KEY.sums    the digests of a piece's files
 #   gomod/        Go's own module cache, with the SDK; gocache/ its build cache
 #   bazel/        Bazel's output user root; actions/ its disk cache
 # KEY is a digest of all that a piece is made from. A piece is made in a
@@ -25,7 +26,7 @@ world_locate() {
   pins_load
   sysroot=$cache/sysroot-$(digest_of "$architecture" "$suite" "${packages[@]}" \
     "${assumed[@]}" -- "$provision"/{debs,sysroot}.sh)
-  world=$cache/world-$(digest_of "${sysroot##*/}" "$workspace" "$cache" "$go_version" \
+  world=$cache/world-$(digest_of "${sysroot##*/}" "$cache" "$go_version" \
     "$go_toolchain_sum" -- "$provision"/{world,modules}.sh "$provision/import" \
     "$provision"/imported/* "$workspace"/go.{mod,sum})
 }
@@ -65,8 +66,8 @@ world_make() {
   source "$provision/sysroot.sh"
   # shellcheck source=tools/provision/modules.sh
   source "$provision/modules.sh"
-  trap say_end EXIT
-  printf 'tools/bazel: first use: provisioning Bazel %s, Go %s and squashfs-tools %s into %s\n' \
+  trap say_ended_early EXIT
+  printf 'tools/bazel: provisioning Bazel %s, Go %s and squashfs-tools %s, this once, into %s\n' \
     "$bazel_version" "$go_version" "$squashfs_tools_version" "$cache" >&2
   # Left by a call that was killed: nobody else works here, the lock is ours.
   remove_tree "$cache"/*.making "$cache"/*.making.apt
@@ -76,18 +77,30 @@ world_make() {
     # Packages unpacked, packed and modules: what was seen, with a third to spare.
     host_check_space "$cache" 1500
     sysroot_make "$sysroot.making"
-    mv -T -- "$sysroot.making" "$sysroot"
+    world_publish "$sysroot"
   fi
   host_check_space "$cache" 500
   world_make_modules "$world.making"
-  mv -T -- "$world.making" "$world"
+  world_publish "$world"
   say_end
   printf 'tools/bazel: provisioned in %d s\n' "$SECONDS" >&2
   trap - EXIT
 }
 
-# world_check: that the pieces have what every call needs. Not every file is
-# looked at; tools/provision/verify does that.
+# world_publish PIECE: from PIECE.making, with the digests of all its files.
+world_publish() {
+  sums_of "$1.making" >"$1.sums"
+  mv -T -- "$1.making" "$1"
+}
+
+# sums_of DIRECTORY: as sha256sum prints them, in the order of the names.
+sums_of() {
+  (cd -- "$1" && find . -type f -print0 | xargs -0 -r -n 500 -P "$(nproc)" sha256sum --) |
+    LC_ALL=C sort -k 2
+}
+
+# world_check: that the pieces have what every call needs. It looks at a few files
+# only, to be quick; tools/provision/verify looks at all.
 world_check() {
   local file
   for file in "$sysroot"/usr/bin/{bazel,bwrap,bash} "$sysroot/usr/lib/$multiarch/$loader" \
@@ -95,7 +108,7 @@ world_check() {
     "$sysroot/usr/lib/jvm/default-java/bin/java" "$world/bazelrc" \
     "$world/modules/squashfs-tools/bin/mksquashfs" "$(world_go_sdk)/bin/go"; do
     [[ -s $file ]] || die "the cache directory is damaged: '$file' is missing or empty" \
-      'Remove what was provisioned, and let the next call make it anew: tools/provision/clean'
+      'tools/provision/verify tells what else is wrong; tools/provision/clean removes all, and the next call makes it anew.'
   done
 }
 
@@ -113,32 +126,34 @@ remove_tree() {
   done
 }
 
-# sysroot_run COMMAND...: replaces this shell by a command that sees the
+# sysroot_run SYSROOT COMMAND...: replaces this shell by a command that sees the
 # sysroot's /usr and /etc, and everything else of this machine where it is. So
 # Bazel's server outlives the call, and its paths mean the same outside.
 sysroot_run() {
-  local overlay=(--dev-bind / / --ro-bind "$sysroot/usr" /usr) name
+  local root=$1 name
+  shift
+  local overlay=(--dev-bind / / --ro-bind "$root/usr" /usr)
   # /usr may hold a person's own things, and the workspace.
   overlay+=(--bind-try /usr/local /usr/local)
   for name in bin sbin lib lib64; do
     # Before merged-usr these are directories of their own.
-    [[ -L /$name || ! -d /$name ]] || overlay+=(--ro-bind "$sysroot/usr/$name" "/$name")
+    [[ -L /$name || ! -d /$name ]] || overlay+=(--ro-bind "$root/usr/$name" "/$name")
   done
-  overlay+=(--ro-bind "$sysroot/etc" /etc)
+  overlay+=(--ro-bind "$root/etc" /etc)
   for name in passwd group resolv.conf hosts nsswitch.conf localtime; do
     # Through its links: what /etc/resolv.conf points to may be anywhere.
     [[ ! -f /etc/$name ]] || overlay+=(--ro-bind "$(readlink -f "/etc/$name")" "/etc/$name")
   done
   [[ $workspace != /usr/* ]] || overlay+=(--bind "$workspace" "$workspace")
   [[ $cache != /usr/* ]] || overlay+=(--bind "$cache" "$cache")
-  exec "$sysroot/usr/lib/$multiarch/$loader" --library-path "$sysroot/usr/lib/$multiarch" \
-    "$sysroot/usr/bin/bwrap" "${overlay[@]}" --chdir "$PWD" -- "$@"
+  exec "$root/usr/lib/$multiarch/$loader" --library-path "$root/usr/lib/$multiarch" \
+    "$root/usr/bin/bwrap" "${overlay[@]}" --chdir "$PWD" -- "$@"
 }
 
 world_exec_bazel() {
   # The server lives in the sysroot it was started in. The property is there to
   # differ when that does: Bazel then starts another.
-  sysroot_run /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
+  sysroot_run "$sysroot" /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
     --install_base=/usr/share/bazel --trust_install_base \
     --server_javabase=/usr/lib/jvm/default-java "--output_user_root=$cache/bazel" \
     "--host_jvm_args=-Dprovision.sysroot=${sysroot##*/}" "$@"
