@@ -1,0 +1,93 @@
+// Package toolchains tests that facts which must stand in several files are the
+// same in all of them.
+package toolchains
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	marker, err := runfiles.Rlocation(os.Getenv("MARKER"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(filepath.Dir(marker), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// find returns the one group of a pattern's one match.
+func find(t *testing.T, file, pattern string) string {
+	t.Helper()
+	matches := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
+	if len(matches) != 1 {
+		t.Fatalf("%s: %d matches of %s, want one", file, len(matches), pattern)
+	}
+	return matches[0][1]
+}
+
+// A module's version stands in MODULE.bazel for the open world, in WORKSPACE for
+// legacy builds, and for the Go ones in go.mod for the closed world.
+func TestModuleVersions(t *testing.T) {
+	for name, others := range map[string][][2]string{
+		"bazel_skylib": {{"WORKSPACE", `bazel-skylib/releases/download/([^/]+)/`}},
+		"platforms":    {{"WORKSPACE", `platforms/releases/download/([^/]+)/`}},
+		"gazelle":      {{"WORKSPACE", `bazel-gazelle/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/bazel-gazelle v(\S+)`}},
+		"rules_go":     {{"WORKSPACE", `rules_go/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/rules_go v(\S+)`}},
+	} {
+		want := find(t, "MODULE.bazel", `bazel_dep\(name = "`+name+`", version = "([^"]+)"`)
+		for _, other := range others {
+			if got := find(t, other[0], other[1]); got != want {
+				t.Errorf("%s is %s in MODULE.bazel, but %s in %s", name, want, got, other[0])
+			}
+		}
+	}
+}
+
+// The sums of WORKSPACE are those of go.sum, for the versions of go.mod.
+func TestGoRepositories(t *testing.T) {
+	declared := regexp.MustCompile(`(?s)go_repository\(\n(.*?)\n\)`).FindAllStringSubmatch(read(t, "WORKSPACE"), -1)
+	if len(declared) == 0 {
+		t.Fatal("WORKSPACE declares no go_repository")
+	}
+	sums, required := read(t, "go.sum"), read(t, "go.mod")
+	for _, repository := range declared {
+		attribute := func(name string) string {
+			match := regexp.MustCompile(name + ` = "([^"]+)"`).FindStringSubmatch(repository[1])
+			if match == nil {
+				t.Fatalf("no %s in %s", name, repository[0])
+			}
+			return match[1]
+		}
+		module := attribute("importpath") + " " + attribute("version")
+		if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
+			t.Errorf("WORKSPACE has another sum for %s than go.sum", module)
+		}
+		if !strings.Contains(required, module) {
+			t.Errorf("WORKSPACE has another version than go.mod: %s", module)
+		}
+	}
+}
+
+func TestImageVersionIsTheModules(t *testing.T) {
+	module := find(t, "MODULE.bazel", `(?s)module\(.*?version = "([^"]+)"`)
+	if image := find(t, "rootfs/os-release", `(?m)^IMAGE_VERSION=(.*)$`); image != module {
+		t.Errorf("os-release says %s, MODULE.bazel %s", image, module)
+	}
+}
+
+func TestBazelIsAtLeastWhatTheModuleAsksFor(t *testing.T) {
+	at := find(t, "MODULE.bazel", `bazel_compatibility = \[">=(\d+\.\d+)\.`)
+	if version := find(t, ".bazelversion", `^(\d+\.\d+)\.\d+\n$`); version < at {
+		t.Errorf(".bazelversion is %s, MODULE.bazel asks for %s", version, at)
+	}
+}
