@@ -184,8 +184,8 @@ debs_extract() {
   while read -r deb; do
     done=$((done + 1))
     say_count "$done" "$total"
-    [[ $deb == ok ]] || die "can't unpack a Debian package: $deb" \
-      'The disk may be full, or the download damaged. Free some room and try again.'
+    [[ $deb == ok ]] || die "can't unpack a Debian package: ${deb:0:300}" \
+      'The disk is full, or the download damaged: free some room, or set XDG_CACHE_HOME to a directory on another disk, and try again.'
   done < <(find "$apt/archives" -name '*.deb' -print0 | LC_ALL=C sort -z |
     xargs -0 -n 1 -P "$(nproc)" bash -c 'debs_extract_one "$@"' bash "$into")
 }
