@@ -6,12 +6,14 @@ load(":rootfs_info.bzl", "RootfsInfo", "declared_by", "rootfs_entry", "shown")
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
-# Compression threads. mksquashfs gives the same bytes with any number.
+# Compression threads, and MiB for mksquashfs's caches. It gives the same bytes
+# with any.
 _PROCESSORS = 4
+_MEMORY = 512
 
 def _resources(_os, _inputs):
     """What the image action needs, for Bazel's scheduler: threads and MB."""
-    return {"cpu": _PROCESSORS, "memory": 768}
+    return {"cpu": _PROCESSORS, "memory": _MEMORY + 256}
 
 def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
@@ -93,6 +95,7 @@ def _header(ctx, name, image, squashfs):
             "level": ctx.attr.compression_level,
             "libraries": squashfs.libraries[0].dirname if squashfs.libraries else "",
             "loader": squashfs.loader.path if squashfs.loader else "",
+            "memory": _MEMORY,
             "mksquashfs": squashfs.mksquashfs.path,
             "processors": _PROCESSORS,
         },

@@ -30,7 +30,8 @@ func (a *action) make(t *testing.T, prepare func(*exec.Cmd)) []byte {
 }
 
 // Whoever builds it where and when, the image has the bytes that Bazel's own
-// action wrote.
+// action wrote. That the binary in it has, built anew in another output base, is
+// for .ci/run to show: a test can't run Bazel.
 func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 	want, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
 	if err != nil {

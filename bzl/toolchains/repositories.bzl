@@ -1,8 +1,9 @@
 """Repositories of tools that are the same in the open and the closed world.
 
-Each is a pinned archive where the internet is open. tools/bazel provisions the
-same version where it is not, and says so by an environment variable
-(--repo_env), which these rules look at first.
+Each is a pinned archive where the internet is open. tools/bazel provisions it
+where it is not, and says so by an environment variable (--repo_env), which these
+rules look at first. The SDK's version must then be the pinned one; ShellCheck's
+is Debian's.
 """
 
 load(":versions.bzl", "GO_SDK_SHA256", "GO_VERSION", "SHELLCHECK_SHA256", "SHELLCHECK_VERSION")

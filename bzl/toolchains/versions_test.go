@@ -3,9 +3,11 @@
 package toolchains
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,8 +88,14 @@ func TestImageVersionIsTheModules(t *testing.T) {
 }
 
 func TestBazelIsAtLeastWhatTheModuleAsksFor(t *testing.T) {
-	at := find(t, "MODULE.bazel", `bazel_compatibility = \[">=(\d+\.\d+)\.`)
-	if version := find(t, ".bazelversion", `^(\d+\.\d+)\.\d+\n$`); version < at {
-		t.Errorf(".bazelversion is %s, MODULE.bazel asks for %s", version, at)
+	numbers := func(version string) (n [3]int) {
+		if _, err := fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2]); err != nil {
+			t.Fatalf("%q: %v", version, err)
+		}
+		return n
+	}
+	at := numbers(find(t, "MODULE.bazel", `bazel_compatibility = \[">=([^"]+)"\]`))
+	if version := numbers(read(t, ".bazelversion")); slices.Compare(version[:], at[:]) < 0 {
+		t.Errorf(".bazelversion is %v, MODULE.bazel asks for %v", version, at)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 )
@@ -20,6 +21,19 @@ var ErrNoSockets = errors.New("no sockets were passed: start it through its syst
 // stream socket is an error.
 func Listeners() ([]net.Listener, error) {
 	return listeners(activation.Files(true))
+}
+
+// checkListening tells listening sockets from those that net would take for such:
+// Accept=yes in a socket unit passes a connection.
+func checkListening(file *os.File) error {
+	listening, err := syscall.GetsockoptInt(int(file.Fd()), syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if listening == 0 {
+		return errors.New("it does not listen; a socket unit needs ListenStream= and Accept=no")
+	}
+	return nil
 }
 
 func listeners(files []*os.File) (_ []net.Listener, err error) {
@@ -39,6 +53,10 @@ func listeners(files []*os.File) (_ []net.Listener, err error) {
 		}
 	}()
 	for i, file := range files {
+		err := checkListening(file)
+		if err != nil {
+			return nil, fmt.Errorf("socket %d passed by the service manager (%s) is no listening stream socket: %w", i, file.Name(), err)
+		}
 		listener, err := net.FileListener(file)
 		if err != nil {
 			return nil, fmt.Errorf("socket %d passed by the service manager (%s) is no listening stream socket: %w", i, file.Name(), err)

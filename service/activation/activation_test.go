@@ -70,7 +70,21 @@ func TestNotAListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, file := range map[string]*os.File{"plain file": plain, "datagram socket": datagram} {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	connection, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]*os.File{"plain file": plain, "datagram socket": datagram, "connection": connection} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := listeners([]*os.File{file}); err == nil || !strings.Contains(err.Error(), "no listening stream socket") {
 				t.Errorf("got %v, want an error that says what was passed", err)

@@ -9,7 +9,7 @@ import (
 
 // A Counter gives each visitor a number.
 type Counter interface {
-	// Next returns the next number. An error means that the visit was not counted.
+	// Next returns the next number. After an error there is no number to show.
 	Next() (uint64, error)
 }
 

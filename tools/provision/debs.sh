@@ -137,7 +137,7 @@ debs_versions() {
 }
 
 debs_tell_versions() {
-  local apt=$1 pinned_suite=$2 name=$3 version=$4 other found
+  local apt=$1 pinned_suite=$2 name=$3 version=$4 other found=''
   for other in trixie forky duke sid; do
     sed "s/ $pinned_suite main/ $other main/" "$apt/sources.list" >"$apt/sources.other"
     sed "s|$apt/sources.list|$apt/sources.other|" "$apt/apt.conf" >"$apt/apt.other"
@@ -188,6 +188,9 @@ debs_extract() {
       'The disk is full, or the download damaged: free some room, or set XDG_CACHE_HOME to a directory on another disk, and try again.'
   done < <(find "$apt/archives" -name '*.deb' -print0 | LC_ALL=C sort -z |
     xargs -0 -n 1 -P "$(nproc)" bash -c 'debs_extract_one "$@"' bash "$into")
+  # What killed xargs or one of its children would go unseen.
+  ((done == total)) || die "only $done of $total Debian packages were unpacked" \
+    'Something ended the work, perhaps for lack of memory. Try again.'
 }
 
 # debs_extract_one DIRECTORY DEB: prints ok, or what went wrong. Run in parallel:

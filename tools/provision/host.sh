@@ -51,6 +51,10 @@ host_check_tools() {
     command -v "$tool" >/dev/null || die "not found: $tool" \
       "It is part of any Debian system: apt-get install util-linux tar findutils coreutils"
   done
+}
+
+# host_check_namespaces: at every start, because a cache may outlive the machine.
+host_check_namespaces() {
   unshare --user --map-root-user --mount true 2>/dev/null || unshare --mount true 2>/dev/null ||
     die 'this machine lets you make no user namespace, and you are not root' \
       'Bazel runs in a namespace that shows it the provisioned /usr. Allow namespaces:' \

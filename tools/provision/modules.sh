@@ -10,6 +10,12 @@ world_make_modules() {
   # The proxy and the checksum database are the user's choice; all else is ours,
   # and the user's own caches stay as they are.
   export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOFLAGS=-modcacherw GOWORK=off
+  # Go keeps statistics beside its settings (go env -w), of which we want these.
+  export GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
+  # A small Debian has no certificates; the sysroot has Debian's.
+  if [[ -z ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} && ! -e /etc/ssl/certs/ca-certificates.crt ]]; then
+    export SSL_CERT_DIR=$sysroot/usr/share/ca-certificates/mozilla
+  fi
 
   say_phase "download the Go SDK $go_version"
   modules_go_sdk
@@ -47,7 +53,7 @@ go_or_die() {
 
 modules_go_sdk() {
   local module said sum
-  modules_find_go
+  modules_find_go "$into"
   module=golang.org/toolchain@v0.0.1-go$go_version.linux-$architecture
   said=$(cd / && GOTOOLCHAIN=local go_or_die "the Go SDK $go_version" "${go[@]}" mod download -json "$module")
   sum=$(sed -nE 's/^\t"Sum": "(.*)",?/\1/p' <<<"$said")
@@ -55,22 +61,25 @@ modules_go_sdk() {
     "tools/provision/pins.sh says $go_toolchain_sum. If GO_VERSION was changed, change it there too."
   # Module archives carry no execute bits; Go sets them when it switches.
   (cd / && GOTOOLCHAIN=go$go_version go_or_die "the Go SDK $go_version" "${go[@]}" env GOROOT) >/dev/null
+  remove_tree "$into.bootstrap.making"
 }
 
 # modules_find_go: sets go, the command that fetches the SDK: the machine's own
-# Go if it is new enough to fetch another (1.21), else one of Debian's packages.
+# Go if it is new enough to fetch another (1.21), else the SDK itself if it is
+# there, else one of Debian's packages.
 modules_find_go() {
-  local bootstrap=$cache/bootstrap-${sysroot##*-} root
+  local bootstrap=$1.bootstrap.making root
+  if [[ -x $(world_go_sdk)/bin/go ]]; then
+    go=("$(world_go_sdk)/bin/go")
+    return
+  fi
   if [[ $(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)); then
     go=(go)
     return
   fi
-  if [[ ! -e $bootstrap ]]; then
-    PHASES=$((PHASES + 3))
-    assumed=()
-    debs_unpack "$suite" "$bootstrap.making" golang-go
-    mv -T -- "$bootstrap.making" "$bootstrap"
-  fi
+  PHASES=$((PHASES + 3))
+  assumed=()
+  debs_unpack "$suite" "$bootstrap" golang-go
   root=$(readlink -f "$bootstrap/usr/lib/go")
   # A static program, so that it needs nothing of its suite.
   go=(env "GOROOT=$root" "$root/bin/go")
@@ -133,7 +142,6 @@ modules_bazelrc() {
 # Made by tools/provision. The closed world: modules from this machine's disk.
 common --registry=file://$2/registry
 common --experimental_downloader_config=$2/downloader.cfg
-common --lockfile_mode=off
 # The standard library is built once for tools and service, and once for all
 # checkouts of this user.
 common --disk_cache=$cache/actions
@@ -149,6 +157,7 @@ common --repo_env=GOCACHE=$GOCACHE
 common --repo_env=GOPATH=$cache/gopath
 common --repo_env=GOPROXY=off
 common --repo_env=GOSUMDB=off
+common --repo_env=XDG_CONFIG_HOME=$cache/config
 common --repo_env=GOFLAGS=-modcacherw
 common --override_module=bazel_features=$tools/features
 common --override_module=bazel_skylib=$tools/skylib

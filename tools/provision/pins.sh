@@ -30,7 +30,10 @@ pins_load() {
     arm64) go_toolchain_sum='h1:3daC5cZuthisv2y8yd9iERt0sN0KIW5fFKNTbnxpDEA=' ;;
   esac
 
-  # Bazel with the rules that Debian packages, and what its actions and test
+  # Pinned is what has a say in the bits: the Go SDK, rules_go and squashfs-tools.
+  # The rest is the suite's: a suite holds one version of each, and a machine that
+  # provisions next month gets next month's. Here that is Bazel (its version must
+  # be right all the same), the rules that Debian packages, and what actions and test
   # wrappers find in /usr/bin. Nothing here is C, but sh_binary (so gazelle's
   # runner) asks for a C toolchain all the same.
   packages=(

@@ -4,9 +4,9 @@
 # Below the cache directory:
 #   sysroot-KEY/  Debian packages: Bazel, Java, squashfs-tools, what actions call
 #   world-KEY/    Bazel modules and the bazelrc that puts them in place
-#   *-KEY.sums    the digests of a piece's files
+#   *-KEY.sums    the digests of a piece's files; world-KEY.go.sums those of the SDK
 #   gomod/        Go's own module cache, with the SDK; gocache/ its build cache
-#   bazel/        Bazel's output user root; actions/ its disk cache
+#   bazel/        Bazel's output user root; actions/ its disk cache; tmp/, config/
 # KEY is a digest of all that a piece is made from. A piece is made in a
 # temporary directory under a lock and published by one rename, so a call that
 # finds it finds it whole, whatever was killed before.
@@ -47,16 +47,30 @@ world_ensure() {
   world_locate
   if [[ ! -e $world ]]; then
     host_check_tools
+    host_check_namespaces
     # One at a time; whoever waited finds the work done.
-    exec 9>"$cache/lock"
-    flock --nonblock 9 || {
-      printf 'tools/bazel: waiting for another call that is provisioning\n' >&2
-      flock 9
-    }
+    world_lock
     [[ -e $world ]] || world_make
     exec 9>&-
+  else
+    host_check_namespaces
   fi
   world_check
+}
+
+# world_lock: holds the cache directory until descriptor 9 is closed, by this
+# shell and all that it started.
+world_lock() {
+  while :; do
+    mkdir -p -- "$cache"
+    exec 9>"$cache/lock"
+    flock --nonblock 9 || {
+      printf 'tools/bazel: waiting for another call that is at work in %s\n' "$cache" >&2
+      flock 9
+    }
+    # Whoever had it may have removed the directory, and the lock with it.
+    [[ ! /proc/self/fd/9 -ef $cache/lock ]] || return 0
+  done
 }
 
 world_make() {
@@ -81,6 +95,7 @@ world_make() {
   fi
   host_check_space "$cache" 500
   world_make_modules "$world.making"
+  sums_of "$(world_go_sdk)" >"$world.go.sums"
   world_publish "$world"
   say_end
   printf 'tools/bazel: provisioned in %d s\n' "$SECONDS" >&2
@@ -93,11 +108,14 @@ world_publish() {
   mv -T -- "$1.making" "$1"
 }
 
-# sums_of DIRECTORY: as sha256sum prints them, in the order of the names.
-sums_of() {
-  (cd -- "$1" && find . -type f -print0 | xargs -0 -r -n 500 -P "$(nproc)" sha256sum --) |
-    LC_ALL=C sort -k 2
-}
+# sums_of DIRECTORY: lines "DIGEST ./FILE", and "MODE ./PATH TARGET" for all paths.
+sums_of() (
+  cd -- "$1"
+  {
+    find . -type f -print0 | xargs -0 -r -n 500 -P "$(nproc)" sha256sum --
+    find . -printf '%M  %p %l\n'
+  } | LC_ALL=C sort -k 2
+)
 
 # world_check: that the pieces have what every call needs. It looks at a few files
 # only, to be quick; tools/provision/verify looks at all.
@@ -151,10 +169,17 @@ sysroot_run() {
 }
 
 world_exec_bazel() {
+  # bubblewrap waits for Bazel's client and passes its exit status on. Ctrl-C is
+  # for the client alone, which cancels the build; and when somebody ends this
+  # process, the client is told.
+  trap '' INT
+  mkdir -p -- "$cache/tmp"
   # The server lives in the sysroot it was started in. The property is there to
   # differ when that does: Bazel then starts another.
-  sysroot_run "$sysroot" /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
+  sysroot_run "$sysroot" /usr/bin/setpriv --pdeathsig TERM \
+    /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
     --install_base=/usr/share/bazel --trust_install_base \
     --server_javabase=/usr/lib/jvm/default-java "--output_user_root=$cache/bazel" \
-    "--host_jvm_args=-Dprovision.sysroot=${sysroot##*/}" "$@"
+    "--host_jvm_args=-Dprovision.sysroot=${sysroot##*/}" \
+    "--host_jvm_args=-Djava.io.tmpdir=$cache/tmp" --host_jvm_args=-XX:-UsePerfData "$@"
 }

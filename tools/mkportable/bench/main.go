@@ -3,10 +3,10 @@
 //	bazel run //tools/mkportable/bench -- --rounds 5
 //
 // It makes a tree of files and packs it in three ways by turns, with the same
-// mksquashfs and the same options:
+// mksquashfs and the same compression:
 //
-//	bare     mksquashfs on the directory: the baseline, ratio 1
-//	action   mkportable from a spec, as Bazel's action runs it
+//	bare     mksquashfs on the directory, with its defaults: the baseline, ratio 1
+//	action   mkportable from a spec: the image action's command, without Bazel
 //	staged   cp -r to a staging directory, then mksquashfs on that
 //
 // It prints medians, their ratios and mkportable's peak memory.
@@ -58,6 +58,7 @@ func bench(files, bytes, level, rounds int) error {
 		return err
 	}
 	b.squashfs.Compression, b.squashfs.Level, b.squashfs.BlockSize = "zstd", level, 1<<20
+	b.squashfs.Processors, b.squashfs.Memory = 4, 512 // as portable_image has it
 	if err := b.makeTree(files, bytes); err != nil {
 		return err
 	}

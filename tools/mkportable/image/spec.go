@@ -43,6 +43,9 @@ type Squashfs struct {
 	BlockSize int `json:"block_size"`
 	// Processors bounds the compressor's threads. It has no say in the bytes.
 	Processors int `json:"processors"`
+	// Memory bounds mksquashfs's caches, in MiB; 0 for its default, a quarter of
+	// the machine's. It has no say in the bytes either.
+	Memory int `json:"memory"`
 }
 
 // Type is what an entry is.

@@ -56,6 +56,9 @@ func (q *Squashfs) arguments(output string) []string {
 	if q.Processors != 0 {
 		args = append(args, "-processors", strconv.Itoa(q.Processors))
 	}
+	if q.Memory != 0 {
+		args = append(args, "-mem", strconv.Itoa(q.Memory)+"M")
+	}
 	return args
 }
 
