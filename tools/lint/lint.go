@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"go/format"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/bazelbuild/buildtools/build"
 	"github.com/bazelbuild/buildtools/warn"
+
+	"example.org/portable-walkthrough-go/tools/imported"
 )
 
 // A check looks at the files that are its business.
@@ -133,17 +136,11 @@ func buildifierWarnings(name string, content []byte) ([]string, error) {
 
 func runShellcheck(program, workspace, name string) ([]string, error) {
 	args := []string{"--external-sources", "--check-sourced", "--format=gcc", "--severity=style", name}
-	// An imported program has its loader beside it (tools/provision/import).
-	real, err := filepath.EvalSymlinks(program)
+	shellcheck, err := imported.Find(program)
 	if err != nil {
 		return nil, err
 	}
-	libraries := filepath.Join(filepath.Dir(filepath.Dir(real)), "lib")
-	if loaders, _ := filepath.Glob(filepath.Join(libraries, "ld-linux*")); len(loaders) == 1 {
-		args = append([]string{"--library-path", libraries, real}, args...)
-		program = loaders[0]
-	}
-	cmd := exec.Command(program, args...)
+	cmd := shellcheck.Command(context.Background(), args...)
 	cmd.Dir = workspace
 	cmd.Env = []string{"LC_ALL=C.UTF-8"}
 	out, err := cmd.CombinedOutput()

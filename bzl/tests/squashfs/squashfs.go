@@ -4,13 +4,14 @@ package squashfs
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.org/portable-walkthrough-go/tools/imported"
 )
 
 // Runfile returns the path of a file whose runfiles location an environment
@@ -31,19 +32,11 @@ func Runfile(t testing.TB, variable string) string {
 // unsquashfs runs the unsquashfs of $UNSQUASHFS.
 func unsquashfs(t testing.TB, args ...string) string {
 	t.Helper()
-	program, err := filepath.EvalSymlinks(Runfile(t, "UNSQUASHFS"))
+	program, err := imported.Find(Runfile(t, "UNSQUASHFS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// An imported program has its loader beside it (tools/provision/import).
-	libraries := filepath.Join(filepath.Dir(filepath.Dir(program)), "lib")
-	if loaders, _ := filepath.Glob(filepath.Join(libraries, "ld-linux*")); len(loaders) == 1 {
-		args = append([]string{"--library-path", libraries, program}, args...)
-		program = loaders[0]
-	}
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = []string{"LC_ALL=C"}
-	out, err := cmd.CombinedOutput()
+	out, err := program.Command(t.Context(), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("unsquashfs %q: %v\n%s", args, err, out)
 	}

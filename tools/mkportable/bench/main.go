@@ -14,6 +14,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -28,6 +29,7 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
+	"example.org/portable-walkthrough-go/tools/imported"
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
 
@@ -54,11 +56,18 @@ func bench(files, bytes, level, rounds int) error {
 	if b.mkportable, err = runfile("MKPORTABLE"); err != nil {
 		return err
 	}
-	if b.squashfs, err = tools(); err != nil {
+	mksquashfs, err := runfile("MKSQUASHFS")
+	if err != nil {
 		return err
 	}
-	b.squashfs.Compression, b.squashfs.Level, b.squashfs.BlockSize = "zstd", level, 1<<20
-	b.squashfs.Processors, b.squashfs.Memory = 4, 512 // as portable_image has it
+	if b.mksquashfs, err = imported.Find(mksquashfs); err != nil {
+		return err
+	}
+	b.squashfs = image.Squashfs{
+		Mksquashfs: b.mksquashfs.Path, Loader: b.mksquashfs.Loader, Libraries: b.mksquashfs.Libraries,
+		Compression: "zstd", Level: level, BlockSize: 1 << 20,
+		Processors: 4, Memory: 512, // as portable_image has it
+	}
 	if err := b.makeTree(files, bytes); err != nil {
 		return err
 	}
@@ -109,19 +118,9 @@ func runfile(variable string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// tools says how to start mksquashfs: with its loader, if it is an imported one.
-func tools() (image.Squashfs, error) {
-	program, err := runfile("MKSQUASHFS")
-	q := image.Squashfs{Mksquashfs: program}
-	libraries := filepath.Join(filepath.Dir(filepath.Dir(program)), "lib")
-	if loaders, _ := filepath.Glob(filepath.Join(libraries, "ld-linux*")); len(loaders) == 1 {
-		q.Loader, q.Libraries = loaders[0], libraries
-	}
-	return q, err
-}
-
 type benchmark struct {
 	root, mkportable string
+	mksquashfs       imported.Program
 	squashfs         image.Squashfs
 	peak             int64 // bytes
 }
@@ -170,19 +169,17 @@ func (b *benchmark) makeTree(files, bytes int) error {
 
 func (b *benchmark) bare(directory string) error {
 	q := b.squashfs
-	args := []string{directory, b.output(), "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
-		"-b", strconv.Itoa(q.BlockSize), "-comp", q.Compression, "-Xcompression-level", strconv.Itoa(q.Level)}
-	if q.Loader == "" {
-		return run(q.Mksquashfs, args...)
-	}
-	return run(q.Loader, append([]string{"--library-path", q.Libraries, q.Mksquashfs}, args...)...)
+	cmd := b.mksquashfs.Command(context.Background(), directory, b.output(), "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
+		"-b", strconv.Itoa(q.BlockSize), "-comp", q.Compression, "-Xcompression-level", strconv.Itoa(q.Level))
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
 }
 
 func (b *benchmark) staged() error {
 	staging := filepath.Join(b.root, "staging")
 	defer os.RemoveAll(staging)
-	if err := run("cp", "-r", b.tree(), staging); err != nil {
-		return err
+	if out, err := exec.Command("cp", "-r", b.tree(), staging).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
 	}
 	return b.bare(staging)
 }
@@ -227,10 +224,4 @@ func highWater(pid int) int64 {
 		}
 	}
 	return 0
-}
-
-func run(program string, args ...string) error {
-	cmd := exec.Command(program, args...)
-	cmd.Stderr = os.Stderr
-	return cmd.Run()
 }
