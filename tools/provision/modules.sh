@@ -9,7 +9,8 @@ world_make_modules() {
   mkdir -p -- "$into"/modules
   # The proxy and the checksum database are the user's choice; all else is ours,
   # and the user's own caches stay as they are.
-  export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOFLAGS=-modcacherw GOWORK=off
+  export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOPATH=$cache/gopath
+  export GOFLAGS=-modcacherw GOWORK=off
   # Go keeps statistics beside its settings (go env -w), of which we want these.
   export GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
   # A small Debian has no certificates; the sysroot has Debian's.
@@ -157,7 +158,8 @@ common --repo_env=GOCACHE=$GOCACHE
 common --repo_env=GOPATH=$cache/gopath
 common --repo_env=GOPROXY=off
 common --repo_env=GOSUMDB=off
-common --repo_env=XDG_CONFIG_HOME=$cache/config
+# Where Go keeps statistics, which are nobody's in a build.
+common --repo_env=HOME=$cache/home
 common --repo_env=GOFLAGS=-modcacherw
 common --override_module=bazel_features=$tools/features
 common --override_module=bazel_skylib=$tools/skylib

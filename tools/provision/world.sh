@@ -6,7 +6,7 @@
 #   world-KEY/    Bazel modules and the bazelrc that puts them in place
 #   *-KEY.sums    the digests of a piece's files; world-KEY.go.sums those of the SDK
 #   gomod/        Go's own module cache, with the SDK; gocache/ its build cache
-#   bazel/        Bazel's output user root; actions/ its disk cache; tmp/, config/
+#   bazel/        Bazel's output user root; actions/ its disk cache; tmp/, config/, home/
 # KEY is a digest of all that a piece is made from. A piece is made in a
 # temporary directory under a lock and published by one rename, so a call that
 # finds it finds it whole, whatever was killed before.
