@@ -3,19 +3,20 @@
 # that come with Bazel, the Go module proxy for rules_go, gazelle, the Go SDK and
 # all that go.mod names.
 
-# world_make_modules DIRECTORY
+# world_make_modules DIRECTORY. What it exports for Go is local: it is not for the
+# Bazel that this call goes on to start.
 world_make_modules() {
   local into=$1
   mkdir -p -- "$into"/modules
   # The proxy and the checksum database are the user's choice; all else is ours,
   # and the user's own caches stay as they are.
-  export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOPATH=$cache/gopath
-  export GOFLAGS=-modcacherw GOWORK=off
+  local -x GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOPATH=$cache/gopath
+  local -x GOFLAGS=-modcacherw GOWORK=off
   # Go keeps statistics beside its settings (go env -w), of which we want these.
-  export GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
+  local -x GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
   # A small Debian has no certificates; the sysroot has Debian's.
   if [[ -z ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} && ! -e /etc/ssl/certs/ca-certificates.crt ]]; then
-    export SSL_CERT_DIR=$sysroot/usr/share/ca-certificates/mozilla
+    local -x SSL_CERT_DIR=$sysroot/usr/share/ca-certificates/mozilla
   fi
 
   say_phase "download the Go SDK $go_version"
@@ -90,7 +91,7 @@ modules_go_rules() {
   local into=$1 go sdk name module version
   sdk=$(world_go_sdk)
   go=$sdk/bin/go
-  export GOTOOLCHAIN=local GOROOT=$sdk
+  local -x GOTOOLCHAIN=local GOROOT=$sdk
   # All that Bazel will be asked for, so that it needs no network later. Checked
   # against go.sum, of which a copy is used: go may add lines to it.
   mkdir -- "$into/go.mod"
