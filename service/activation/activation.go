@@ -23,17 +23,17 @@ func Listeners() ([]net.Listener, error) {
 	return listeners(activation.Files(true))
 }
 
-// checkListening tells listening sockets from those that net would take for such:
-// Accept=yes in a socket unit passes a connection.
-func checkListening(file *os.File) error {
+// listener makes a listener of a listening stream socket, and of nothing else:
+// net would take a connection too, which Accept=yes in a socket unit passes.
+func listener(file *os.File) (net.Listener, error) {
 	listening, err := syscall.GetsockoptInt(int(file.Fd()), syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
 	if err != nil {
-		return os.NewSyscallError("getsockopt", err)
+		return nil, os.NewSyscallError("getsockopt", err)
 	}
 	if listening == 0 {
-		return errors.New("it does not listen; a socket unit needs ListenStream= and Accept=no")
+		return nil, errors.New("it does not listen; a socket unit needs ListenStream= and Accept=no")
 	}
-	return nil
+	return net.FileListener(file)
 }
 
 func listeners(files []*os.File) (_ []net.Listener, err error) {
@@ -53,11 +53,7 @@ func listeners(files []*os.File) (_ []net.Listener, err error) {
 		}
 	}()
 	for i, file := range files {
-		err := checkListening(file)
-		if err != nil {
-			return nil, fmt.Errorf("socket %d passed by the service manager (%s) is no listening stream socket: %w", i, file.Name(), err)
-		}
-		listener, err := net.FileListener(file)
+		listener, err := listener(file)
 		if err != nil {
 			return nil, fmt.Errorf("socket %d passed by the service manager (%s) is no listening stream socket: %w", i, file.Name(), err)
 		}

@@ -20,7 +20,7 @@ world_make_modules() {
   fi
 
   say_phase "download the Go SDK $go_version"
-  modules_go_sdk
+  modules_go_sdk "$into"
 
   say_phase 'download Go modules'
   modules_go_rules "$into/modules"
@@ -53,8 +53,9 @@ go_or_die() {
   die "can't get $what" "${said[@]}" "$hint" "$open_world_hint"
 }
 
+# modules_go_sdk DIRECTORY
 modules_go_sdk() {
-  local module said sum
+  local into=$1 module said sum
   modules_find_go "$into"
   module=golang.org/toolchain@v0.0.1-go$go_version.linux-$architecture
   said=$(cd / && GOTOOLCHAIN=local go_or_die "the Go SDK $go_version" "${go[@]}" mod download -json "$module")
@@ -66,9 +67,9 @@ modules_go_sdk() {
   remove_tree "$into.bootstrap.making"
 }
 
-# modules_find_go: sets go, the command that fetches the SDK: the machine's own
-# Go if it is new enough to fetch another (1.21), else the SDK itself if it is
-# there, else one of Debian's packages.
+# modules_find_go DIRECTORY: sets go, the command that fetches the SDK: the SDK
+# itself if it is there, else the machine's own Go if it is new enough to fetch
+# another (1.21), else one of Debian's packages.
 modules_find_go() {
   local bootstrap=$1.bootstrap.making root
   if [[ -x $(world_go_sdk)/bin/go ]]; then

@@ -45,15 +45,13 @@ digest_of() {
 # world_ensure: makes what is not there yet.
 world_ensure() {
   world_locate
+  [[ -e $world ]] || host_check_tools
+  host_check_namespaces
   if [[ ! -e $world ]]; then
-    host_check_tools
-    host_check_namespaces
     # One at a time; whoever waited finds the work done.
     world_lock
     [[ -e $world ]] || world_make
     exec 9>&-
-  else
-    host_check_namespaces
   fi
   world_check
 }
