@@ -1,77 +1,57 @@
 // Portable-walkthrough-go counts its visitors over HTTP.
 //
 // It listens on the sockets that systemd hands over (socket activation,
-// sd_listen_fds(3)) and keeps the count in $STATE_DIRECTORY (StateDirectory= in
-// systemd.exec(5)).
+// sd_listen_fds(3)), keeps the count in $STATE_DIRECTORY (StateDirectory= in
+// systemd.exec(5)), and exits when it is idle: the next request starts it again.
 package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-
-	"example.org/portable-walkthrough-go/service/activation"
 	"example.org/portable-walkthrough-go/service/counter"
+	"example.org/portable-walkthrough-go/service/idle"
+	"example.org/portable-walkthrough-go/service/journal"
+	"example.org/portable-walkthrough-go/service/notify"
+	"example.org/portable-walkthrough-go/service/tasks"
 	"example.org/portable-walkthrough-go/service/visits"
 )
 
-// drainTimeout bounds how long requests in flight may take at the end. It is
-// below systemd's default TimeoutStopSec= of 90 s.
-const drainTimeout = 20 * time.Second
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		slog.Error("stopped", "error", err)
+	log := slog.New(journal.Handler(os.Stderr))
+	if err := run(os.Args[1:], log); err != nil && !errors.Is(err, errDone) {
+		log.Error("failed", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) (err error) {
-	listeners, err := activation.Listeners()
+func run(args []string, log *slog.Logger) (err error) {
+	ctx, stop := tasks.Adapt(context.Background(), tasks.Scarce())
+	defer stop()
+	options, err := parse(args, os.Stdout)
 	if err != nil {
 		return err
 	}
-	directory, err := counter.StateDirectory()
+	listeners, err := options.listeners()
 	if err != nil {
 		return err
 	}
-	count, err := counter.Open(directory)
+	count, err := counter.OpenState()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, count.Close()) }()
-
-	server := &http.Server{
-		Handler:           visits.Handler(count),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
+	server, err := idle.New(listeners, visits.Handler(count), options.server(log))
+	if err != nil {
+		return err
 	}
-	failed := make(chan error, len(listeners))
-	for _, listener := range listeners {
-		go func() { failed <- server.Serve(listener) }()
+	finish := report(ctx, server, count, log)
+	if err := notify.Send(notify.Ready); err != nil {
+		return err
 	}
-	// Without $NOTIFY_SOCKET nobody asked; then these do nothing.
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		return fmt.Errorf("notify service manager: %w", err)
-	}
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
-	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	return server.Shutdown(drain)
+	err = errors.Join(server.Run(ctx), notify.Send(notify.Stopping))
+	finish(err)
+	return err
 }

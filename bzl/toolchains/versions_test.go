@@ -55,6 +55,14 @@ func TestModuleVersions(t *testing.T) {
 	}
 }
 
+// What the service says of itself is the module's version.
+func TestOwnVersion(t *testing.T) {
+	want := find(t, "MODULE.bazel", `(?s)module\(.*?\n    version = "([^"]+)"`)
+	if got := find(t, "service/options.go", `const version = "([^"]+)"`); got != want {
+		t.Errorf("service/options.go says %s, MODULE.bazel %s", got, want)
+	}
+}
+
 // The sums of WORKSPACE are those of go.sum, for the versions of go.mod.
 func TestGoRepositories(t *testing.T) {
 	declared := regexp.MustCompile(`(?s)go_repository\(\n(.*?)\n\)`).FindAllStringSubmatch(read(t, "WORKSPACE"), -1)

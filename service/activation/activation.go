@@ -7,39 +7,83 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
+	"strconv"
 
 	"github.com/coreos/go-systemd/v22/activation"
+	"golang.org/x/sys/unix"
 )
 
-// ErrNoSockets means that the service was not socket-activated.
-var ErrNoSockets = errors.New("no sockets were passed: start it through its systemd socket unit, or by hand with systemd-socket-activate -l 8088 PROGRAM")
+// Requested reports whether the environment says that sockets were passed, rightly
+// or not.
+func Requested() bool {
+	_, pid := os.LookupEnv("LISTEN_PID")
+	_, fds := os.LookupEnv("LISTEN_FDS")
+	return pid || fds
+}
 
 // Listeners returns the listening stream sockets that were passed, in the order
-// of the socket unit, and takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of
-// the environment. There is at least one; anything passed that is no listening
-// stream socket is an error.
+// of the socket unit, and takes the LISTEN_ variables out of the environment.
+// There is at least one; anything passed that is no listening stream socket is an
+// error, and so is anything wrong with the variables.
 func Listeners() ([]net.Listener, error) {
+	passed, err := count(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	// So that no child takes them for its own.
+	defer os.Unsetenv("LISTEN_PIDFDID")
+	// The last one's look spares making as many files as a wrong number says.
+	if _, err := unix.FcntlInt(uintptr(firstFD+passed-1), unix.F_GETFD, 0); err != nil {
+		return nil, fmt.Errorf("$LISTEN_FDS is %d, but file descriptor %d is not open: %w", passed, firstFD+passed-1, err)
+	}
 	return listeners(activation.Files(true))
+}
+
+// firstFD is SD_LISTEN_FDS_START.
+const firstFD = 3
+
+// maxSockets bounds what $LISTEN_FDS may say: no socket unit is that long.
+const maxSockets = 4096
+
+// count checks what go-systemd would take silently for no sockets.
+func count(pid, fds string, self int) (int, error) {
+	if pid == "" && fds == "" {
+		return 0, errors.New("no sockets were passed ($LISTEN_FDS is not set): start the service through its systemd socket unit")
+	}
+	if number, err := strconv.Atoi(pid); err != nil || number <= 0 {
+		return 0, fmt.Errorf("$LISTEN_PID is %q, not a process number: the service manager sets it together with $LISTEN_FDS", pid)
+	} else if number != self {
+		return 0, fmt.Errorf("$LISTEN_PID is %d, but this is process %d: the sockets are another's, whose environment was handed on; unset LISTEN_PID and LISTEN_FDS, or start this process without one in between", number, self)
+	}
+	number, err := strconv.Atoi(fds)
+	if err != nil || number < 1 || number > maxSockets {
+		return 0, fmt.Errorf("$LISTEN_FDS is %q, not a number from 1 to %d: the socket unit must pass a listening socket", fds, maxSockets)
+	}
+	return number, nil
 }
 
 // listener makes a listener of a listening stream socket, and of nothing else:
 // net would take a connection too, which Accept=yes in a socket unit passes.
 func listener(file *os.File) (net.Listener, error) {
-	listening, err := syscall.GetsockoptInt(int(file.Fd()), syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
-	if err != nil {
-		return nil, os.NewSyscallError("getsockopt", err)
-	}
-	if listening == 0 {
-		return nil, errors.New("it does not listen; a socket unit needs ListenStream= and Accept=no")
+	for _, want := range []struct {
+		option, value int
+		hint          string
+	}{
+		{unix.SO_TYPE, unix.SOCK_STREAM, "a socket unit needs ListenStream="},
+		{unix.SO_ACCEPTCONN, 1, "it does not listen; a socket unit needs ListenStream= and Accept=no"},
+	} {
+		value, err := unix.GetsockoptInt(int(file.Fd()), unix.SOL_SOCKET, want.option)
+		if err != nil {
+			return nil, os.NewSyscallError("getsockopt", err)
+		}
+		if value != want.value {
+			return nil, errors.New(want.hint)
+		}
 	}
 	return net.FileListener(file)
 }
 
 func listeners(files []*os.File) (_ []net.Listener, err error) {
-	if len(files) == 0 {
-		return nil, ErrNoSockets
-	}
 	var listeners []net.Listener
 	defer func() {
 		// Listeners have their own descriptors.
@@ -55,7 +99,7 @@ func listeners(files []*os.File) (_ []net.Listener, err error) {
 	for i, file := range files {
 		listener, err := listener(file)
 		if err != nil {
-			return nil, fmt.Errorf("socket %d passed by the service manager (%s) is no listening stream socket: %w", i, file.Name(), err)
+			return nil, fmt.Errorf("file descriptor %d passed by the service manager (%s) is no listening stream socket: %w", firstFD+i, file.Name(), err)
 		}
 		if unix, ok := listener.(*net.UnixListener); ok {
 			// The path belongs to the service manager, which listens on.

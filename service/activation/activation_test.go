@@ -1,17 +1,59 @@
 package activation
 
 import (
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-func TestNoSocketsIsAnError(t *testing.T) {
-	if _, err := listeners(nil); !errors.Is(err, ErrNoSockets) {
-		t.Fatalf("got %v, want ErrNoSockets: the service must not sit there and listen nowhere", err)
+// What go-systemd takes silently for no sockets is an error that says what is wrong:
+// the service must not sit there and listen nowhere.
+func TestCount(t *testing.T) {
+	const self = 42
+	for name, test := range map[string]struct{ pid, fds, want string }{
+		"neither":           {"", "", "no sockets were passed"},
+		"no sockets":        {"42", "0", `$LISTEN_FDS is "0"`},
+		"negative":          {"42", "-1", `$LISTEN_FDS is "-1"`},
+		"junk":              {"42", "two", `$LISTEN_FDS is "two"`},
+		"far too many":      {"42", "1000000000", `$LISTEN_FDS is "1000000000"`},
+		"no number at all":  {"42", "", `$LISTEN_FDS is ""`},
+		"no process":        {"", "1", `$LISTEN_PID is ""`},
+		"junk process":      {"x", "1", `$LISTEN_PID is "x"`},
+		"another's":         {"43", "1", "$LISTEN_PID is 43, but this is process 42"},
+		"trailing junk":     {"42", "1 ", `$LISTEN_FDS is "1 "`},
+		"no process number": {"0", "1", `$LISTEN_PID is "0"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if n, err := count(test.pid, test.fds, self); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %d, %v, want an error with %q", n, err, test.want)
+			}
+		})
+	}
+	if n, err := count("42", "3", self); n != 3 || err != nil {
+		t.Errorf("got %d, %v, want 3", n, err)
+	}
+}
+
+// Whatever the environment says, the number is one that can be asked for.
+func FuzzCount(f *testing.F) {
+	for _, seed := range [][2]string{{"1", "1"}, {"", ""}, {"1", "-1"}, {"1", "99999999999999999999"}, {"+1", "0x1"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pid, fds string) {
+		if n, err := count(pid, fds, 1); err == nil && (n < 1 || n > maxSockets) || err != nil && n != 0 {
+			t.Errorf("LISTEN_PID=%q LISTEN_FDS=%q: got %d, %v", pid, fds, n, err)
+		}
+	})
+}
+
+func TestAFileDescriptorThatIsNotOpen(t *testing.T) {
+	t.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
+	t.Setenv("LISTEN_FDS", "4000")
+	if _, err := Listeners(); err == nil || !strings.Contains(err.Error(), "file descriptor 4002 is not open") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -84,7 +126,17 @@ func TestNotAListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, file := range map[string]*os.File{"plain file": plain, "datagram socket": datagram, "connection": connection} {
+	packetPath := filepath.Join(t.TempDir(), "packets")
+	sequenced, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: packetPath, Net: "unixpacket"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sequenced.Close()
+	packet, err := sequenced.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]*os.File{"listens for packets": packet, "plain file": plain, "datagram socket": datagram, "connection": connection} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := listeners([]*os.File{file}); err == nil || !strings.Contains(err.Error(), "no listening stream socket") {
 				t.Errorf("got %v, want an error that says what was passed", err)

@@ -1,27 +1,38 @@
 // Package counter keeps a count in a file, so that it outlives the process.
 //
-// The file holds one record of fixed width with a checksum, and is rewritten in
-// place by a single write: that goes on working on a full disk, and leaves the
-// old record or the new one whatever is killed in between. What is no such
-// record is never overwritten: a count that silently starts again at 1 is worse
-// than a service that does not start.
+// Once Next has returned a number, no later call, in this process or after it, returns
+// that number or a lower one, whatever is killed: the process, the machine, its
+// power. The price is that a number may be skipped, if it was on disk and
+// its caller was not told.
+//
+// The file holds one record of fixed width with a checksum, shorter than a disk's
+// sector, and is rewritten in place by a single write: that goes on working on a
+// full disk, and leaves the old record or the new one. What is no such record is
+// never overwritten: a count that silently starts again at 1 is worse than a
+// service that does not start.
 package counter
 
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
+	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 // FileName is the counter's file, in the state directory.
 const FileName = "visitors"
+
+// OpenState opens the counter in the state directory.
+func OpenState() (*Counter, error) {
+	directory, err := StateDirectory()
+	if err != nil {
+		return nil, err
+	}
+	return Open(directory)
+}
 
 // StateDirectory returns the first directory of $STATE_DIRECTORY, which systemd
 // sets to the absolute paths of StateDirectory=, separated by colons
@@ -34,107 +45,121 @@ func StateDirectory() (string, error) {
 	return directory, nil
 }
 
+// ErrExhausted means that there is no higher number.
+var ErrExhausted = errors.New("the counter has reached its last number")
+
 // A Counter counts in a file that nobody else has open. Its methods may be
 // called concurrently.
 type Counter struct {
-	mu   sync.Mutex
-	file *os.File
-	last uint64
+	// Report is called when writing fails, with the error, and with nil when it
+	// works again; not for each failure in between. It is set before the first
+	// Next.
+	Report func(error)
+
+	mu      sync.Mutex
+	last    uint64 // the number given last
+	pending *batch // what the next write is to save
+
+	disk   sync.Mutex // held while the file is written
+	file   file
+	failed bool
 }
 
-// Open opens the counter in a directory, and makes it at 0 if it is not there.
+// A batch is a number of calls of Next that one write serves.
+type batch struct {
+	last uint64
+	done chan struct{}
+	err  error
+}
+
+// Open opens the counter in a directory, and makes it at 0 if it is not there. It
+// takes a lock (flock(2)) on the file until Close.
 func Open(directory string) (*Counter, error) {
-	path := filepath.Join(directory, FileName)
-	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	return open(osDirectory(directory))
+}
+
+func open(directory directory) (*Counter, error) {
+	file, err := directory.open(FileName)
 	if errors.Is(err, os.ErrNotExist) {
-		if err := create(directory, path); err != nil {
-			return nil, fmt.Errorf("create counter: %w", err)
+		if err := create(directory, encode(0)); err != nil {
+			return nil, fmt.Errorf("create counter: %w; the state directory must be there, and writable", err)
 		}
-		file, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+		file, err = directory.open(FileName)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open counter: %w", err)
+		return nil, fmt.Errorf("open counter: %w; it must be a regular file that the service may read and write, in use by nobody else", err)
 	}
 	last, err := load(file)
 	if err != nil {
-		file.Close()
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
-	return &Counter{file: file, last: last}, nil
+	return &Counter{file: file, last: last, Report: func(error) {}}, nil
 }
 
 // Next counts one more and returns the new count, when it is safe on disk. After
 // an error the number is used up all the same: it may be on disk.
+//
+// Calls that come while the disk is busy share the next write: the first of them
+// does it, the others wait for its result (group commit).
 func (c *Counter) Next() (uint64, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	if c.last == math.MaxUint64 {
+		c.mu.Unlock()
+		return 0, ErrExhausted
+	}
 	c.last++
-	if _, err := c.file.WriteAt(encode(c.last), 0); err != nil {
-		return 0, fmt.Errorf("write counter: %w", err)
+	n, b := c.last, c.pending
+	first := b == nil
+	if first {
+		b = &batch{done: make(chan struct{})}
+		c.pending = b
 	}
-	if err := syscall.Fdatasync(int(c.file.Fd())); err != nil {
-		return 0, fmt.Errorf("sync counter %q: %w", c.file.Name(), err)
+	b.last = n
+	c.mu.Unlock()
+
+	if first {
+		c.commit(b)
+	} else {
+		<-b.done
 	}
-	return c.last, nil
+	if b.err != nil {
+		return 0, b.err
+	}
+	return n, nil
 }
 
-// Close releases the file.
-func (c *Counter) Close() error { return c.file.Close() }
-
-// format is the record: the count, and the CRC-32C of its digits.
-const format = "visitors %020d crc32c %08x\n"
-
-func encode(count uint64) []byte {
-	sum := crc32.Checksum(fmt.Appendf(nil, "%020d", count), crc32.MakeTable(crc32.Castagnoli))
-	return fmt.Appendf(nil, format, count, sum)
+func (c *Counter) commit(b *batch) {
+	c.disk.Lock()
+	defer c.disk.Unlock()
+	// Whoever comes from now on is too late for this batch.
+	c.mu.Lock()
+	c.pending = nil
+	c.mu.Unlock()
+	b.err = save(c.file, b.last)
+	close(b.done)
+	if failed := b.err != nil; failed != c.failed {
+		c.failed = failed
+		c.Report(b.err)
+	}
 }
 
-// create makes the file under another name first: under its own it is whole.
-func create(directory, path string) error {
-	temporary, err := os.CreateTemp(directory, "."+FileName+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	defer temporary.Close()
-	if _, err := temporary.Write(encode(0)); err != nil {
-		return err
-	}
-	if err := temporary.Sync(); err != nil {
-		return err
-	}
-	// A link, not a rename: it does not replace a counter that somebody else
-	// has made meanwhile.
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	dir, err := os.Open(directory)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+// Last returns the number that was given last; it may not be on disk yet.
+func (c *Counter) Last() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
 }
 
-// load reads the count, and refuses anything but an exact record.
-func load(file *os.File) (uint64, error) {
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return 0, fmt.Errorf("counter %q is in use by another process: %w", file.Name(), err)
-	}
-	want := len(encode(0))
-	// One byte more shows a file that is too long.
-	content := make([]byte, want+1)
-	n, err := io.ReadFull(file, content)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("read counter: %w", err)
-	}
-	// The second field, if it is one; a count that encodes to the content is it.
-	if fields := strings.Fields(string(content[:n])); len(fields) > 1 {
-		count, err := strconv.ParseUint(fields[1], 10, 64)
-		if err == nil && string(encode(count)) == string(content[:n]) {
-			return count, nil
-		}
-	}
-	return 0, fmt.Errorf("counter %q is damaged: %d bytes, starting with %q, where %d like %q belong; restore it from a backup, or remove it to start at 1 again",
-		file.Name(), n, content[:n], want, encode(0))
+// Ping returns when no write that had begun before is under way any more. It is
+// meant for a watchdog, and costs no disk access.
+func (c *Counter) Ping() {
+	c.disk.Lock()
+	defer c.disk.Unlock()
+}
+
+// Close waits for a write that is under way and releases the file.
+func (c *Counter) Close() error {
+	c.disk.Lock()
+	defer c.disk.Unlock()
+	return c.file.Close()
 }

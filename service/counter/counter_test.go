@@ -1,14 +1,18 @@
 package counter
 
 import (
+	"bytes"
+	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
-func open(t *testing.T, directory string) *Counter {
+func mustOpen(t *testing.T, directory string) *Counter {
 	t.Helper()
 	c, err := Open(directory)
 	if err != nil {
@@ -27,13 +31,13 @@ func next(t *testing.T, c *Counter, want uint64) {
 
 func TestCountsOnAfterAReopen(t *testing.T) {
 	dir := t.TempDir()
-	c := open(t, dir)
+	c := mustOpen(t, dir)
 	next(t, c, 1)
 	next(t, c, 2)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	next(t, open(t, dir), 3)
+	next(t, mustOpen(t, dir), 3)
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("the state directory holds %v, want the counter alone", entries)
 	}
@@ -41,7 +45,7 @@ func TestCountsOnAfterAReopen(t *testing.T) {
 
 // Without the lock around count and write, two visitors get one number.
 func TestConcurrentVisitorsGetDifferentNumbers(t *testing.T) {
-	c := open(t, t.TempDir())
+	c := mustOpen(t, t.TempDir())
 	const visitors, visits = 8, 50
 	seen := make([]int, visitors*visits+1)
 	var mu sync.Mutex
@@ -104,23 +108,85 @@ func TestDamagedFileIsRefusedAndLeftAlone(t *testing.T) {
 
 func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	next(t, open(t, dir), 1)
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Fatalf("got %v, want an error that says the counter is in use", err)
+	next(t, mustOpen(t, dir), 1)
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "locked by another process") {
+		t.Fatalf("got %v, want an error that says who has it", err)
 	}
 }
 
+// What is no file of ours to write is refused, with its path, and left alone.
 func TestOpenFailures(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := Open(filepath.Join(dir, "missing")); err == nil {
-		t.Error("opened a counter in a directory that does not exist")
+	for name, test := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"symlink":   {func(path string) error { return os.Symlink("/dev/null", path) }, "too many levels"},
+		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
+		"FIFO":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "no regular file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, FileName)
+			if err := test.make(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Open(dir)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("got %v, want an error with %q and the path", err, test.want)
+			}
+		})
 	}
-	if err := os.Symlink("/dev/null", filepath.Join(dir, FileName)); err != nil {
+	if _, err := Open(filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "must be there") {
+		t.Errorf("missing directory: got %v", err)
+	}
+}
+
+// A failed write answers with an error, burns its number, and is reported once.
+func TestFailedWrites(t *testing.T) {
+	c := mustOpen(t, t.TempDir())
+	good := c.file
+	var reports []error
+	c.Report = func(err error) { reports = append(reports, err) }
+	next(t, c, 1)
+	c.file = failing{good}
+	for range 3 {
+		if n, err := c.Next(); err == nil {
+			t.Errorf("got %d though the disk is broken", n)
+		}
+	}
+	c.file = good
+	next(t, c, 5)
+	if len(reports) != 2 || reports[0] == nil || reports[1] != nil {
+		t.Errorf("reported %v, want one failure and the recovery", reports)
+	}
+}
+
+type failing struct{ file }
+
+func (failing) Sync() error { return syscall.EIO }
+
+func TestTheLastNumber(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, FileName), encode(math.MaxUint64-1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); err == nil {
-		t.Error("followed a symlink out of the state directory")
+	c := mustOpen(t, dir)
+	next(t, c, math.MaxUint64)
+	if n, err := c.Next(); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %d, %v, want ErrExhausted: never 0 or 1 again", n, err)
 	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(encode(0))
+	f.Add(encode(math.MaxUint64))
+	f.Add(bytes.Replace(encode(41), []byte("41"), []byte("42"), 1))
+	f.Fuzz(func(t *testing.T, record []byte) {
+		if count, ok := decode(record); ok && !bytes.Equal(encode(count), record) {
+			t.Errorf("%q was taken for %d", record, count)
+		}
+	})
 }
 
 func TestStateDirectory(t *testing.T) {

@@ -28,7 +28,7 @@ func TestHandler(t *testing.T) {
 		{"GET", "/", 200, "Hello! You are visitor #1!\n"},
 		{"HEAD", "/", 200, ""},
 		{"GET", "/favicon.ico", 404, "404 page not found\n"},
-		{"POST", "/", 405, "Method Not Allowed\n"},
+		{"POST", "/", 405, "Only GET and HEAD are served here.\n"},
 		{"GET", "/", 200, "Hello! You are visitor #2!\n"},
 		{"GET", "/", 503, "The visitor counter is out of order.\n"},
 	} {

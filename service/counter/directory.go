@@ -1,0 +1,144 @@
+package counter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A directory is what the counter needs of the state directory. Names are of
+// files in it.
+type directory interface {
+	// open opens a regular file and locks it.
+	open(name string) (file, error)
+	// create makes an empty file of a name that is new.
+	create() (file, error)
+	// link gives a file a second name, if that is free (os.ErrExist).
+	link(file file, name string) error
+	// remove takes the name away that create gave it.
+	remove(file file) error
+	// sync waits until names are on disk.
+	sync() error
+}
+
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Name() string
+	Size() (int64, error)
+	// Sync waits until what was written is on disk.
+	Sync() error
+}
+
+// create makes the counter's file. Under its own name it is whole: it gets that
+// when the content is on disk.
+func create(directory directory, content []byte) (err error) {
+	temporary, err := directory.create()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, temporary.Close(), directory.remove(temporary)) }()
+	if _, err := temporary.WriteAt(content, 0); err != nil {
+		return err
+	}
+	if err := temporary.Sync(); err != nil {
+		return err
+	}
+	// A link, not a rename: it does not replace a counter that somebody else
+	// has made meanwhile.
+	if err := directory.link(temporary, FileName); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return directory.sync()
+}
+
+// osDirectory is the path of a directory of the operating system.
+type osDirectory string
+
+func (d osDirectory) open(name string) (file, error) {
+	// O_NOFOLLOW: a symbolic link could lead out of the directory. O_NONBLOCK:
+	// to open a FIFO must not wait for somebody.
+	f, err := os.OpenFile(filepath.Join(string(d), name), os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := claim(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%q: %w", f.Name(), err), f.Close())
+	}
+	return osFile{f}, nil
+}
+
+func claim(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("no regular file (%v)", info.Mode())
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return errors.New("locked by another process")
+	}
+	return os.NewSyscallError("flock", err)
+}
+
+func (d osDirectory) create() (file, error) {
+	f, err := os.CreateTemp(string(d), "."+FileName+"-*")
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (d osDirectory) link(f file, name string) error {
+	return os.Link(f.Name(), filepath.Join(string(d), name))
+}
+
+func (osDirectory) remove(f file) error { return os.Remove(f.Name()) }
+
+func (d osDirectory) sync() error {
+	f, err := os.Open(string(d))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+type osFile struct{ *os.File }
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Sync is fdatasync(2): of what the inode says, only the size is needed, and it
+// does not change.
+func (f osFile) Sync() error {
+	call := unix.Syscall
+	if runtime.GOMAXPROCS(0) == 1 {
+		// The runtime would start one more thread for the only processor, and
+		// there may be no room for it; see package tasks.
+		call = unix.RawSyscall
+	}
+	for {
+		_, _, errno := call(unix.SYS_FDATASYNC, f.Fd(), 0, 0)
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+		default:
+			return os.NewSyscallError("fdatasync", errno)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"example.org/portable-walkthrough-go/service/counter"
+	"example.org/portable-walkthrough-go/service/idle"
+	"example.org/portable-walkthrough-go/service/notify"
+)
+
+// drainTimeout bounds the graceful end. It is less than TimeoutStopSec= in the unit.
+const drainTimeout = 20 * time.Second
+
+// report tells the log and the service manager how the service is, until the
+// function that it returns is called. ctx is done when the service is to stop.
+func report(ctx context.Context, server *idle.Server, count *counter.Counter, log *slog.Logger) (finish func(error)) {
+	start, first := time.Now(), count.Last()
+	log.Info("started", "version", version, "visitors", first)
+	failed := func(err error) { log.Warn("service manager not informed", "error", err) }
+	count.Report = func(err error) {
+		if err != nil {
+			log.Error("visits are not counted", "error", err)
+		} else {
+			log.Info("visits are counted again")
+		}
+	}
+
+	watchdog, err := notify.WatchdogTimeout()
+	if err != nil {
+		failed(err)
+	}
+	running, stop := context.WithCancel(context.Background())
+	go notify.Reporter{
+		Watchdog: watchdog,
+		Status: func() string {
+			return fmt.Sprintf("%d visitors so far, %d connections open", count.Last(), server.Connections())
+		},
+		Alive: func() error {
+			count.Ping()
+			return server.Ping()
+		},
+		Failed: failed,
+	}.Run(running)
+
+	undo := context.AfterFunc(ctx, func() {
+		news := []string{notify.Stopping}
+		if server.Connections() > 0 {
+			news = append(news, notify.ExtendTimeout(drainTimeout+5*time.Second))
+		}
+		if err := notify.Send(news...); err != nil {
+			failed(err)
+		}
+	})
+	return func(err error) {
+		reason := "idle"
+		switch signalled := !undo(); {
+		case err != nil:
+			reason = "error"
+		case signalled:
+			reason = "signal"
+		}
+		stop()
+		log.Info("stopped", "reason", reason, "visits", count.Last()-first, "visitors", count.Last(), "after", time.Since(start).Round(time.Millisecond))
+	}
+}
