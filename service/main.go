@@ -28,8 +28,7 @@ func main() {
 }
 
 func run(args []string, log *slog.Logger) (err error) {
-	ctx, stop := tasks.Adapt(context.Background(), tasks.Scarce())
-	defer stop()
+	ctx := tasks.Adapt(context.Background(), tasks.Scarce())
 	options, err := parse(args, os.Stdout)
 	if err != nil {
 		return err

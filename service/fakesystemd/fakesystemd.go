@@ -27,6 +27,9 @@ type Service struct {
 	Env       []string       // all of its environment but what the protocol adds
 	Listeners []net.Listener // of package net, TCP or Unix
 
+	// Files is LimitNOFILE=, or 0 for this process's own.
+	Files uint64
+
 	// Started is called with the process just after each start; nil for not.
 	Started func(*os.Process)
 }
@@ -51,6 +54,7 @@ type Manager struct {
 
 	mu      sync.Mutex
 	process *os.Process
+	ready   bool
 	stopped bool
 	runs    []Run
 	err     error
@@ -88,6 +92,14 @@ func (m *Manager) Signal(signal syscall.Signal) {
 	if m.process != nil {
 		_ = m.process.Signal(signal)
 	}
+}
+
+// Terminate sends SIGTERM to the service if it runs and has said READY=1, and reports
+// whether it did. Before, a Go program may not have caught the signal yet.
+func (m *Manager) Terminate() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.process != nil && m.ready && m.process.Signal(syscall.SIGTERM) == nil
 }
 
 // Runs returns how often the service has ended.
@@ -162,7 +174,7 @@ func (m *Manager) prepare() (*prepared, error) {
 	p.cmd.Env = append(slices.Clone(m.service.Env),
 		fmt.Sprintf("LISTEN_FDS=%d", len(m.sockets)),
 		"NOTIFY_SOCKET="+m.notes.LocalAddr().String(),
-		asPrepared+"=1")
+		fmt.Sprintf("%s=%d", asPrepared, m.service.Files))
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -176,6 +188,9 @@ func (p *prepared) discard() {
 
 // start lets a prepared service go, and waits for its end.
 func (m *Manager) start(p *prepared) error {
+	m.mu.Lock()
+	m.ready = false
+	m.mu.Unlock()
 	_, err := p.goOn.Write([]byte("x"))
 	p.goOn.Close()
 	if err != nil {
@@ -235,7 +250,13 @@ func (m *Manager) listen() {
 		if err != nil {
 			return
 		}
-		m.heard <- string(buffer[:n])
+		message := string(buffer[:n])
+		if strings.Contains(message, "READY=1") {
+			m.mu.Lock()
+			m.ready = true
+			m.mu.Unlock()
+		}
+		m.heard <- message
 	}
 }
 
@@ -263,6 +284,15 @@ func become() error {
 	syscall.CloseOnExec(int(goOn.Fd()))
 	if n, _ := goOn.Read(make([]byte, 1)); n == 0 {
 		return nil // Not needed any more.
+	}
+	var files uint64
+	if _, err := fmt.Sscan(os.Getenv(asPrepared), &files); err != nil {
+		return err
+	}
+	if files > 0 {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: files, Max: files}); err != nil {
+			return err
+		}
 	}
 	os.Unsetenv(asPrepared)
 	// Only this process knows its number before the service runs in it.

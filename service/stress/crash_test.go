@@ -28,12 +28,16 @@ func killed(t *testing.T, program string, kills int, repeated func(string)) {
 		t.Fatal(err)
 	}
 	at := listeners(t)
+	life := 25 * time.Millisecond
+	if slow() {
+		life *= 8
+	}
 	manager, err := fakesystemd.Start(fakesystemd.Service{
 		Command:   []string{path, "--idle-timeout=0"},
-		Env:       []string{"STATE_DIRECTORY=" + t.TempDir()},
+		Env:       environment(t),
 		Listeners: at,
 		Started: func(process *os.Process) {
-			time.AfterFunc(time.Duration(rand.Int64N(int64(25*time.Millisecond))), func() { _ = process.Kill() })
+			time.AfterFunc(time.Duration(rand.Int64N(int64(life))), func() { _ = process.Kill() })
 		},
 	})
 	if err != nil {

@@ -63,15 +63,23 @@ func scarce(readFile func(string) ([]byte, error)) bool {
 // environment, so that not even the start needs many threads. If tasks are not
 // scarce it takes all processors.
 //
-// It returns a context that is done when SIGTERM or SIGINT comes. Where tasks are
-// scarce it is never done: these signals then end the program at once.
-func Adapt(parent context.Context, scarce bool) (context.Context, context.CancelFunc) {
+// It returns a context that is done when SIGTERM or SIGINT comes. More of them do
+// nothing: what is being answered is answered. Where tasks are scarce the context
+// is never done: these signals then end the program at once.
+func Adapt(parent context.Context, scarce bool) context.Context {
 	if scarce {
 		runtime.GOMAXPROCS(1)
-		return context.WithCancel(parent)
+		return parent
 	}
 	if os.Getenv("GOMAXPROCS") == "1" {
 		runtime.SetDefaultGOMAXPROCS()
 	}
-	return signal.NotifyContext(parent, syscall.SIGTERM, syscall.SIGINT)
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		cancel()
+	}()
+	return ctx
 }
