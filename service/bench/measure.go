@@ -44,9 +44,13 @@ func start(program string) (*server, error) {
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
+	environment := []string{"STATE_DIRECTORY=" + s.state}
+	if program == "SERVICE" {
+		environment = append(environment, "GOMAXPROCS=1") // As in its unit.
+	}
 	s.manager, err = fakesystemd.Start(fakesystemd.Service{
 		Command:   []string{path},
-		Env:       []string{"STATE_DIRECTORY=" + s.state},
+		Env:       environment,
 		Listeners: []net.Listener{s.listener},
 		Started:   func(p *os.Process) { s.process <- p },
 	})

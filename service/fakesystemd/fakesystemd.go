@@ -211,9 +211,12 @@ func (m *Manager) start(p *prepared) error {
 		return err
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.process = nil
+	m.mu.Unlock()
+	// Not under the lock, which listen takes too.
 	notes, err := m.said()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.runs = append(m.runs, Run{p.cmd.ProcessState, notes, p.stderr.String()})
 	return err
 }
