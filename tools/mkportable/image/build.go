@@ -14,7 +14,7 @@ import (
 // Build makes the image that the spec in the named file declares. When it fails
 // no output is left, neither a new one nor an old.
 func Build(ctx context.Context, spec string) error {
-	s, err := openSpec(spec)
+	s, err := Open(spec)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func Build(ctx context.Context, spec string) error {
 	return s.blame(s.build(ctx))
 }
 
-func (s *specFile) build(ctx context.Context) error {
+func (s *Spec) build(ctx context.Context) error {
 	output := s.Header.Output
 	partial := output + ".partial"
 	for _, name := range []string{output, partial} {
@@ -41,11 +41,11 @@ func (s *specFile) build(ctx context.Context) error {
 }
 
 // writeTar streams the entries as a tar archive.
-func (s *specFile) writeTar(w io.Writer) error {
+func (s *Spec) writeTar(w io.Writer) error {
 	archive := &archive{tar: tar.NewWriter(w), buffer: make([]byte, 1<<18)}
 	var tree tree
 	var required required
-	for e, err := range s.entries() {
+	for e, err := range s.Entries() {
 		if err != nil {
 			return err
 		}

@@ -9,13 +9,15 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"sort"
+	"strings"
 )
 
-// A specFile gives a spec's entries sorted by path, in memory that hardly grows
-// with their number: the lines stay on disk. The first reading sorts them in
-// runs of which only the places in the file are kept, the second merges the
-// runs. For a million entries that is 16 MB.
-type specFile struct {
+// A Spec is a spec that was read and checked, line by line. It gives entries
+// sorted by path, in memory that hardly grows with their number: the lines stay
+// on disk. The first reading sorts them in runs of which only the places in the
+// file are kept, the second merges the runs. For a million entries that is 16 MB.
+type Spec struct {
 	Header Header
 	file   *os.File
 	runs   [][]place
@@ -30,13 +32,14 @@ type place struct {
 // runLength bounds how many paths are held at once. Tests shorten it.
 var runLength = 1 << 16
 
-// openSpec reads and checks the whole spec, line by line.
-func openSpec(name string) (*specFile, error) {
+// Open reads the spec in the named file, and checks each line of it by itself.
+// The caller closes it.
+func Open(name string) (*Spec, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read spec: %w", err)
 	}
-	s := &specFile{file: file}
+	s := &Spec{file: file}
 	if err := s.read(); err != nil {
 		file.Close()
 		return nil, err
@@ -44,17 +47,18 @@ func openSpec(name string) (*specFile, error) {
 	return s, nil
 }
 
-func (s *specFile) Close() error { return s.file.Close() }
+// Close ends the use of the spec's file.
+func (s *Spec) Close() error { return s.file.Close() }
 
 // blame names the target in an error.
-func (s *specFile) blame(err error) error {
+func (s *Spec) blame(err error) error {
 	if err == nil || s.Header.Label == "" {
 		return err
 	}
 	return fmt.Errorf("%s: %w", s.Header.Label, err)
 }
 
-func (s *specFile) read() error {
+func (s *Spec) read() error {
 	type keyed struct {
 		path string
 		place
@@ -115,8 +119,9 @@ func (e *Entry) blame(err error) error {
 	return fmt.Errorf("%w (from %s)", err, e.Origin)
 }
 
-// entries yields every entry in the order of [comparePaths]. It can be called once.
-func (s *specFile) entries() iter.Seq2[*Entry, error] {
+// Entries yields every entry that the spec declares, sorted so that a directory
+// comes just before what it holds.
+func (s *Spec) Entries() iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		var m merge
 		for _, places := range s.runs {
@@ -150,9 +155,50 @@ func (s *specFile) entries() iter.Seq2[*Entry, error] {
 	}
 }
 
+// Find returns the entry of a clean absolute path, and nil if there is none. A
+// directory that is there only as a parent has an entry all the same. It follows
+// no symlink.
+func (s *Spec) Find(path string) (*Entry, error) {
+	var parent *Entry
+	for _, places := range s.runs {
+		var failed error
+		at := sort.Search(len(places), func(i int) bool {
+			e, err := s.entry(places[i])
+			failed = errors.Join(failed, err)
+			return err != nil || comparePaths(e.Path, path) >= 0
+		})
+		if failed != nil {
+			return nil, failed
+		}
+		if at == len(places) {
+			continue
+		}
+		e, err := s.entry(places[at])
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Path == path:
+			return e, nil
+		case strings.HasPrefix(e.Path, path+"/"):
+			parent = &Entry{Path: path, Type: Directory, Mode: "0755", Origin: e.Origin}
+		}
+	}
+	return parent, nil
+}
+
+// entry reads a line again.
+func (s *Spec) entry(at place) (*Entry, error) {
+	line := make([]byte, at.length)
+	if _, err := s.file.ReadAt(line, at.offset); err != nil {
+		return nil, fmt.Errorf("read spec: %w", err)
+	}
+	e := new(Entry)
+	return e, decodeLine(line, e)
+}
+
 // A run is a sorted part of the spec, of which one entry is in memory.
 type run struct {
-	spec  *specFile
+	spec  *Spec
 	rest  []place
 	entry *Entry
 }
@@ -161,13 +207,9 @@ func (r *run) next() (more bool, err error) {
 	if len(r.rest) == 0 {
 		return false, nil
 	}
-	line := make([]byte, r.rest[0].length)
-	if _, err := r.spec.file.ReadAt(line, r.rest[0].offset); err != nil {
-		return false, fmt.Errorf("read spec: %w", err)
-	}
-	r.entry = new(Entry)
+	r.entry, err = r.spec.entry(r.rest[0])
 	r.rest = r.rest[1:]
-	return true, decodeLine(line, r.entry)
+	return true, err
 }
 
 // merge is a heap of runs by their current entry.

@@ -49,7 +49,7 @@ func TestEntriesComeSorted(t *testing.T) {
 	for _, path := range shuffled {
 		lines = append(lines, fmt.Sprintf(`{"path":%q,"type":"file","mode":"0644"}`, path))
 	}
-	spec, err := openSpec(writeSpec(t, lines...))
+	spec, err := Open(writeSpec(t, lines...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestEntriesComeSorted(t *testing.T) {
 		t.Fatalf("%d runs: nothing is merged here", len(spec.runs))
 	}
 	var got []string
-	for e, err := range spec.entries() {
+	for e, err := range spec.Entries() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,6 +67,49 @@ func TestEntriesComeSorted(t *testing.T) {
 	slices.SortFunc(want, comparePaths)
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// A path is found in any run, a parent that nobody declared as well, and a name
+// that only starts like another is not taken for it.
+func TestFind(t *testing.T) {
+	defer func(before int) { runLength = before }(runLength)
+	runLength = 2
+	spec, err := Open(writeSpec(t, testHeader,
+		`{"path":"/srv/app/z","type":"file","mode":"0644"}`,
+		`{"path":"/b","type":"symlink","target":"srv"}`,
+		`{"path":"/srv-2","type":"file","mode":"0644"}`,
+		`{"path":"/a/b-c","type":"file","mode":"0600"}`,
+		`{"path":"/a","type":"directory","mode":"0700"}`,
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spec.Close()
+	for path, want := range map[string]Entry{
+		"/srv/app/z":   {Type: File, Mode: "0644"},
+		"/srv/app":     {Type: Directory, Mode: "0755"},
+		"/srv":         {Type: Directory, Mode: "0755"},
+		"/srv-2":       {Type: File, Mode: "0644"},
+		"/b":           {Type: Symlink, Target: "srv"},
+		"/a":           {Type: Directory, Mode: "0700"},
+		"/a/b-c":       {Type: File, Mode: "0600"},
+		"/a/b":         {},
+		"/srv/app/z/y": {},
+		"/zzz":         {},
+	} {
+		got, err := spec.Find(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == nil {
+			got = &Entry{}
+		} else {
+			want.Path = path
+		}
+		if *got != want {
+			t.Errorf("Find(%q) = %+v, want %+v", path, *got, want)
+		}
 	}
 }
 
@@ -83,7 +126,7 @@ func TestBadSpecs(t *testing.T) {
 			[]string{"//:image", "line 2", "directories in //:rootfs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec, err := openSpec(writeSpec(t, test.lines...))
+			spec, err := Open(writeSpec(t, test.lines...))
 			if err == nil {
 				spec.Close()
 			}
@@ -92,6 +135,6 @@ func TestBadSpecs(t *testing.T) {
 			}
 		})
 	}
-	_, err := openSpec(filepath.Join(t.TempDir(), "missing"))
+	_, err := Open(filepath.Join(t.TempDir(), "missing"))
 	expect(t, err, "read spec")
 }
