@@ -1,8 +1,10 @@
 """The rule `portable_image`: units, a binary and a skeleton become one .raw file."""
 
+load(":configuration_info.bzl", "ConfigurationInfo")
+load(":origin.bzl", "declared_by", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":rootfs.bzl", "ROOTFS_ATTRS", "declared_entries")
-load(":rootfs_info.bzl", "RootfsInfo", "declared_by", "rootfs_entry", "shown")
+load(":rootfs_info.bzl", "RootfsInfo", "rootfs_entry")
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
@@ -17,7 +19,8 @@ def _resources(_os, _inputs):
 
 def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
-    image = ctx.actions.declare_file(name + ".raw")
+    version = ctx.attr.version
+    image = ctx.actions.declare_file("{}_{}.raw".format(name, version) if version else name + ".raw")
     spec = ctx.actions.declare_file(ctx.label.name + ".spec.jsonl")
     squashfs = ctx.toolchains[_SQUASHFS_TOOLCHAIN].squashfs
     own = declared_entries(ctx, _own_entries(ctx, name))
@@ -26,7 +29,9 @@ def _portable_image_impl(ctx):
     # Written when the build runs: nothing is flattened before.
     lines = ctx.actions.args()
     lines.set_param_file_format("multiline")
-    lines.add(_header(ctx, name, image, squashfs))
+    prefixes = [name] + ctx.attr.prefixes
+    architecture = ctx.attr._configuration[ConfigurationInfo].architecture
+    lines.add(_header(ctx, name, prefixes, architecture, image, squashfs))
     lines.add_all(
         depset(own, transitive = [part.entries for part in parts]),
         map_each = _entry_line,
@@ -53,7 +58,17 @@ def _portable_image_impl(ctx):
     return [
         DefaultInfo(files = depset([image]), runfiles = ctx.runfiles([image])),
         OutputGroupInfo(spec = depset([spec])),
-        PortableImageInfo(image = image, inputs = inputs, name = name, spec = spec),
+        PortableImageInfo(
+            architecture = architecture,
+            image = image,
+            inputs = inputs,
+            name = name,
+            prefixes = prefixes,
+            profile = ctx.attr.profile,
+            spec = spec,
+            units = ctx.files.units,
+            version = version,
+        ),
     ]
 
 def _own_entries(ctx, name):
@@ -84,11 +99,14 @@ def _own_entries(ctx, name):
         ))
     return entries
 
-def _header(ctx, name, image, squashfs):
+def _header(ctx, name, prefixes, architecture, image, squashfs):
     return json.encode({
+        "architecture": architecture,
         "label": shown(ctx.label),
         "name": name,
         "output": image.path,
+        "prefixes": prefixes,
+        "profile": ctx.attr.profile,
         "squashfs": {
             "block_size": ctx.attr.block_size,
             "compression": ctx.attr.compression,
@@ -100,6 +118,7 @@ def _header(ctx, name, image, squashfs):
             "processors": _PROCESSORS,
         },
         "unit_dir": ctx.attr.unit_dir,
+        "version": ctx.attr.version,
     })
 
 def _entry_line(entry):
@@ -114,7 +133,7 @@ def _entry_line(entry):
 
 portable_image = rule(
     implementation = _portable_image_impl,
-    doc = """A systemd portable service image: PORTABLE_NAME.raw, a squashfs file system.
+    doc = """A systemd portable service image: NAME.raw or NAME_VERSION.raw, a squashfs file system.
 
 What it must hold is described in systemd's PORTABLE_SERVICES.md. The image is
 the same, byte for byte, whoever builds it where and when; all that is in it is
@@ -156,6 +175,16 @@ times slower to read. The host's kernel must support it; Linux has zstd since 4.
         "portable_name": attr.string(
             doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Default: the target's name.",
         ),
+        "prefixes": attr.string_list(
+            doc = "Further prefixes of units' names, for `portablectl attach IMAGE PREFIX`. The portable name is always one.",
+        ),
+        "profile": attr.string(
+            doc = """The profile that the image is meant to be attached with: `portablectl attach --profile=`.
+
+It changes nothing in the image, but the checks look at what the profile forbids.""",
+            default = "default",
+            values = ["default", "nonetwork", "strict", "trusted"],
+        ),
         "rootfs": attr.label_list(
             doc = "Parts of the image that are declared elsewhere: `rootfs` targets.",
             providers = [RootfsInfo],
@@ -169,6 +198,17 @@ times slower to read. The host's kernel must support it; Linux has zstd since 4.
             allow_files = [".service", ".socket", ".target", ".timer", ".path"],
             allow_empty = False,
             mandatory = True,
+        ),
+        "version": attr.string(
+            doc = """The image's version: makes its file NAME_VERSION.raw, which portablectl still knows as NAME.
+
+So versions lie side by side, and `portablectl reattach` takes one for another.
+Letters, digits, `.`, `~`, `^` and `-`, which systemd's comparison of versions
+knows. Default: no version, NAME.raw.""",
+        ),
+        "_configuration": attr.label(
+            default = "//bzl/private:configuration",
+            providers = [ConfigurationInfo],
         ),
         "_mkportable": attr.label(
             default = "//tools/mkportable",

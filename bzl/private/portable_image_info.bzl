@@ -3,9 +3,14 @@
 PortableImageInfo = provider(
     doc = "A portable service image, and what it was made from.",
     fields = {
-        "image": "File: the image, PORTABLE_NAME.raw.",
+        "architecture": "string: what the image is for, in systemd's words (x86-64, arm64, …); \"\" if the target platform has no CPU that systemd knows.",
+        "image": "File: the image, NAME.raw or NAME_VERSION.raw.",
         "inputs": "depset of File: all that the image action reads, spec and mksquashfs included.",
         "name": "string: the portable name, under which portablectl knows the image.",
+        "prefixes": "list of string: what units' names start with; the portable name first.",
+        "profile": "string: the profile that the image is meant to be attached with.",
         "spec": "File: the declaration that mkportable turned into the image, as JSON lines.",
+        "units": "list of File: the unit files.",
+        "version": "string: the image's version, \"\" if it has none.",
     },
 )

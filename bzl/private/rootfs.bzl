@@ -1,6 +1,7 @@
 """The rule `rootfs`, and the attributes that it shares with `portable_image`."""
 
-load(":rootfs_info.bzl", "RootfsInfo", "declared_by", "rootfs_entry", "shown")
+load(":origin.bzl", "declared_by", "shown")
+load(":rootfs_info.bzl", "RootfsInfo", "rootfs_entry")
 
 ROOTFS_ATTRS = {
     "directories": attr.string_list(

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
 
 // An action is a copy of all that an image action reads, in a place of its own,
@@ -18,10 +19,8 @@ type action struct {
 	root   string
 	spec   string // below root
 	header struct {
-		Label    string         `json:"label"`
-		Name     string         `json:"name"`
-		Output   string         `json:"output"`
-		UnitDir  string         `json:"unit_dir"`
+		// As the tool knows it, but for what tests change by name.
+		image.Header
 		Squashfs map[string]any `json:"squashfs"`
 	}
 }

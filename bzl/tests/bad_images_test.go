@@ -26,6 +26,7 @@ func TestBadImages(t *testing.T) {
 		"symlink-out-of-the-image": {"symlinks in", "climbs out of the image"},
 		"two-entries-for-one-path": {`"/etc/machine-id"`, "declared twice", "empty_files in", "bad:skeleton"},
 		"unit-of-another-name":     {"units in", "unit-of-another-name.service", "other.service"},
+		"version-with-underscore":  {`version "1_0"`, "starts the architecture"},
 	}
 	specs, err := filepath.Glob("bad/*.spec.jsonl")
 	if err != nil || len(specs) != len(wants) {

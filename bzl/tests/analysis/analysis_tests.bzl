@@ -1,7 +1,8 @@
 """What the rules make of their attributes, without building anything."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//bzl:defs.bzl", "PortableImageInfo", "RootfsInfo", "portable_image", "rootfs")
+load("@bazel_skylib//rules:write_file.bzl", "write_file")
+load("//bzl:defs.bzl", "PortableImageInfo", "PortableImageSetInfo", "RootfsInfo", "portable_image", "portable_image_set", "rootfs")
 
 def _image_action_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -15,7 +16,7 @@ def _image_action_test_impl(ctx):
     asserts.equals(env, 2, len(action.argv), "arguments are the spec alone: {}".format(action.argv))
     asserts.true(env, action.argv[0].endswith("/mkportable"), action.argv[0])
     asserts.true(env, action.argv[1].endswith("/subject.spec.jsonl"), action.argv[1])
-    asserts.equals(env, ["named.raw"], [f.basename for f in action.outputs.to_list()])
+    asserts.equals(env, ["named_1.2.raw"], [f.basename for f in action.outputs.to_list()])
 
     inputs = [f.basename for f in action.inputs.to_list()]
     for name in ["subject.spec.jsonl", "subject.service", "os-release", "app.conf", "service", "mksquashfs"]:
@@ -23,11 +24,48 @@ def _image_action_test_impl(ctx):
 
     info = target[PortableImageInfo]
     asserts.equals(env, "named", info.name)
+    asserts.equals(env, "1.2", info.version)
+    asserts.equals(env, ["named", "other"], info.prefixes)
+    asserts.equals(env, "strict", info.profile)
+    asserts.equals(env, ["subject.service"], [f.basename for f in info.units])
     asserts.equals(env, [info.image], target[DefaultInfo].files.to_list())
     asserts.equals(env, [info.spec], target[OutputGroupInfo].spec.to_list())
     return analysistest.end(env)
 
 _image_action_test = analysistest.make(_image_action_test_impl)
+
+# Files of one portable name, for several machines, in one directory.
+def _set_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    images = target[PortableImageSetInfo].images
+    asserts.equals(env, {
+        "arm": "named_1.2_arm.raw",
+        "arm64": "named_1.2_arm64.raw",
+        "ppc64-le": "named_1.2_ppc64-le.raw",
+        "riscv64": "named_1.2_riscv64.raw",
+        "s390x": "named_1.2_s390x.raw",
+        "x86": "named_1.2_x86.raw",
+        "x86-64": "named_1.2_x86-64.raw",
+    }, {architecture: image.image.basename for architecture, image in images.items()})
+    for architecture, image in images.items():
+        asserts.equals(env, architecture, image.architecture)
+        asserts.equals(env, "named", image.name)
+    asserts.equals(env, len(images), len(target[DefaultInfo].files.to_list()))
+    asserts.equals(env, len(images), len(target[OutputGroupInfo].spec.to_list()))
+    asserts.false(env, PortableImageInfo in target, "a set of several images is not one")
+    return analysistest.end(env)
+
+_set_test = analysistest.make(_set_test_impl)
+
+def _set_of_one_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    info = analysistest.target_under_test(env)[PortableImageInfo]
+    asserts.equals(env, "arm64", info.architecture)
+    asserts.equals(env, "named_1.2_arm64.raw", info.image.basename)
+    return analysistest.end(env)
+
+_set_of_one_test = analysistest.make(_set_of_one_test_impl)
 
 def _rootfs_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -66,8 +104,10 @@ _failure_test = analysistest.make(
     expect_failure = True,
 )
 
-def _fails(name, says, **kwargs):
-    rootfs(name = name + "_subject", tags = ["manual"], **kwargs)
+_LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
+
+def _fails(rule, name, says, **kwargs):
+    rule(name = name + "_subject", tags = ["manual"], **kwargs)
     _failure_test(
         name = name + "_test",
         says = ["//bzl/tests/analysis:{}_subject: ".format(name)] + says,
@@ -91,12 +131,74 @@ def analysis_tests(name):
         files = {"app.conf": "/etc/app.conf"},
         os_release = "//rootfs:os-release",
         portable_name = "named",
+        prefixes = ["other"],
+        profile = "strict",
         tags = ["manual"],
         units = ["subject.service"],
+        version = "1.2",
     )
     _image_action_test(
         name = "image_action_test",
         target_under_test = "subject",
+    )
+    portable_image_set(
+        name = "set_subject",
+        testonly = True,
+        image = "subject",
+        platforms = [_LINUX + machine for machine in ["386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"]],
+        tags = ["manual"],
+    )
+    _set_test(
+        name = "set_test",
+        target_under_test = "set_subject",
+    )
+    portable_image_set(
+        name = "set_of_one_subject",
+        testonly = True,
+        image = "subject",
+        platforms = [_LINUX + "arm64"],
+        tags = ["manual"],
+    )
+    _set_of_one_test(
+        name = "set_of_one_test",
+        target_under_test = "set_of_one_subject",
+    )
+    _fails(
+        portable_image_set,
+        name = "two_platforms_of_one_architecture",
+        testonly = True,
+        image = "subject",
+        platforms = [_LINUX + "amd64", _LINUX + "amd64_cgo"],
+        says = ["attribute \"platforms\"", "linux_amd64_cgo is the second one for x86-64", "another portable_image_set"],
+    )
+    native.platform(
+        name = "no_cpu",
+        constraint_values = ["@platforms//os:linux"],
+    )
+
+    # Go has no toolchain for such a platform.
+    write_file(
+        name = "script",
+        out = "script.sh",
+        content = ["#!/bin/sh"],
+        is_executable = True,
+        tags = ["manual"],
+    )
+    portable_image(
+        name = "script_subject",
+        testonly = True,
+        binary = "script",
+        os_release = "//rootfs:os-release",
+        tags = ["manual"],
+        units = ["subject.service"],
+    )
+    _fails(
+        portable_image_set,
+        name = "platform_without_cpu",
+        testonly = True,
+        image = "script_subject",
+        platforms = [":no_cpu"],
+        says = ["attribute \"platforms\"", ":no_cpu has no CPU", "@platforms//cpu"],
     )
     rootfs(
         name = "rootfs_subject",
@@ -119,16 +221,19 @@ def analysis_tests(name):
         target_under_test = "rootfs_subject",
     )
     _fails(
+        rootfs,
         name = "several_files_for_one_path",
         files = {":many": "/etc/many"},
         says = ["attribute \"files\"", ":many stands for 2 files", "Add a slash"],
     )
     _fails(
+        rootfs,
         name = "mode_of_undeclared_path",
         modes = {"/srv": "0700"},
         says = ["attribute \"modes\"", "\"/srv\""],
     )
     _fails(
+        rootfs,
         name = "mode_of_symlink",
         modes = {"/etc/mtab": "0700"},
         says = ["attribute \"modes\"", "no mode of its own"],
@@ -140,7 +245,11 @@ def analysis_tests(name):
             "image_action_test",
             "mode_of_symlink_test",
             "mode_of_undeclared_path_test",
+            "platform_without_cpu_test",
             "rootfs_test",
+            "set_of_one_test",
+            "set_test",
             "several_files_for_one_path_test",
+            "two_platforms_of_one_architecture_test",
         ],
     )

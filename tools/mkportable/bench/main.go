@@ -140,7 +140,7 @@ func (b *benchmark) makeTree(files, bytes int) error {
 	defer spec.Close()
 	lines := bufio.NewWriter(spec)
 	encoder := json.NewEncoder(lines)
-	header := image.Header{Label: "//:bench", Name: "bench", Output: b.output(), UnitDir: "/usr/lib/systemd/system", Squashfs: b.squashfs}
+	header := image.Header{Label: "//:bench", Name: "bench", Prefixes: []string{"bench"}, Output: b.output(), UnitDir: "/usr/lib/systemd/system", Squashfs: b.squashfs}
 	if err := encoder.Encode(header); err != nil {
 		return err
 	}

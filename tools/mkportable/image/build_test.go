@@ -63,7 +63,7 @@ func setUp(t *testing.T, trouble string, entries ...Entry) (spec, output string)
 		t.Fatal(err)
 	}
 	output = filepath.Join(dir, "out.raw")
-	header := Header{Label: "//:image", Name: "foo", Output: output, UnitDir: "/units",
+	header := Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Output: output, UnitDir: "/units",
 		Squashfs: Squashfs{Mksquashfs: program, Compression: "zstd", Level: 1, BlockSize: 1 << 17}}
 	var lines []string
 	for _, line := range append([]any{header}, anys(entries)...) {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,9 +20,18 @@ import (
 type Header struct {
 	// Label is the Bazel target to name in errors.
 	Label string `json:"label"`
-	// Name is the portable name: units must be called NAME, or start with it
-	// followed by one of "-", "." and "@" (portablectl(1)).
+	// Name is the portable name, which portablectl(1) takes from the file's name.
 	Name string `json:"name"`
+	// Version is the image's: NAME_VERSION.raw. Empty for none.
+	Version string `json:"version"`
+	// Prefixes are what units' names start with, followed by nothing or one of "-",
+	// "." and "@" (portablectl(1)). Name is one of them.
+	Prefixes []string `json:"prefixes"`
+	// Architecture is what the image is for, in systemd's words (systemd.unit(5),
+	// ConditionArchitecture=). Empty if that is not known.
+	Architecture string `json:"architecture"`
+	// Profile is the one that the image is meant to be attached with.
+	Profile string `json:"profile"`
 	// Output is where the image goes. It is replaced if it exists.
 	Output string `json:"output"`
 	// UnitDir is the directory of the image in which systemd looks for units.
@@ -87,13 +97,28 @@ func (h *Header) check() error {
 	switch {
 	case h.Name == "" || strings.ContainsAny(h.Name, "/_"):
 		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version)", h.Name)
+	case strings.ContainsFunc(h.Version, notInVersion):
+		return fmt.Errorf("version %q: it may have letters, digits, \".\", \"~\", \"^\" and \"-\"; an underscore starts the architecture", h.Version)
+	case !slices.Contains(h.Prefixes, h.Name):
+		return fmt.Errorf("prefixes %q: the portable name %q is missing", h.Prefixes, h.Name)
 	case h.Output == "":
 		return fmt.Errorf("spec names no output")
+	}
+	for _, prefix := range h.Prefixes {
+		if prefix == "" || strings.ContainsAny(prefix, "/ ") {
+			return fmt.Errorf("prefixes: %q is none: it must not be empty, nor have a slash or a space", prefix)
+		}
 	}
 	if err := checkPath(h.UnitDir); err != nil {
 		return fmt.Errorf("unit_dir %w", err)
 	}
 	return h.Squashfs.check()
+}
+
+// notInVersion are characters that the Version Format Specification (UAPI.10)
+// gives no meaning, and those that end a version in a file name (systemd.v(7)).
+func notInVersion(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(".~^-", r)
 }
 
 // check tells what is wrong with the entry by itself.
@@ -198,8 +223,10 @@ func (h *Header) checkUnit(e *Entry) (isUnit bool, err error) {
 	if !isUnit {
 		return false, nil
 	}
-	if rest, ok := strings.CutPrefix(base, h.Name); ok && (rest == "" || strings.Contains("-.@", rest[:1])) {
-		return true, nil
+	for _, prefix := range h.Prefixes {
+		if rest, ok := strings.CutPrefix(base, prefix); ok && (rest == "" || strings.Contains("-.@", rest[:1])) {
+			return true, nil
+		}
 	}
 	return false, fmt.Errorf("%q: the unit does not match the portable name %q, so it would never be attached; call it %s%s, or %s-SOMETHING%s",
 		e.Path, h.Name, h.Name, path.Ext(base), h.Name, path.Ext(base))

@@ -46,7 +46,7 @@ func TestEntryCheck(t *testing.T) {
 
 func TestHeaderCheck(t *testing.T) {
 	good := func() Header {
-		return Header{Label: "//:image", Name: "foo", Output: "foo.raw", UnitDir: "/usr/lib/systemd/system",
+		return Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Output: "foo.raw", UnitDir: "/usr/lib/systemd/system",
 			Squashfs: Squashfs{Mksquashfs: "mksquashfs", Compression: "zstd", Level: 19, BlockSize: 1 << 20}}
 	}
 	for name, test := range map[string]struct {
@@ -59,6 +59,12 @@ func TestHeaderCheck(t *testing.T) {
 		"name with underscore":  {func(h *Header) { h.Name = "foo_1" }, "starts a version"},
 		"name with slash":       {func(h *Header) { h.Name = "a/b" }, "slash"},
 		"no name":               {func(h *Header) { h.Name = "" }, "must not be empty"},
+		"version":               {func(h *Header) { h.Version = "1.0~rc1-2^a" }, ""},
+		"version with _":        {func(h *Header) { h.Version = "1_0" }, "starts the architecture"},
+		"version with a slash":  {func(h *Header) { h.Version = "1/0" }, "letters, digits"},
+		"version with a space":  {func(h *Header) { h.Version = "1 0" }, "letters, digits"},
+		"no prefix":             {func(h *Header) { h.Prefixes = nil }, "\"foo\" is missing"},
+		"prefix with a space":   {func(h *Header) { h.Prefixes = []string{"foo", "a b"} }, "a space"},
 		"relative unit_dir":     {func(h *Header) { h.UnitDir = "usr/lib" }, "unit_dir"},
 		"unknown compression":   {func(h *Header) { h.Squashfs.Compression = "lzma" }, "none of gzip"},
 		"level too high":        {func(h *Header) { h.Squashfs.Level = 23 }, "from 1 to 22"},
@@ -76,7 +82,7 @@ func TestHeaderCheck(t *testing.T) {
 
 // systemd-portabled leaves a unit of another name out without a word.
 func TestCheckUnit(t *testing.T) {
-	h := &Header{Name: "foo", UnitDir: "/usr/lib/systemd/system"}
+	h := &Header{Name: "foo", Prefixes: []string{"foo", "other"}, UnitDir: "/usr/lib/systemd/system"}
 	for path, test := range map[string]struct {
 		unit bool
 		want string
@@ -85,6 +91,7 @@ func TestCheckUnit(t *testing.T) {
 		"/usr/lib/systemd/system/foo-bar.socket":  {true, ""},
 		"/usr/lib/systemd/system/foo@.service":    {true, ""},
 		"/usr/lib/systemd/system/foo.bar.timer":   {true, ""},
+		"/usr/lib/systemd/system/other.path":      {true, ""},
 		"/usr/lib/systemd/system/foobar.service":  {false, "foo-SOMETHING.service"},
 		"/usr/lib/systemd/system/bar.service":     {false, "does not match the portable name"},
 		"/usr/lib/systemd/system/README":          {false, ""},

@@ -1,0 +1,9 @@
+"""The provider of a build's configuration."""
+
+ConfigurationInfo = provider(
+    doc = "What an image takes from the configuration that it is built in.",
+    fields = {
+        "architecture": "string: the target platform's CPU in systemd's words (arm, arm64, riscv64, x86-64, …), \"\" if systemd has none for it.",
+        "stamp": "bool: whether --stamp is on.",
+    },
+)

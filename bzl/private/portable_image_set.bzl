@@ -1,0 +1,92 @@
+"""The rule `portable_image_set`: one image, for each of several platforms."""
+
+load(":origin.bzl", "shown")
+load(":portable_image_info.bzl", "PortableImageInfo")
+load(":portable_image_set_info.bzl", "PortableImageSetInfo")
+
+def _for_each_platform_impl(_settings, attr):
+    return {
+        str(platform): {"//command_line_option:platforms": str(platform)}
+        for platform in attr.platforms
+    }
+
+_for_each_platform = transition(
+    implementation = _for_each_platform_impl,
+    inputs = [],
+    outputs = ["//command_line_option:platforms"],
+)
+
+def _portable_image_set_impl(ctx):
+    images = {}
+    groups = {}
+    for platform, target in ctx.split_attr.image.items():
+        info = target[PortableImageInfo]
+        if not info.architecture:
+            fail("{}: attribute \"platforms\": {} has no CPU that systemd has a name for. Give the platform a constraint_value of @platforms//cpu.".format(
+                shown(ctx.label),
+                platform,
+            ))
+        if info.architecture in images:
+            fail("{}: attribute \"platforms\": {} is the second one for {}, and the images would have the same name. Put it into another portable_image_set.".format(
+                shown(ctx.label),
+                platform,
+                info.architecture,
+            ))
+
+        # In a directory of their own, because several targets may name the same one.
+        image = ctx.actions.declare_file("{}/{}_{}.raw".format(
+            ctx.label.name,
+            info.image.basename.removesuffix(".raw"),
+            info.architecture,
+        ))
+        ctx.actions.symlink(
+            output = image,
+            target_file = info.image,
+            progress_message = "Naming portable service image %{output}",
+        )
+        images[info.architecture] = _renamed(info, image)
+        for group in _GROUPS:
+            groups.setdefault(group, []).append(getattr(target[OutputGroupInfo], group))
+    files = [info.image for info in images.values()]
+    providers = [
+        DefaultInfo(files = depset(files), runfiles = ctx.runfiles(files)),
+        OutputGroupInfo(**{group: depset(transitive = files) for group, files in groups.items()}),
+        PortableImageSetInfo(images = images),
+    ]
+    return providers + (images.values() if len(images) == 1 else [])
+
+# Output groups that a set has as well.
+_GROUPS = ["spec"]
+
+def _renamed(info, image):
+    fields = {name: getattr(info, name) for name in dir(info) if name not in ["to_json", "to_proto"]}
+    return PortableImageInfo(**(fields | {"image": image}))
+
+portable_image_set = rule(
+    implementation = _portable_image_set_impl,
+    doc = """A `portable_image` for each of several platforms, with one command.
+
+The images are called NAME_ARCHITECTURE.raw or NAME_VERSION_ARCHITECTURE.raw, with
+the architecture in systemd's words, as in hello_1.0_arm64.raw. So they can lie in
+one directory, portablectl knows each of them as NAME, and systemd.v(7) picks the
+right one by itself. Their bytes are those of the image built with --platforms.
+
+A set for one platform can be used like a `portable_image`.""",
+    attrs = {
+        "image": attr.label(
+            doc = "The `portable_image`.",
+            cfg = _for_each_platform,
+            mandatory = True,
+            providers = [PortableImageInfo],
+        ),
+        "platforms": attr.label_list(
+            doc = "The platforms, as for --platforms: `@rules_go//go/toolchain:linux_arm64`, or a `platform` of your own. Each must have another CPU.",
+            allow_empty = False,
+            mandatory = True,
+        ),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
+    },
+    provides = [PortableImageSetInfo],
+)
