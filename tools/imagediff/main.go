@@ -1,0 +1,58 @@
+// Imagediff tells in which paths, and in which of their fields, two squashfs
+// images differ.
+//
+//	bazel run //tools/imagediff -- /path/to/one.raw /path/to/other.raw
+//
+// It prints a line for each difference, the first image's value before the other's.
+// The exit status is diff(1)'s: 0 if the images have the same bytes, 1 if they
+// differ, 2 for trouble.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"example.org/portable-walkthrough-go/tools/imagediff/listing"
+	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/runfile"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: imagediff IMAGE IMAGE")
+		os.Exit(2)
+	}
+	differences, err := diff(os.Args[1], os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "imagediff:", err)
+		os.Exit(2)
+	}
+	for _, difference := range differences {
+		fmt.Println(difference)
+	}
+	if len(differences) > 0 {
+		os.Exit(1)
+	}
+}
+
+func diff(a, b string) ([]string, error) {
+	path, err := runfile.Path("UNSQUASHFS")
+	if err != nil {
+		return nil, err
+	}
+	unsquashfs, err := imported.Find(path)
+	if err != nil {
+		return nil, err
+	}
+	return listing.Diff(context.Background(), unsquashfs, fromWhereWeWereCalled(a), fromWhereWeWereCalled(b))
+}
+
+// fromWhereWeWereCalled undoes that bazel run changes the directory.
+func fromWhereWeWereCalled(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
+}
