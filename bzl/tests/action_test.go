@@ -10,29 +10,48 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
 
-// An action is a copy of all that an image action reads, in a place of its own,
-// to be run again under other circumstances. See image_action.bzl.
+// An action is all that an image action reads, in a place of its own, to be run again
+// under other circumstances. See image_action.bzl.
 type action struct {
 	root   string
-	spec   string // below root
-	header struct {
-		// As the tool knows it, but for what tests change by name.
-		image.Header
-		Squashfs map[string]any `json:"squashfs"`
-	}
+	spec   string         // below root
+	header map[string]any // the spec's first line
 }
 
-// newAction copies the action that a spec declares. The inputs of all actions lie
-// in the runfiles, below the paths that the specs name.
+// trees hold the inputs of all actions, in the runfiles and below the paths that the
+// specs name.
+var trees = []string{"bazel-out", "bzl", "external", "rootfs", "units"}
+
+// newAction copies the action that a spec declares.
 func newAction(t *testing.T, spec string) *action {
 	t.Helper()
-	a := &action{root: t.TempDir(), spec: "spec.jsonl"}
-	for _, tree := range []string{"bazel-out", "bzl", "external", "rootfs", "units"} {
-		copyTree(t, filepath.Join(os.Getenv("TEST_SRCDIR"), tree), filepath.Join(a.root, tree))
+	root := t.TempDir()
+	for _, tree := range trees {
+		copyTree(t, filepath.Join(os.Getenv("TEST_SRCDIR"), tree), filepath.Join(root, tree))
 	}
+	return declare(t, root, spec)
+}
+
+// linkAction is newAction without a copy: the inputs are links, as Bazel's sandbox has
+// them. They must not be changed.
+func linkAction(t *testing.T, spec string) *action {
+	t.Helper()
+	root := t.TempDir()
+	for _, tree := range trees {
+		if err := os.Symlink(filepath.Join(os.Getenv("TEST_SRCDIR"), tree), filepath.Join(root, tree)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return declare(t, root, spec)
+}
+
+// declare puts the spec beside its inputs. The image is made in a directory that is
+// only for that.
+func declare(t *testing.T, root, spec string) *action {
+	t.Helper()
+	a := &action{root: root, spec: "spec.jsonl"}
 	content, err := os.ReadFile(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -44,14 +63,18 @@ func newAction(t *testing.T, spec string) *action {
 	if err := os.WriteFile(filepath.Join(a.root, a.spec), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(a.output()), 0o755); err != nil {
+	a.changeHeader(t, func() { a.header["output"] = "made/image.raw" })
+	if err := os.Mkdir(filepath.Dir(a.output()), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
 // output is where the image is made.
-func (a *action) output() string { return filepath.Join(a.root, a.header.Output) }
+func (a *action) output() string { return filepath.Join(a.root, a.header["output"].(string)) }
+
+// squashfs is what the spec says of how the file system is made.
+func (a *action) squashfs() map[string]any { return a.header["squashfs"].(map[string]any) }
 
 // changeHeader changes what the spec says of the image as a whole.
 func (a *action) changeHeader(t *testing.T, change func()) {
@@ -75,7 +98,7 @@ func (a *action) changeHeader(t *testing.T, change func()) {
 // setSquashfs changes how the spec says that the file system is made.
 func (a *action) setSquashfs(t *testing.T, field string, value any) {
 	t.Helper()
-	a.changeHeader(t, func() { a.header.Squashfs[field] = value })
+	a.changeHeader(t, func() { a.squashfs()[field] = value })
 }
 
 // source returns the file that an entry is made from.

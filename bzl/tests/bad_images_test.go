@@ -34,7 +34,7 @@ func TestBadImages(t *testing.T) {
 	}
 	for name, wants := range wants {
 		t.Run(name, func(t *testing.T) {
-			a := newAction(t, filepath.Join("bad", name+".spec.jsonl"))
+			a := linkAction(t, filepath.Join("bad", name+".spec.jsonl"))
 			said, err := a.command(t).CombinedOutput()
 			if err == nil {
 				t.Fatal("made an image")
@@ -53,7 +53,7 @@ func TestBadImages(t *testing.T) {
 
 func leftBehind(t *testing.T, a *action) string {
 	t.Helper()
-	left, err := filepath.Glob(a.output() + "*")
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(a.output()), "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +65,10 @@ func leftBehind(t *testing.T, a *action) string {
 const onSmallDisk = "TEST_ON_SMALL_DISK"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(lookAround) != "" {
+		tellWhatIsThere()
+		os.Exit(0)
+	}
 	if directory := os.Getenv(onSmallDisk); directory != "" {
 		if err := syscall.Mount("tmpfs", directory, "tmpfs", 0, "size=1m"); err != nil {
 			fmt.Println("mount:", err)
@@ -81,11 +85,8 @@ func TestMain(m *testing.M) {
 // A disk that fills up while mksquashfs writes leaves nothing that looks like an
 // image, and the error says what happened.
 func TestFullDisk(t *testing.T) {
-	a := newAction(t, squashfs.Runfile(t, "SPEC"))
-	a.changeHeader(t, func() { a.header.Output = "disk/image.raw" })
-	if err := os.Mkdir(filepath.Dir(a.output()), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	needNamespaces(t)
+	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
 	command := a.command(t)
 	self, err := os.Executable()
 	if err != nil {
@@ -102,7 +103,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	for _, want := range []string{"mkportable: //:image: ", "No space left on device", "exit status 1", "left: []"} {
+	for _, want := range []string{"mkportable: //bzl/tests/subject:subject: ", "No space left on device", "exit status 1", "left: []"} {
 		if !strings.Contains(string(said), want) {
 			t.Errorf("%q is not in: %s", want, said)
 		}

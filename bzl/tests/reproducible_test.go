@@ -12,95 +12,144 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/imported"
 )
 
-// make runs the action and returns the image.
-func (a *action) make(t *testing.T, prepare func(*exec.Cmd)) []byte {
+// make runs the action.
+func (a *action) make(t *testing.T, prepare func(*exec.Cmd)) {
 	t.Helper()
 	cmd := a.command(t)
 	prepare(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	image, err := os.ReadFile(a.output())
-	if err != nil {
-		t.Fatal(err)
+}
+
+// compare tells in which path and field the action's image differs from the one that
+// Bazel's own action made.
+func (a *action) compare(t *testing.T) {
+	t.Helper()
+	for _, line := range squashfs.Diff(t, squashfs.Runfile(t, "IMAGE"), a.output()) {
+		t.Error(line)
 	}
-	return image
 }
 
 // Whoever builds it where and when, the image has the bytes that Bazel's own
 // action wrote. That the binary in it has, built anew in another output base, is
 // for .ci/run to show: a test can't run Bazel.
 func TestSameBytesWhateverTheCircumstances(t *testing.T) {
-	want, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
-	if err != nil {
-		t.Fatal(err)
+	processors := func(n int) func(*testing.T, *action, *exec.Cmd) {
+		return func(t *testing.T, a *action, _ *exec.Cmd) { a.setSquashfs(t, "processors", n) }
 	}
-	for name, prepare := range map[string]func(*testing.T, *action, *exec.Cmd){
-		"other place": func(*testing.T, *action, *exec.Cmd) {},
-		"other environment": func(_ *testing.T, _ *action, cmd *exec.Cmd) {
+	for name, test := range map[string]struct {
+		action  func(*testing.T, string) *action
+		prepare func(*testing.T, *action, *exec.Cmd)
+	}{
+		"other place":   {newAction, func(*testing.T, *action, *exec.Cmd) {}},
+		"linked inputs": {linkAction, func(*testing.T, *action, *exec.Cmd) {}},
+		"other environment": {linkAction, func(_ *testing.T, _ *action, cmd *exec.Cmd) {
 			cmd.Env = []string{"TZ=Pacific/Kiritimati", "LANG=tr_TR.UTF-8", "LC_ALL=tr_TR.UTF-8",
 				"SOURCE_DATE_EPOCH=1234567890", "HOME=/nowhere", "USER=nobody", "TMPDIR=/nowhere"}
-		},
-		"other user": func(_ *testing.T, _ *action, cmd *exec.Cmd) {
+		}},
+		"other user": {linkAction, func(t *testing.T, _ *action, cmd *exec.Cmd) {
+			needNamespaces(t)
 			cmd.SysProcAttr = &syscall.SysProcAttr{
 				Cloneflags:  syscall.CLONE_NEWUSER,
 				UidMappings: []syscall.SysProcIDMap{{ContainerID: 4711, HostID: os.Getuid(), Size: 1}},
 				GidMappings: []syscall.SysProcIDMap{{ContainerID: 4712, HostID: os.Getgid(), Size: 1}},
 			}
-		},
-		"one processor": func(t *testing.T, a *action, _ *exec.Cmd) { a.setSquashfs(t, "processors", 1) },
-		"16 processors": func(t *testing.T, a *action, _ *exec.Cmd) { a.setSquashfs(t, "processors", 16) },
-		"umask 077": func(t *testing.T, _ *action, _ *exec.Cmd) {
+		}},
+		"one processor":  {linkAction, processors(1)},
+		"two processors": {linkAction, processors(2)},
+		"4 processors":   {linkAction, processors(4)},
+		"16 processors":  {linkAction, processors(16)},
+		"umask 077": {linkAction, func(t *testing.T, _ *action, _ *exec.Cmd) {
 			before := syscall.Umask(0o077)
 			t.Cleanup(func() { syscall.Umask(before) })
-		},
-		"other modes and times of the sources": func(t *testing.T, a *action, _ *exec.Cmd) {
-			err := filepath.WalkDir(a.root, func(path string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
-					return err
-				}
-				info, err := d.Info()
-				if err != nil {
-					return err
-				}
+		}},
+		"other modes and times of the sources": {newAction, func(t *testing.T, a *action, _ *exec.Cmd) {
+			a.eachInput(t, func(path string, mode fs.FileMode) error {
 				if err := os.Chtimes(path, time.Unix(1, 0), time.Unix(2_000_000_000, 0)); err != nil {
 					return err
 				}
-				return os.Chmod(path, info.Mode().Perm()&0o500)
+				return os.Chmod(path, mode&0o500)
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		},
-		"hard-linked sources": func(t *testing.T, a *action, _ *exec.Cmd) {
-			source := a.source(t, "/usr/lib/os-release")
-			if err := os.Link(source, source+".link"); err != nil {
-				t.Fatal(err)
-			}
-		},
+		}},
+		"hard-linked sources": {newAction, func(t *testing.T, a *action, _ *exec.Cmd) {
+			a.eachInput(t, func(path string, _ fs.FileMode) error { return os.Link(path, path+".link") })
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAction(t, squashfs.Runfile(t, "SPEC"))
-			got := a.make(t, func(cmd *exec.Cmd) { prepare(t, a, cmd) })
-			if !bytes.Equal(got, want) {
-				t.Errorf("the image differs (%d bytes against %d)\n got %s\nwant %s", len(got), len(want),
-					strings.Join(squashfs.List(t, a.output()), "\n     "),
-					strings.Join(squashfs.List(t, squashfs.Runfile(t, "IMAGE")), "\n     "))
-			}
+			a := test.action(t, squashfs.Runfile(t, "SPEC"))
+			a.make(t, func(cmd *exec.Cmd) { test.prepare(t, a, cmd) })
+			a.compare(t)
 		})
 	}
 }
 
-// The negative control: the comparison above sees a difference if there is one.
-func TestOtherInputsGiveOtherBytes(t *testing.T) {
-	want, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
+// eachInput calls do with every file that the action may read.
+func (a *action) eachInput(t *testing.T, do func(path string, mode fs.FileMode) error) {
+	t.Helper()
+	err := filepath.WalkDir(a.root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return do(path, info.Mode().Perm())
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(*testing.T, *action){
-		"one letter": func(t *testing.T, a *action) {
+}
+
+// No clock has a say: the image is the same a second later, the finest that a
+// squashfs can tell. Left to itself, mksquashfs writes that second down, which is the
+// negative control.
+func TestSameBytesASecondLater(t *testing.T) {
+	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
+	bare := filepath.Join(a.root, "bare.raw")
+	mksquashfs := imported.Program{
+		Path:   filepath.Join(a.root, a.squashfs()["mksquashfs"].(string)),
+		Loader: a.squashfs()["loader"].(string), Libraries: filepath.Join(a.root, a.squashfs()["libraries"].(string)),
+	}
+	if mksquashfs.Loader != "" {
+		mksquashfs.Loader = filepath.Join(a.root, mksquashfs.Loader)
+	}
+	makeBoth := func() {
+		a.make(t, func(*exec.Cmd) {})
+		cmd := mksquashfs.Command(t.Context(), a.spec, bare, "-noappend", "-quiet", "-no-progress")
+		cmd.Dir = a.root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	makeBoth()
+	for _, name := range []string{a.output(), bare} {
+		if err := os.Rename(name, name+".before"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(1100 * time.Millisecond)
+	makeBoth()
+	if lines := squashfs.Diff(t, a.output()+".before", a.output()); len(lines) > 0 {
+		t.Errorf("the clock has a say:\n%s", strings.Join(lines, "\n"))
+	}
+	if lines := strings.Join(squashfs.Diff(t, bare+".before", bare), "\n"); !strings.Contains(lines, "file system: Creation or last append time") {
+		t.Errorf("mksquashfs without its flags should differ in its time, but: %s", lines)
+	}
+}
+
+// The negative control: the comparison above sees a difference if there is one, and
+// tells where.
+func TestOtherInputsGiveOtherBytes(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*testing.T, *action)
+		want   string
+	}{
+		"one letter": {func(t *testing.T, a *action) {
 			source := a.source(t, "/usr/lib/os-release")
 			content, err := os.ReadFile(source)
 			if err != nil {
@@ -109,14 +158,16 @@ func TestOtherInputsGiveOtherBytes(t *testing.T) {
 			if err := os.WriteFile(source, bytes.Replace(content, []byte("ID="), []byte("Id="), 1), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"compression level": func(t *testing.T, a *action) { a.setSquashfs(t, "level", 1) },
+		}, "/usr/lib/os-release: content sha256:"},
+		"compression level": {func(t *testing.T, a *action) { a.setSquashfs(t, "level", 2) }, "file system: \tcompression-level 1, against \tcompression-level 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAction(t, squashfs.Runfile(t, "SPEC"))
-			change(t, a)
-			if bytes.Equal(a.make(t, func(*exec.Cmd) {}), want) {
-				t.Error("the image is the same")
+			test.change(t, a)
+			a.make(t, func(*exec.Cmd) {})
+			lines := strings.Join(squashfs.Diff(t, squashfs.Runfile(t, "IMAGE"), a.output()), "\n")
+			if !strings.Contains(lines, test.want) {
+				t.Errorf("got %q, want %q", lines, test.want)
 			}
 		})
 	}

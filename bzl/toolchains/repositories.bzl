@@ -85,16 +85,20 @@ shellcheck_archive = repository_rule(
     environ = ["SHELLCHECK_ROOT"],
 )
 
+def _import_from_machine(ctx, programs):
+    """Makes the repository of programs in this machine's /usr/bin."""
+    result = ctx.execute([ctx.path(ctx.attr._import), "/", "imported"] + programs)
+    if result.return_code:
+        fail("repository '{}': can't import {} from this machine: {}".format(ctx.name, ", ".join(programs), result.stderr))
+    for entry in ctx.path("imported").readdir():
+        ctx.symlink(entry, entry.basename)
+
 def _squashfs_tools_of_machine_impl(ctx):
     if _provided(ctx, "SQUASHFS_TOOLS_ROOT"):
         return
     if not ctx.which("mksquashfs"):
         fail("repository '{}': no mksquashfs on this machine. Install squashfs-tools 4.6 or newer, or build with --enable_bzlmod, where it comes from the module squashfs-tools.{}".format(ctx.name, _OTHER_WORLDS))
-    result = ctx.execute([ctx.path(ctx.attr._import), "/", "imported", "mksquashfs", "unsquashfs"])
-    if result.return_code:
-        fail("repository '{}': can't import squashfs-tools from this machine: {}".format(ctx.name, result.stderr))
-    for entry in ctx.path("imported").readdir():
-        ctx.symlink(entry, entry.basename)
+    _import_from_machine(ctx, ["mksquashfs", "unsquashfs"])
 
 squashfs_tools_of_machine = repository_rule(
     implementation = _squashfs_tools_of_machine_impl,
@@ -106,4 +110,32 @@ squashfs_tools_of_machine = repository_rule(
 The machine's mksquashfs and unsquashfs with their loader and libraries, as
 declared files, under the labels that the module has.""",
     environ = ["SQUASHFS_TOOLS_ROOT", "PATH"],
+)
+
+def _bubblewrap_of_machine_impl(ctx):
+    if _provided(ctx, "BUBBLEWRAP_ROOT"):
+        return
+    if ctx.which("bwrap"):
+        _import_from_machine(ctx, ["bwrap"])
+        return
+
+    # Only a test wants it, which then says that it was skipped, and why.
+    ctx.file("absent", "no bwrap on this machine; install bubblewrap\n")
+    ctx.file("BUILD.bazel", """filegroup(
+    name = "bwrap",
+    srcs = ["absent"],
+    visibility = ["//visibility:public"],
+)
+""")
+
+bubblewrap_of_machine = repository_rule(
+    implementation = _bubblewrap_of_machine_impl,
+    attrs = {
+        "_import": attr.label(default = "//tools/provision:import"),
+    },
+    doc = """bubblewrap, for the test that runs the image action in an empty root.
+
+The machine's bwrap with its loader and libraries. On a machine that has none,
+@NAME//:bwrap is a file named `absent` that says so.""",
+    environ = ["BUBBLEWRAP_ROOT", "PATH"],
 )

@@ -123,6 +123,7 @@ modules_squashfs_tools() {
   printf 'module(name = "squashfs-tools", version = "%s")\n' "$squashfs_tools_version" \
     >"$1/modules/squashfs-tools/MODULE.bazel"
   "$provision/import" "$sysroot" "$1/shellcheck" shellcheck
+  "$provision/import" "$sysroot" "$1/bubblewrap" bwrap
 }
 
 # modules_empty DIRECTORY: modules that are in the graph and used by nobody.
@@ -154,6 +155,7 @@ common --repo_env=PATH=/usr/bin:/bin
 common --repo_env=GO_SDK_ROOT=$(world_go_sdk)
 common --repo_env=SQUASHFS_TOOLS_ROOT=$2/modules/squashfs-tools
 common --repo_env=SHELLCHECK_ROOT=$2/shellcheck
+common --repo_env=BUBBLEWRAP_ROOT=$2/bubblewrap
 common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
 common --repo_env=GOMODCACHE=$GOMODCACHE
 common --repo_env=GOCACHE=$GOCACHE

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
+	"example.org/portable-walkthrough-go/tools/imagediff/listing"
 	"example.org/portable-walkthrough-go/tools/imported"
 )
 
@@ -29,14 +30,19 @@ func Runfile(t testing.TB, variable string) string {
 	return path
 }
 
-// unsquashfs runs the unsquashfs of $UNSQUASHFS.
-func unsquashfs(t testing.TB, args ...string) string {
+// program is the unsquashfs of $UNSQUASHFS.
+func program(t testing.TB) imported.Program {
 	t.Helper()
-	program, err := imported.Find(Runfile(t, "UNSQUASHFS"))
+	p, err := imported.Find(Runfile(t, "UNSQUASHFS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := program.Command(t.Context(), args...).CombinedOutput()
+	return p
+}
+
+func unsquashfs(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := program(t).Command(t.Context(), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("unsquashfs %q: %v\n%s", args, err, out)
 	}
@@ -75,4 +81,15 @@ func Unpack(t testing.TB, image string) string {
 	into := filepath.Join(t.TempDir(), "root")
 	unsquashfs(t, "-quiet", "-no-progress", "-dest", into, image)
 	return into
+}
+
+// Diff tells how two images differ, a line for each difference (see listing.Diff);
+// none if they have the same bytes.
+func Diff(t testing.TB, a, b string) []string {
+	t.Helper()
+	lines, err := listing.Diff(t.Context(), program(t), a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
 }

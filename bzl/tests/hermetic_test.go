@@ -1,0 +1,143 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/imported"
+)
+
+// needNamespaces skips a test where the kernel lets nobody have namespaces. Where
+// ./tools/bazel provisions it never skips: that needs them as well.
+func needNamespaces(t *testing.T) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), self(t))
+	cmd.Env = []string{lookAround + "=1"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("no user namespaces on this machine: %v: %s", err, out)
+	}
+}
+
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// bubblewrap is skipped without where the open world has none.
+func bubblewrap(t *testing.T) imported.Program {
+	t.Helper()
+	needNamespaces(t)
+	bwrap, err := imported.Find(squashfs.Runfile(t, "BWRAP"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Base(bwrap.Path) == "absent" {
+		t.Skip("no bubblewrap on this machine; install it to have the image action run in an empty root")
+	}
+	return bwrap
+}
+
+// lookAround makes the test binary tell what it sees, and nothing else.
+const lookAround = "TEST_LOOK_AROUND"
+
+// tellWhatIsThere prints the names in the root directory and the environment.
+func tellWhatIsThere() {
+	entries, err := os.ReadDir("/")
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	fmt.Println(names, err, os.Environ())
+}
+
+// inEmptyRoot makes a command of a program that lies in the action's directory, to be
+// run where that directory is all there is: no /usr, /bin, /etc, /proc, /dev, no
+// network, and of the environment only $PWD, which bubblewrap sets, and what is given.
+func (a *action) inEmptyRoot(ctx context.Context, bwrap imported.Program, env []string, program string, args ...string) *exec.Cmd {
+	options := []string{"--unshare-all", "--die-with-parent", "--clearenv", "--bind", a.root, "/execroot", "--chdir", "/execroot"}
+	for _, variable := range env {
+		name, value, _ := strings.Cut(variable, "=")
+		options = append(options, "--setenv", name, value)
+	}
+	return bwrap.Command(ctx, append(append(options, "--", "./"+program), args...)...)
+}
+
+// put copies a program into the action's directory.
+func (a *action) put(t *testing.T, from, name string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(a.root, name), content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The image action needs its declared inputs and nothing else.
+func TestInAnEmptyRoot(t *testing.T) {
+	bwrap := bubblewrap(t)
+	a := newAction(t, squashfs.Runfile(t, "SPEC"))
+	a.needOwnLoader(t)
+	a.put(t, squashfs.Runfile(t, "MKPORTABLE"), "mkportable")
+	if out, err := a.inEmptyRoot(t.Context(), bwrap, nil, "mkportable", a.spec).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	a.compare(t)
+}
+
+// needOwnLoader skips where mksquashfs is one that wants the machine's libraries: the
+// Central Registry's is built with whatever C compiler there is.
+func (a *action) needOwnLoader(t *testing.T) {
+	t.Helper()
+	if a.squashfs()["loader"] != "" {
+		return
+	}
+	program, err := elf.Open(filepath.Join(a.root, a.squashfs()["mksquashfs"].(string)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	if program.Section(".interp") != nil {
+		t.Skip("this toolchain's mksquashfs is linked to the machine's libc; a static or an imported one would run in an empty root")
+	}
+}
+
+// The negative controls: the root is empty indeed, and what needs a shell fails there
+// that works here.
+func TestTheEmptyRootIsEmpty(t *testing.T) {
+	bwrap := bubblewrap(t)
+	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
+	a.put(t, self(t), "look")
+	out, err := a.inEmptyRoot(t.Context(), bwrap, []string{lookAround + "=1"}, "look").CombinedOutput()
+	if want := fmt.Sprintf("[execroot] <nil> [%s=1 PWD=/execroot]\n", lookAround); err != nil || string(out) != want {
+		t.Errorf("got %v: %s\nwant %s", err, out, want)
+	}
+
+	script := filepath.Join(a.root, "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho made > made/image.raw\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	here := exec.CommandContext(t.Context(), script)
+	here.Dir = a.root
+	if out, err := here.CombinedOutput(); err != nil {
+		t.Fatalf("the script does not even work here: %v: %s", err, out)
+	}
+	if out, err := a.inEmptyRoot(t.Context(), bwrap, nil, "script").CombinedOutput(); err == nil || !bytes.Contains(out, []byte("No such file or directory")) {
+		t.Errorf("a shell script in an empty root: got %v: %s", err, out)
+	}
+}

@@ -1,0 +1,172 @@
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+)
+
+// leaks tells where in an image one of the words stands: in its bytes, in a path, owner
+// or symlink, or in a file's content. wholly looks for whole words only.
+func leaks(t *testing.T, image string, words []string, wholly bool) []string {
+	t.Helper()
+	var found []string
+	look := func(where string, content []byte, shortest int) {
+		for _, word := range words {
+			if len(word) < shortest {
+				continue
+			}
+			pattern := regexp.QuoteMeta(word)
+			if wholly {
+				pattern = `(?i)\b` + pattern + `\b`
+			}
+			if regexp.MustCompile(pattern).Match(content) {
+				found = append(found, fmt.Sprintf("%s: %q", where, word))
+			}
+		}
+	}
+	raw, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A short name comes up by chance in what is compressed.
+	look("bytes", raw, 5)
+	look("listing", []byte(strings.Join(squashfs.List(t, image), "\n")), 1)
+	root := squashfs.Unpack(t, image)
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		// Names of people and machines are short, and a program holds many words.
+		if !wholly || !bytes.HasPrefix(content, []byte("\x7fELF")) {
+			look(path[len(root):], content, 1)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// builder is where this image was built, and by whom, as far as a test can know: the
+// output base and the workspace, through the links that runfiles are.
+func builder(t *testing.T, image string) (paths, names []string) {
+	t.Helper()
+	for _, file := range []string{image, squashfs.Runfile(t, "MARKER")} {
+		path, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, _, _ = strings.Cut(filepath.Dir(path), "/execroot/")
+		paths = append(paths, path)
+	}
+	paths = append(paths, "/execroot/", "/sandbox/linux-sandbox/", "bazel-out/", "/bazel-bin/", t.TempDir())
+	if host, err := os.Hostname(); err == nil {
+		names = append(names, host)
+	}
+	if u, err := user.Current(); err == nil {
+		names = append(names, u.Username)
+	}
+	if name := os.Getenv("USER"); name != "" {
+		names = append(names, name)
+	}
+	// What everybody is called, and unit files speak of, says nothing of anybody.
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "root" || name == "nobody" || name == "localhost" })
+	return paths, names
+}
+
+// No path of the machine that built, no user and no host is in what is shipped.
+func TestNothingOfTheBuilderIsInTheImage(t *testing.T) {
+	image := squashfs.Runfile(t, "SHIPPED")
+	paths, names := builder(t, image)
+	t.Logf("looking for %q and %q", paths, names)
+	for _, leak := range append(leaks(t, image, paths, false), leaks(t, image, names, true)...) {
+		t.Error(leak)
+	}
+}
+
+// The action alone, in a place, for a user and on a host with names that nothing else
+// has. What the compiler might have put into the binary is for .ci/run to show: there
+// somebody with another name on another host builds the same bytes.
+func TestNothingOfTheActionsSurroundingsIsInTheImage(t *testing.T) {
+	const canary = "leaky-canary"
+	bwrap := bubblewrap(t)
+	a := newAction(t, squashfs.Runfile(t, "SPEC"))
+	place := filepath.Join(t.TempDir(), canary)
+	if err := os.Rename(a.root, place); err != nil {
+		t.Fatal(err)
+	}
+	a.root = place
+	cmd := bwrap.Command(t.Context(), "--dev-bind", "/", "/", "--unshare-user", "--unshare-uts", "--hostname", canary, "--uid", "4711",
+		"--setenv", "USER", canary, "--setenv", "LOGNAME", canary, "--setenv", "HOME", place, "--setenv", "TMPDIR", place, "--setenv", "PWD", place,
+		"--chdir", place, "--", squashfs.Runfile(t, "MKPORTABLE"), a.spec)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, leak := range leaks(t, a.output(), []string{canary, " 4711/"}, false) {
+		t.Error(leak)
+	}
+}
+
+// The negative control: a path in a file, in a name or behind the file system is seen.
+func TestLeaksAreSeen(t *testing.T) {
+	const path = "/home/somebody/src"
+	for name, test := range map[string]struct {
+		leak func(t *testing.T, a *action)
+		want string
+	}{
+		"content": {func(t *testing.T, a *action) {
+			if err := os.WriteFile(a.source(t, "/usr/lib/os-release"), []byte("ID=subject\nFROM="+path+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, `/usr/lib/os-release: "` + path},
+		"name": {func(t *testing.T, a *action) {
+			spec := filepath.Join(a.root, a.spec)
+			content, err := os.ReadFile(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(spec, bytes.ReplaceAll(content, []byte("/etc/subject/"), []byte("/etc"+path+"/")), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, `listing: "` + path},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAction(t, squashfs.Runfile(t, "SPEC"))
+			test.leak(t, a)
+			if out, err := a.command(t).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if found := leaks(t, a.output(), []string{path}, false); !strings.HasPrefix(strings.Join(found, "\n"), test.want) {
+				t.Errorf("got %q, want %s", found, test.want)
+			}
+		})
+	}
+	t.Run("bytes", func(t *testing.T) {
+		image, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(t.TempDir(), "image.raw")
+		if err := os.WriteFile(name, append(image, "made by somebody\n"...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if found := leaks(t, name, []string{"Somebody"}, true); len(found) != 1 || found[0] != `bytes: "Somebody"` {
+			t.Errorf("got %q", found)
+		}
+	})
+}
