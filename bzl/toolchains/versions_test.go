@@ -37,14 +37,17 @@ func find(t *testing.T, file, pattern string) string {
 	return matches[0][1]
 }
 
-// A module's version stands in MODULE.bazel for the open world, in WORKSPACE for
+// Where a WORKSPACE gets its dependencies from.
+const archives, modules = "bzl/workspace/archives.bzl", "bzl/workspace/go.bzl"
+
+// A module's version stands in MODULE.bazel for the open world, in archives.bzl for
 // legacy builds, and for the Go ones in go.mod for the closed world.
 func TestModuleVersions(t *testing.T) {
 	for name, others := range map[string][][2]string{
-		"bazel_skylib": {{"WORKSPACE", `bazel-skylib/releases/download/([^/]+)/`}},
-		"platforms":    {{"WORKSPACE", `platforms/releases/download/([^/]+)/`}},
-		"gazelle":      {{"WORKSPACE", `bazel-gazelle/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/bazel-gazelle v(\S+)`}},
-		"rules_go":     {{"WORKSPACE", `rules_go/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/rules_go v(\S+)`}},
+		"bazel_skylib": {{archives, `bazel-skylib/releases/download/([^/]+)/`}},
+		"platforms":    {{archives, `platforms/releases/download/([^/]+)/`}},
+		"gazelle":      {{archives, `bazel-gazelle/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/bazel-gazelle v(\S+)`}},
+		"rules_go":     {{archives, `rules_go/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/rules_go v(\S+)`}},
 	} {
 		want := find(t, "MODULE.bazel", `bazel_dep\(name = "`+name+`", version = "([^"]+)"`)
 		for _, other := range others {
@@ -63,11 +66,11 @@ func TestOwnVersion(t *testing.T) {
 	}
 }
 
-// The sums of WORKSPACE are those of go.sum, for the versions of go.mod.
+// The sums of go.bzl are those of go.sum, for the versions of go.mod.
 func TestGoRepositories(t *testing.T) {
-	declared := regexp.MustCompile(`(?s)go_repository\(\n(.*?)\n\)`).FindAllStringSubmatch(read(t, "WORKSPACE"), -1)
+	declared := regexp.MustCompile(`(?s)_go_module\(\n(.*?)\n    \)`).FindAllStringSubmatch(read(t, modules), -1)
 	if len(declared) == 0 {
-		t.Fatal("WORKSPACE declares no go_repository")
+		t.Fatal(modules + " declares no Go module")
 	}
 	sums, required := read(t, "go.sum"), read(t, "go.mod")
 	for _, repository := range declared {
@@ -80,10 +83,10 @@ func TestGoRepositories(t *testing.T) {
 		}
 		module := attribute("importpath") + " " + attribute("version")
 		if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
-			t.Errorf("WORKSPACE has another sum for %s than go.sum", module)
+			t.Errorf("%s has another sum for %s than go.sum", modules, module)
 		}
 		if !strings.Contains(required, module) {
-			t.Errorf("WORKSPACE has another version than go.mod: %s", module)
+			t.Errorf("%s has another version than go.mod: %s", modules, module)
 		}
 	}
 }
