@@ -7,6 +7,7 @@ require (
 	github.com/bazelbuild/rules_go v0.60.0
 	github.com/coreos/go-systemd/v22 v22.7.0
 	golang.org/x/sys v0.33.0
+	golang.org/x/tools v0.34.0
 )
 
 // What Bazel builds with, so that go.sum pins it too: the launcher's closed
@@ -23,7 +24,6 @@ require (
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	golang.org/x/mod v0.25.0 // indirect
 	golang.org/x/sync v0.15.0 // indirect
-	golang.org/x/tools v0.34.0 // indirect
 	golang.org/x/tools/go/vcs v0.1.0-deprecated // indirect
 	google.golang.org/protobuf v1.36.10 // indirect
 )

@@ -1,5 +1,6 @@
 """The rule `portable_image`: units, a binary and a skeleton become one .raw file."""
 
+load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":origin.bzl", "declared_by", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
@@ -38,10 +39,11 @@ def _portable_image_impl(ctx):
     )
     ctx.actions.write(spec, lines)
 
-    inputs = depset(
-        [spec] + [entry.source for entry in own if entry.source],
-        transitive = [squashfs.files] + [part.files for part in parts],
+    sources = depset(
+        [entry.source for entry in own if entry.source],
+        transitive = [part.files for part in parts],
     )
+    inputs = depset([spec], transitive = [sources, squashfs.files])
     arguments = ctx.actions.args()
     arguments.add(spec)
     ctx.actions.run(
@@ -55,9 +57,14 @@ def _portable_image_impl(ctx):
         resource_set = _resources,
         toolchain = _SQUASHFS_TOOLCHAIN,
     )
+    checks = check_image(ctx, spec, sources)
     return [
         DefaultInfo(files = depset([image]), runfiles = ctx.runfiles([image])),
-        OutputGroupInfo(spec = depset([spec])),
+        OutputGroupInfo(
+            _validation = checks.validation,
+            checks = checks.report,
+            spec = depset([spec]),
+        ),
         PortableImageInfo(
             architecture = architecture,
             image = image,
@@ -138,7 +145,7 @@ portable_image = rule(
 What it must hold is described in systemd's PORTABLE_SERVICES.md. The image is
 the same, byte for byte, whoever builds it where and when; all that is in it is
 declared here or by `rootfs` targets.""",
-    attrs = ROOTFS_ATTRS | {
+    attrs = ROOTFS_ATTRS | CHECK_ATTRS | {
         "binary": attr.label(
             doc = "The service. It must be static: the image holds no libraries.",
             cfg = "target",

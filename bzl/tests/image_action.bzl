@@ -16,14 +16,28 @@ def _image_action_impl(ctx):
         }),
     )]
 
-image_action = rule(
-    implementation = _image_action_impl,
+def _image_action(doc, cfg):
+    return rule(
+        implementation = _image_action_impl,
+        doc = doc,
+        attrs = {
+            "images": attr.label_list(
+                doc = "The images. They are not built.",
+                cfg = cfg,
+                mandatory = True,
+                providers = [PortableImageInfo],
+            ),
+        },
+    )
+
+image_action = _image_action(
     doc = "The specs of `portable_image`s, with all inputs of their actions in the runfiles.",
-    attrs = {
-        "images": attr.label_list(
-            doc = "The images. They are not built.",
-            mandatory = True,
-            providers = [PortableImageInfo],
-        ),
-    },
+    cfg = "target",
+)
+
+unchecked_image_action = _image_action(
+    doc = """The same for images that fail their checks.
+
+They are dependencies like a tool's, whose validations Bazel leaves alone.""",
+    cfg = "exec",
 )

@@ -1,0 +1,76 @@
+"""The checks of `portable_image`: beside the image action, not before it."""
+
+CHECK_ATTRS = {
+    "allow": attr.string_dict(
+        doc = """Exceptions from the checks: identifier to reason, as in
+
+    allow = {"directive-too-new": "PrivateIPC= only hardens; an older systemd does without."}
+
+The identifier stands in brackets at the end of an error, and in
+tools/checkportable/README.md, which lists all checks. The reason must not be empty;
+an exception that nothing needs is told in the report. Risk: it holds for the
+whole image, so it also hides the next mistake of its sort.""",
+    ),
+    "minimum_systemd": attr.int(
+        doc = """The oldest systemd that the image is for. 0 stands for any.
+
+The report warns of directives that are newer: an older systemd ignores them. The
+default is the oldest that portable services of this rule are tested with.""",
+        default = 247,
+    ),
+    "_checkportable": attr.label(
+        default = "//tools/checkportable",
+        cfg = "exec",
+        executable = True,
+    ),
+}
+
+def check_image(ctx, spec, sources):
+    """Declares the actions that check an image and judge the result.
+
+    There are two, so that the report is there to be read when the build fails. Neither
+    sits between the image and its inputs: the image is made, and cached, whatever
+    they find.
+
+    Args:
+        ctx: the context of a rule with CHECK_ATTRS.
+        spec: File: the image's spec.
+        sources: depset of File: what the spec names as contents.
+
+    Returns:
+        A struct with the fields report (depset of File: as text and as JSON) and
+        validation (depset of File: for the output group `_validation`).
+    """
+    options = ctx.actions.declare_file(ctx.label.name + ".checks.options.json")
+    ctx.actions.write(options, json.encode({
+        "allow": ctx.attr.allow,
+        "minimum_systemd": ctx.attr.minimum_systemd,
+    }))
+    text = ctx.actions.declare_file(ctx.label.name + ".checks.txt")
+    machine = ctx.actions.declare_file(ctx.label.name + ".checks.json")
+    arguments = ctx.actions.args()
+    arguments.add_all([spec, options, text, machine])
+    ctx.actions.run(
+        mnemonic = "PortableCheck",
+        progress_message = "Checking portable service image %{label}",
+        executable = ctx.executable._checkportable,
+        arguments = [arguments],
+        inputs = depset([spec, options], transitive = [sources]),
+        outputs = [text, machine],
+        env = {},
+    )
+
+    verdict = ctx.actions.declare_file(ctx.label.name + ".checked")
+    arguments = ctx.actions.args()
+    arguments.add("-verdict")
+    arguments.add_all([machine, verdict])
+    ctx.actions.run(
+        mnemonic = "PortableVerdict",
+        progress_message = "Judging the checks of %{label}",
+        executable = ctx.executable._checkportable,
+        arguments = [arguments],
+        inputs = [machine],
+        outputs = [verdict],
+        env = {},
+    )
+    return struct(report = depset([text, machine]), validation = depset([verdict]))

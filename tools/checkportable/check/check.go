@@ -1,0 +1,192 @@
+// Package check finds mistakes in portable service images before any host does.
+//
+// It reads the spec that mkportable makes an image from, and of the files named
+// there what it needs: units, os-release, the heads of programs. Each [Check] is a
+// small function in the registry [All]; [Run] applies them.
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+// Severity says what a finding does to a build.
+type Severity string
+
+// The severities.
+const (
+	// Error fails the build: on a host the image would not work as it is meant.
+	Error Severity = "error"
+	// Warning is in the report: probably a mistake.
+	Warning Severity = "warning"
+	// Note is in the report: good to know.
+	Note Severity = "note"
+)
+
+// A Check looks for one sort of mistake.
+type Check struct {
+	// ID never changes: it stands in BUILD files.
+	ID       string
+	Severity Severity
+	// Finds says what a finding means, in half a sentence.
+	Finds string
+	// Why says what a host would make of it, and Fix what to do.
+	Why, Fix string
+	run      func(*Image, *reporter)
+}
+
+// All are the checks, by subject.
+var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, socketChecks,
+	triggerChecks, execChecks, elfChecks, mountChecks, lifecycleChecks, referenceChecks, profileChecks)
+
+// Options are what a target has to say about its checks.
+type Options struct {
+	// Allow switches checks off: ID to the reason why.
+	Allow map[string]string `json:"allow"`
+	// MinimumSystemd is the oldest systemd that the image is for.
+	MinimumSystemd int `json:"minimum_systemd"`
+}
+
+// Finding is one mistake.
+type Finding struct {
+	ID       string   `json:"id"`
+	Severity Severity `json:"severity"`
+	// File and Line are where it is, as seen from the workspace; without a file,
+	// Origin is the label and attribute, and Line is 0 for the file as a whole.
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Origin string `json:"origin,omitempty"`
+	// Text says what is wrong just here, Fix what to do.
+	Text string `json:"text"`
+	Why  string `json:"why"`
+	Fix  string `json:"fix"`
+	// Allowed is the reason why this is no matter.
+	Allowed string `json:"allowed,omitempty"`
+}
+
+// Where is the finding's place, for a person.
+func (f *Finding) Where() string {
+	switch {
+	case f.File != "" && f.Line > 0:
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
+	case f.File != "":
+		return f.File
+	}
+	return f.Origin
+}
+
+// Report is what all checks found.
+type Report struct {
+	Label    string    `json:"label"`
+	Systemd  int       `json:"systemd"`
+	Findings []Finding `json:"findings"`
+}
+
+// unusedAllow and badAllow are not in the registry: they can't be switched off.
+const (
+	unusedAllow = "allow-unused"
+	badAllow    = "allow-invalid"
+)
+
+// Run makes the report on an image.
+func Run(img *Image) *Report {
+	report := &Report{Label: img.Header.Label, Systemd: newestSystemd}
+	used := map[string]bool{}
+	for _, c := range All {
+		r := &reporter{check: c}
+		c.run(img, r)
+		for _, f := range r.findings {
+			if reason := img.Options.Allow[c.ID]; strings.TrimSpace(reason) != "" {
+				f.Allowed = reason
+				used[c.ID] = true
+			}
+			if f.File == "" && f.Origin == "" {
+				f.Origin = img.Header.Label
+			}
+			report.Findings = append(report.Findings, f)
+		}
+	}
+	report.Findings = append(report.Findings, checkAllow(img, used)...)
+	rank := map[Severity]int{Error: 0, Warning: 1, Note: 2}
+	slices.SortStableFunc(report.Findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(rank[a.Severity], rank[b.Severity]),
+			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Text, b.Text),
+		)
+	})
+	return report
+}
+
+// checkAllow judges the exceptions themselves.
+func checkAllow(img *Image, used map[string]bool) []Finding {
+	var findings []Finding
+	origin := "allow in " + img.Header.Label
+	ids := make([]string, 0, len(All))
+	for _, c := range All {
+		ids = append(ids, c.ID)
+	}
+	for id, reason := range img.Options.Allow {
+		switch {
+		case !slices.Contains(ids, id):
+			f := Finding{ID: badAllow, Severity: Error, Origin: origin, Text: fmt.Sprintf("there is no check %q", id),
+				Why: "An exception for nothing would hide a mistake in its spelling.", Fix: "Take an identifier from tools/checkportable/README.md."}
+			if near := nearest(id, ids); near != "" {
+				f.Fix = fmt.Sprintf("Did you mean %q?", near)
+			}
+			findings = append(findings, f)
+		case strings.TrimSpace(reason) == "":
+			findings = append(findings, Finding{ID: badAllow, Severity: Error, Origin: origin, Text: fmt.Sprintf("%q is allowed without a reason", id),
+				Why: "Whoever reads the exception later must be able to judge it.", Fix: "Say why this image may do what the check refuses."})
+		case !used[id]:
+			findings = append(findings, Finding{ID: unusedAllow, Severity: Warning, Origin: origin, Text: fmt.Sprintf("nothing needs the exception %q", id),
+				Why: "It would hide the next mistake of its sort.", Fix: "Remove it."})
+		}
+	}
+	return findings
+}
+
+// Failed tells whether the report must fail the build.
+func (r *Report) Failed() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error && f.Allowed == "" })
+}
+
+// A reporter collects what one check finds.
+type reporter struct {
+	check    Check
+	findings []Finding
+}
+
+func (r *reporter) add(f Finding, format string, args ...any) {
+	f.ID, f.Severity, f.Why = r.check.ID, r.check.Severity, r.check.Why
+	f.Text = fmt.Sprintf(format, args...)
+	if f.Fix == "" {
+		f.Fix = r.check.Fix
+	}
+	r.findings = append(r.findings, f)
+}
+
+// at is the place of an assignment.
+func at(a Assignment) Finding { return Finding{File: a.File, Line: a.Line} }
+
+// in is an entry's file as a whole, or where it was declared.
+func in(e *image.Entry) Finding {
+	if e.Source != "" {
+		return Finding{File: shown(e.Source), Origin: e.Origin}
+	}
+	return Finding{Origin: e.Origin}
+}
+
+// shown is a source's path without the configuration that it was built for.
+func shown(source string) string {
+	if rest, ok := strings.CutPrefix(source, "bazel-out/"); ok {
+		if _, below, ok := strings.Cut(rest, "/bin/"); ok {
+			return path.Clean(below)
+		}
+	}
+	return source
+}

@@ -1,0 +1,150 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+)
+
+// newestSystemd is the version whose directives are known.
+var newestSystemd = directives.Newest
+
+var nearest = directives.Nearest
+
+var directiveChecks = []Check{
+	{
+		ID: "unknown-section", Severity: Error,
+		Finds: "a unit file has a section that systemd does not know",
+		Why:   "systemd ignores it with all that is in it.",
+		Fix:   "Correct the name; a section of your own must start with \"X-\".",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.files() {
+				for _, s := range u.Sections {
+					if directives.IsSection(s.Name) || strings.HasPrefix(s.Name, "X-") {
+						continue
+					}
+					f := Finding{File: u.File, Line: s.Line}
+					if near := nearest(s.Name, directives.Sections()); near != "" {
+						f.Fix = fmt.Sprintf("Did you mean [%s]?", near)
+					}
+					r.add(f, "[%s] is no section of systemd %d", s.Name, newestSystemd)
+				}
+			}
+		},
+	},
+	{
+		ID: "foreign-section", Severity: Error,
+		Finds: "a unit has another unit type's section",
+		Why:   "systemd ignores it with all that is in it.",
+		Fix:   "Move it to a unit of that type.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.files() {
+				for _, s := range u.Sections {
+					if !directives.IsSection(s.Name) || slices.Contains([]string{"Unit", "Install"}, s.Name) || s.Name == u.section() {
+						continue
+					}
+					r.add(Finding{File: u.File, Line: s.Line}, "[%s] has no meaning in a .%s unit", s.Name, u.Type())
+				}
+			}
+		},
+	},
+	{
+		ID: "unknown-directive", Severity: Error,
+		Finds: "a directive is not one of its section",
+		Why:   "systemd logs a warning and ignores the line: what it was to set or forbid is not.",
+		Fix:   "Correct the name; one of your own must start with \"X-\".",
+		run: func(img *Image, r *reporter) {
+			img.eachAssignment(func(a Assignment) {
+				if _, ok := directives.Lookup(a.Section, a.Name); ok {
+					return
+				}
+				f := at(a)
+				var others []string
+				for _, section := range []string{"Unit", "Service", "Socket", "Timer", "Path", "Install"} {
+					if _, ok := directives.Lookup(section, a.Name); ok {
+						others = append(others, "["+section+"]")
+					}
+				}
+				if len(others) > 0 {
+					f.Fix = fmt.Sprintf("It belongs into %s.", strings.Join(others, " or "))
+				} else if near := nearest(a.Name, directives.Names(a.Section)); near != "" {
+					f.Fix = fmt.Sprintf("Did you mean %s=?", near)
+				}
+				r.add(f, "%s= is no directive of [%s] in systemd %d", a.Name, a.Section, newestSystemd)
+			})
+		},
+	},
+	{
+		ID: "directive-removed", Severity: Warning,
+		Finds: "newer versions of systemd no longer know a directive",
+		Why:   "They log a warning and ignore the line.",
+		Fix:   "Use what replaced it (its manual's older edition tells), or remove it.",
+		run: func(img *Image, r *reporter) {
+			img.eachAssignment(func(a Assignment) {
+				if d, ok := directives.Lookup(a.Section, a.Name); ok && d.Until != 0 {
+					r.add(at(a), "%s= is gone from systemd %d; the last version seen to know it is %d", a.Name, newestSystemd, d.Until)
+				}
+			})
+		},
+	},
+	{
+		ID: "directive-undocumented", Severity: Note,
+		Finds: "a directive is an old name that systemd no longer documents",
+		Why:   "It is accepted for compatibility only, and may be gone from the next version.",
+		Fix:   "Use the documented name: systemd.directives(7) has an index.",
+		run: func(img *Image, r *reporter) {
+			img.eachAssignment(func(a Assignment) {
+				if d, ok := directives.Lookup(a.Section, a.Name); ok && !d.Documented && d.Until == 0 {
+					r.add(at(a), "%s= is not in systemd %d's manuals", a.Name, newestSystemd)
+				}
+			})
+		},
+	},
+	{
+		ID: "directive-too-new", Severity: Warning,
+		Finds: "a directive is newer than the oldest systemd that the image is for",
+		Why:   "An older systemd logs a warning and ignores the line.",
+		Fix:   "Raise minimum_systemd, or see that the unit is right without the line.",
+		run: func(img *Image, r *reporter) {
+			if img.Options.MinimumSystemd == 0 {
+				return
+			}
+			img.eachAssignment(func(a Assignment) {
+				if d, ok := directives.Lookup(a.Section, a.Name); ok && d.Since > img.Options.MinimumSystemd {
+					r.add(at(a), "%s= came with systemd %d, and minimum_systemd is %d", a.Name, d.Since, img.Options.MinimumSystemd)
+				}
+			})
+		},
+	},
+	{
+		ID: "not-boolean", Severity: Error,
+		Finds: "a directive that is on or off is set to something else",
+		Why:   "systemd logs a warning and ignores the line.",
+		Fix:   "Write yes or no.",
+		run: func(img *Image, r *reporter) {
+			img.eachAssignment(func(a Assignment) {
+				d, ok := directives.Lookup(a.Section, a.Name)
+				if !ok || d.Type != "BOOLEAN" || a.Value == "" {
+					return
+				}
+				if _, ok := parseBoolean(a.Value); !ok {
+					r.add(at(a), "%s=%s is neither yes nor no", a.Name, a.Value)
+				}
+			})
+		},
+	},
+}
+
+// eachAssignment visits the lines of all unit files and drop-ins in sections that
+// systemd reads.
+func (img *Image) eachAssignment(visit func(Assignment)) {
+	for _, u := range img.files() {
+		for _, a := range u.Assignments {
+			if directives.IsSection(a.Section) && !strings.HasPrefix(a.Name, "X-") {
+				visit(a)
+			}
+		}
+	}
+}

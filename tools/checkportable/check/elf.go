@@ -1,0 +1,164 @@
+package check
+
+import (
+	"debug/elf"
+	"path"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+var elfChecks = []Check{
+	{
+		ID: "elf-machine", Severity: Error,
+		Finds: "a program is for another machine than the image",
+		Why:   "The service fails to start with status=203/EXEC.",
+		Fix:   "Build it for the platform of the image: a label in BUILD files is, a checked-in file may not be.",
+		run: func(img *Image, r *reporter) {
+			want, known := architectures[img.Header.Architecture]
+			for _, e := range img.programs {
+				b := img.head(e)
+				if b.elf == nil || !known {
+					continue
+				}
+				if got := (architecture{b.elf.machine, b.elf.class, b.elf.data}); got != want {
+					r.add(in(e), "%s is for %s, the image for %s", e.Path, got, img.Header.Architecture)
+				}
+			}
+		},
+	},
+	{
+		ID: "elf-interpreter", Severity: Error,
+		Finds: "a program's dynamic loader is not in the image",
+		Why:   "The service fails to start with status=203/EXEC: the host's loader is out of its reach.",
+		Fix:   "Build it static (for Go: pure = \"on\", static = \"on\"), or pack the loader and all libraries.",
+		run: func(img *Image, r *reporter) {
+			for _, e := range img.programs {
+				if b := img.head(e); b.elf != nil && b.elf.interp != "" && img.find(b.elf.interp) == nil {
+					r.add(in(e), "%s wants the loader %s, which is not in the image", e.Path, b.elf.interp)
+				}
+			}
+		},
+	},
+	{
+		ID: "elf-library", Severity: Error,
+		Finds: "a library that a program needs is not in the image",
+		Why:   "The service fails to start with status=127: its loader can't find the library.",
+		Fix:   "Build the program static, or pack the library.",
+		run: func(img *Image, r *reporter) {
+			seen := map[string]bool{}
+			for _, e := range img.programs {
+				img.missingLibraries(e, seen, func(by *image.Entry, library string) {
+					r.add(in(by), "%s needs the library %s, which is not in the image", by.Path, library)
+				})
+			}
+		},
+	},
+	{
+		ID: "script-interpreter", Severity: Error,
+		Finds: "a script's interpreter is not in the image",
+		Why:   "The service fails to start with status=203/EXEC.",
+		Fix:   "Pack the interpreter, or write the script in what is compiled.",
+		run: func(img *Image, r *reporter) {
+			for _, e := range img.programs {
+				if b := img.head(e); b.interpreter != "" && img.find(b.interpreter) == nil {
+					f := in(e)
+					f.Line = 1
+					r.add(f, "%s starts with #!%s, which is not in the image", e.Path, b.interpreter)
+				}
+			}
+		},
+	},
+	{
+		ID: "exec-format", Severity: Error,
+		Finds: "a command is neither an ELF program nor a script",
+		Why:   "The service fails to start with status=203/EXEC.",
+		Fix:   "Name a program, or begin the script with #! and its interpreter.",
+		run: func(img *Image, r *reporter) {
+			img.eachCommand(func(c command) {
+				e := img.find(c.path)
+				if e == nil || e.Type != image.File || !isExecutable(e) {
+					return
+				}
+				if b := img.head(e); b.elf == nil && b.interpreter == "" {
+					r.add(at(c.Assignment), "%s is neither an ELF file nor a script with #!", c.path)
+				}
+			})
+		},
+	},
+}
+
+// An architecture is how an ELF header names it.
+type architecture struct {
+	machine elf.Machine
+	class   elf.Class
+	data    elf.Data
+}
+
+// architectures have systemd's words (systemd.unit(5), ConditionArchitecture=).
+var architectures = map[string]architecture{
+	"arm":         {elf.EM_ARM, elf.ELFCLASS32, elf.ELFDATA2LSB},
+	"arm-be":      {elf.EM_ARM, elf.ELFCLASS32, elf.ELFDATA2MSB},
+	"arm64":       {elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"arm64-be":    {elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2MSB},
+	"loongarch64": {elf.EM_LOONGARCH, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"mips":        {elf.EM_MIPS, elf.ELFCLASS32, elf.ELFDATA2MSB},
+	"mips-le":     {elf.EM_MIPS, elf.ELFCLASS32, elf.ELFDATA2LSB},
+	"mips64":      {elf.EM_MIPS, elf.ELFCLASS64, elf.ELFDATA2MSB},
+	"mips64-le":   {elf.EM_MIPS, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"ppc":         {elf.EM_PPC, elf.ELFCLASS32, elf.ELFDATA2MSB},
+	"ppc64":       {elf.EM_PPC64, elf.ELFCLASS64, elf.ELFDATA2MSB},
+	"ppc64-le":    {elf.EM_PPC64, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"riscv32":     {elf.EM_RISCV, elf.ELFCLASS32, elf.ELFDATA2LSB},
+	"riscv64":     {elf.EM_RISCV, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"s390x":       {elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB},
+	"x86":         {elf.EM_386, elf.ELFCLASS32, elf.ELFDATA2LSB},
+	"x86-64":      {elf.EM_X86_64, elf.ELFCLASS64, elf.ELFDATA2LSB},
+}
+
+func (a architecture) String() string {
+	for name, known := range architectures {
+		if known == a {
+			return name
+		}
+	}
+	return strings.TrimPrefix(a.machine.String(), "EM_")
+}
+
+// multiarch are Debian's names of library directories.
+var multiarch = map[elf.Machine]string{
+	elf.EM_X86_64: "x86_64-linux-gnu", elf.EM_AARCH64: "aarch64-linux-gnu", elf.EM_386: "i386-linux-gnu",
+	elf.EM_ARM: "arm-linux-gnueabihf", elf.EM_RISCV: "riscv64-linux-gnu", elf.EM_PPC64: "powerpc64le-linux-gnu", elf.EM_S390: "s390x-linux-gnu",
+}
+
+// missingLibraries looks for what a program and its libraries need, where
+// ld.so(8) looks without a cache or environment.
+func (img *Image) missingLibraries(e *image.Entry, seen map[string]bool, missing func(by *image.Entry, library string)) {
+	b := img.head(e)
+	if b.elf == nil || seen[e.Path] {
+		return
+	}
+	seen[e.Path] = true
+	var places []string
+	for _, place := range b.elf.runpaths {
+		place = strings.NewReplacer("$ORIGIN", path.Dir(e.Path), "${ORIGIN}", path.Dir(e.Path)).Replace(place)
+		places = append(places, place)
+	}
+	if triple := multiarch[b.elf.machine]; triple != "" {
+		places = append(places, "/lib/"+triple, "/usr/lib/"+triple)
+	}
+	places = append(places, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
+	for _, library := range b.elf.needed {
+		var found *image.Entry
+		for _, place := range places {
+			if found = img.find(path.Join(place, library)); found != nil {
+				break
+			}
+		}
+		if found == nil {
+			missing(e, library)
+			continue
+		}
+		img.missingLibraries(found, seen, missing)
+	}
+}

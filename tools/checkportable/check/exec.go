@@ -1,0 +1,156 @@
+package check
+
+import (
+	"path"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+var execChecks = []Check{
+	{
+		ID: "exec-relative", Severity: Error,
+		Finds: "a command is no absolute path",
+		Why:   "Where systemd looks for it depends on the host's build of systemd.",
+		Fix:   "Write the path as it is in the image, from the root on.",
+		run: func(img *Image, r *reporter) {
+			img.eachCommand(func(c command) {
+				if !path.IsAbs(c.path) {
+					r.add(at(c.Assignment), "%s=%s does not start with \"/\"", c.Name, c.path)
+				}
+			})
+		},
+	},
+	{
+		ID: "exec-missing", Severity: Error,
+		Finds: "a command is not in the image",
+		Why:   "The service fails to start with status=203/EXEC: the host's programs are out of its reach.",
+		run: func(img *Image, r *reporter) {
+			img.eachCommand(func(c command) {
+				if !path.IsAbs(c.path) || img.find(c.path) != nil {
+					return
+				}
+				f := at(c.Assignment)
+				var programs []string
+				for _, e := range img.programs {
+					programs = append(programs, e.Path)
+				}
+				f.Fix = "Declare it, or correct the path."
+				if near := nearest(c.path, programs); near != "" {
+					f.Fix = "Did you mean " + near + "?"
+				} else if len(programs) > 0 && len(programs) <= 5 {
+					f.Fix = "The image's programs are " + strings.Join(programs, ", ") + "."
+				}
+				r.add(f, "there is no %s in the image", c.path)
+			})
+		},
+	},
+	{
+		ID: "exec-not-executable", Severity: Error,
+		Finds: "a command is in the image, but can't be run",
+		Why:   "The service fails to start with status=203/EXEC.",
+		Fix:   "Give it mode 0755 with the attribute modes.",
+		run: func(img *Image, r *reporter) {
+			img.eachCommand(func(c command) {
+				switch e := img.find(c.path); {
+				case e == nil || !path.IsAbs(c.path):
+				case e.Type == image.Directory:
+					r.add(at(c.Assignment), "%s is a directory", c.path)
+				case !isExecutable(e):
+					r.add(at(c.Assignment), "%s has mode %s (from %s)", c.path, e.Mode, e.Origin)
+				}
+			})
+		},
+	},
+	{
+		ID: "exec-start-count", Severity: Error,
+		Finds: "a service has no command to start, or several",
+		Why:   "systemd refuses to load the unit.",
+		Fix:   "Write one ExecStart=; only Type=oneshot may have several.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				starts := u.all("Service", "ExecStart")
+				switch oneshot := u.value("Service", "Type", "simple") == "oneshot"; {
+				case u.Empty:
+				case len(starts) > 1 && !oneshot:
+					r.add(at(starts[1]), "a second ExecStart=, and Type= is not oneshot")
+				case len(starts) == 0 && len(u.all("Service", "ExecStop")) == 0 && u.value("Unit", "SuccessAction", "none") == "none":
+					r.add(u.at(), "%s has no ExecStart=", u.Name)
+				}
+			}
+		},
+	},
+	{
+		ID: "exec-on-host", Severity: Warning,
+		Finds: "a socket unit runs a command",
+		Why:   "Only services run inside the image: a socket unit's commands are the host's, and run as root.",
+		Fix:   "Do it in the service (ExecStartPre=), or with a directive of systemd.socket(5).",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("socket") {
+				for _, a := range u.Assignments {
+					if a.Section == "Socket" && strings.HasPrefix(a.Name, "Exec") && a.Value != "" {
+						r.add(at(a), "%s= runs on the host, outside the image", a.Name)
+					}
+				}
+			}
+		},
+	},
+	{
+		ID: "environment-file-on-host", Severity: Note,
+		Finds: "EnvironmentFile= is read from the host",
+		Why:   "systemd reads the file before it enters the image: the image's own file of that name is never seen.",
+		Fix:   "Write \"-\" before the path if the host need not have it; use Environment= for what belongs to the image.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, a := range u.all("Service", "EnvironmentFile") {
+					if !strings.HasPrefix(a.Value, "-") {
+						r.add(at(a), "%s must be on the host, or the service does not start", a.Value)
+					}
+				}
+			}
+		},
+	},
+}
+
+// A command is what one of a service's Exec directives runs.
+type command struct {
+	Assignment
+	unit *Unit
+	path string
+	args []string
+}
+
+// eachCommand visits the commands of all services.
+func (img *Image) eachCommand(visit func(command)) {
+	for _, u := range img.of("service") {
+		for _, name := range []string{"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecReloadPost", "ExecStop", "ExecStopPost"} {
+			for _, a := range u.all("Service", name) {
+				if c, ok := u.command(a); ok {
+					visit(c)
+				}
+			}
+		}
+	}
+}
+
+// command reads a command line (systemd.service(5)). It says no where the path
+// depends on the host.
+func (u *Unit) command(a Assignment) (command, bool) {
+	all := words(a.Value)
+	if len(all) == 0 {
+		return command{}, false
+	}
+	program, ok := u.expand(strings.TrimLeft(all[0], "@-:+!|"))
+	return command{Assignment: a, unit: u, path: program, args: all[1:]}, ok && program != ""
+}
+
+// starts are the commands of ExecStart=.
+func (u *Unit) starts() []command {
+	var all []command
+	for _, a := range u.all("Service", "ExecStart") {
+		if c, ok := u.command(a); ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}

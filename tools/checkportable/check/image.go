@@ -1,0 +1,176 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/osrelease"
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+// Image is what the checks see.
+type Image struct {
+	Header  image.Header
+	Options Options
+	// Units are the unit files in the unit directory, sorted by name.
+	Units []*Unit
+	// DropIns are the files NAME.d/*.conf there.
+	DropIns []*Unit
+	// OSRelease is nil if the image has none.
+	OSRelease *OSRelease
+	// programs are the entries that can be run.
+	programs []*image.Entry
+	spec     *image.Spec
+	heads    map[string]*program
+}
+
+// OSRelease is the os-release file.
+type OSRelease struct {
+	osrelease.File
+	Entry *image.Entry
+}
+
+// osReleasePaths are where systemd looks for it, in its order.
+var osReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}
+
+// unitSuffixes are the unit types that a portable service may have.
+var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
+
+// Open reads the image that the spec in the named file declares. The caller
+// closes it.
+func Open(spec string, options Options) (*Image, error) {
+	s, err := image.Open(spec)
+	if err != nil {
+		return nil, err
+	}
+	img := &Image{Header: s.Header, Options: options, spec: s, heads: map[string]*program{}}
+	if err := img.read(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("%s: %w", s.Header.Label, err)
+	}
+	return img, nil
+}
+
+// Close ends the use of the spec.
+func (img *Image) Close() error { return img.spec.Close() }
+
+func (img *Image) read() error {
+	for e, err := range img.spec.Entries() {
+		if err != nil {
+			return err
+		}
+		switch dir, base := path.Split(e.Path); {
+		case e.Type == image.Directory:
+		case path.Clean(dir) == img.Header.UnitDir && hasSuffix(base, unitSuffixes):
+			unit, err := img.readUnit(e)
+			if err != nil {
+				return err
+			}
+			img.Units = append(img.Units, unit)
+		case path.Dir(path.Clean(dir)) == img.Header.UnitDir && strings.HasSuffix(path.Clean(dir), ".d") && path.Ext(base) == ".conf":
+			dropIn, err := img.readUnit(e)
+			if err != nil {
+				return err
+			}
+			dropIn.Name = strings.TrimSuffix(path.Base(path.Clean(dir)), ".d")
+			img.DropIns = append(img.DropIns, dropIn)
+		case e.Type == image.File && isExecutable(e):
+			img.programs = append(img.programs, e)
+		}
+	}
+	for _, name := range osReleasePaths {
+		e, err := img.resolve(name)
+		if err != nil {
+			return err
+		}
+		if e == nil || e.Type != image.File {
+			continue
+		}
+		content, err := content(e)
+		if err != nil {
+			return err
+		}
+		img.OSRelease = &OSRelease{File: osrelease.Parse(content), Entry: e}
+		break
+	}
+	return nil
+}
+
+func hasSuffix(name string, suffixes []string) bool {
+	for _, suffix := range suffixes {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func isExecutable(e *image.Entry) bool {
+	return len(e.Mode) == 4 && strings.ContainsAny(e.Mode[1:], "1357")
+}
+
+// content reads a file of the image. One without a source is empty.
+func content(e *image.Entry) ([]byte, error) {
+	if e.Source == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(e.Source)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Path, err)
+	}
+	return content, nil
+}
+
+// maxSymlinks is where Linux gives up (path_resolution(7)).
+const maxSymlinks = 40
+
+// resolve finds what a path of the image leads to; nil if there is nothing.
+func (img *Image) resolve(name string) (*image.Entry, error) {
+	rest := strings.Split(strings.Trim(path.Clean(name), "/"), "/")
+	at := "/"
+	e := &image.Entry{Path: "/", Type: image.Directory, Mode: "0755"}
+	for links := 0; len(rest) > 0; {
+		next := rest[0]
+		rest = rest[1:]
+		switch next {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		var err error
+		if e, err = img.spec.Find(path.Join(at, next)); err != nil || e == nil {
+			return nil, err
+		}
+		switch e.Type {
+		case image.Symlink:
+			if links++; links > maxSymlinks {
+				return nil, nil
+			}
+			rest = append(strings.Split(e.Target, "/"), rest...)
+		case image.Directory:
+			at = e.Path
+		default:
+			if len(rest) > 0 {
+				return nil, nil
+			}
+			return e, nil
+		}
+	}
+	if at == "/" {
+		return &image.Entry{Path: "/", Type: image.Directory, Mode: "0755"}, nil
+	}
+	return img.spec.Find(at)
+}
+
+// find is resolve for checks: what can't be read isn't there.
+func (img *Image) find(name string) *image.Entry {
+	e, err := img.resolve(name)
+	if err != nil {
+		return nil
+	}
+	return e
+}

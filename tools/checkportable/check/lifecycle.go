@@ -1,0 +1,254 @@
+package check
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+var lifecycleChecks = []Check{
+	{
+		ID: "notify-never-sent", Severity: Warning,
+		Finds: "Type=notify, but the program knows nothing of $NOTIFY_SOCKET",
+		Why:   "systemd waits for READY=1 until TimeoutStartSec= is over, and then stops the service.",
+		Fix:   "Send READY=1 (go-systemd: daemon.SdNotify), or set Type=exec.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				a, ok := u.last("Service", "Type")
+				if ok && strings.HasPrefix(a.Value, "notify") && u.value("Service", "NotifyAccess", "main") == "main" && img.lacks(u, "NOTIFY_SOCKET") {
+					r.add(at(a), "Type=%s, but %s has no \"NOTIFY_SOCKET\" in it", a.Value, u.starts()[0].path)
+				}
+			}
+		},
+	},
+	{
+		ID: "notify-not-awaited", Severity: Note,
+		Finds: "the program speaks sd_notify, but systemd does not listen",
+		Why:   "Units ordered after the service start before it is ready.",
+		Fix:   "Set Type=notify, if the program sends READY=1.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				kind := u.value("Service", "Type", "simple")
+				_, access := u.last("Service", "NotifyAccess")
+				if (kind == "simple" || kind == "exec") && !access && img.programHolds(u, "NOTIFY_SOCKET") {
+					f := u.at()
+					if a, ok := u.last("Service", "Type"); ok {
+						f = at(a)
+					}
+					r.add(f, "Type=%s, but %s has \"NOTIFY_SOCKET\" in it", kind, u.starts()[0].path)
+				}
+			}
+		},
+	},
+	{
+		ID: "watchdog-unanswered", Severity: Warning,
+		Finds: "WatchdogSec= is set, but the program knows nothing of it",
+		Why:   "systemd kills the service each time that the interval is over.",
+		Fix:   "Send WATCHDOG=1 twice in the interval, or remove WatchdogSec=.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				a, ok := u.last("Service", "WatchdogSec")
+				if span, valid := parseSpan(a.Value); ok && valid && span > 0 && img.lacks(u, "WATCHDOG=1") {
+					r.add(at(a), "WatchdogSec=%s, but %s has no \"WATCHDOG=1\" in it", a.Value, u.starts()[0].path)
+				}
+			}
+		},
+	},
+	{
+		ID: "restart-defeats-idle-exit", Severity: Error,
+		Finds: "a service that exits on idle is restarted at once",
+		Why:   "Each exit is followed by a start, whether or not anybody asks for the service.",
+		Fix:   "Set Restart=on-failure: the socket starts the service when it is needed.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				a, ok := u.last("Service", "Restart")
+				if _, says, idles := u.idleTimeout(); ok && idles && (a.Value == "always" || a.Value == "on-success") {
+					r.add(at(a), "Restart=%s, but the command line says %s", a.Value, says)
+				}
+			}
+		},
+	},
+	{
+		ID: "start-limit-below-idle", Severity: Error,
+		Finds: "exits on idle count as a loop of crashes",
+		Why:   "After StartLimitBurst= starts in StartLimitIntervalSec= systemd fails the service, and its socket with it.",
+		Fix:   "Set StartLimitIntervalSec=0 in [Unit], or a longer idle timeout.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				idle, says, ok := u.idleTimeout()
+				interval, valid := parseSpan(u.value("Unit", "StartLimitIntervalSec", "10s"))
+				burst, err := strconv.Atoi(u.value("Unit", "StartLimitBurst", "5"))
+				if !ok || idle == 0 || !valid || err != nil || interval == 0 || burst == 0 {
+					continue
+				}
+				if time.Duration(burst)*idle < interval {
+					f := at(u.starts()[0].Assignment)
+					if a, ok := u.last("Unit", "StartLimitIntervalSec"); ok {
+						f = at(a)
+					}
+					r.add(f, "with %s, %d starts can fall into %s", says, burst, interval)
+				}
+			}
+		},
+	},
+	{
+		ID: "dbus-without-name", Severity: Error,
+		Finds: "Type=dbus without BusName=",
+		Why:   "systemd refuses to load the unit.",
+		Fix:   "Add BusName=, or choose another Type=.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				a, ok := u.last("Service", "Type")
+				if _, named := u.last("Service", "BusName"); ok && a.Value == "dbus" && !named {
+					r.add(at(a), "Type=dbus, and no BusName= says what to wait for")
+				}
+			}
+		},
+	},
+	{
+		ID: "install-missing", Severity: Warning,
+		Finds: "nothing ever starts a unit",
+		Why:   "portablectl attach --enable has nothing to enable it by, and no unit of the image starts it: it must be started by hand after each boot.",
+		Fix:   "Add [Install] with WantedBy=, as in WantedBy=multi-user.target, or sockets.target for a socket.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.Units {
+				if !u.Empty && !u.hasAny("Install", "") && !img.isStarted(u) {
+					r.add(u.at(), "%s has no [Install], and no other unit starts it", u.Name)
+				}
+			}
+		},
+	},
+	{
+		ID: "template-without-instance", Severity: Note,
+		Finds: "a template is to be enabled without an instance",
+		Why:   "systemctl enable needs a name after the \"@\" then.",
+		Fix:   "Add DefaultInstance= to [Install], or enable instances by name.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.Units {
+				wanted := u.all("Install", "WantedBy")
+				if _, ok := u.last("Install", "DefaultInstance"); u.isTemplate() && !ok && len(wanted) > 0 {
+					r.add(at(wanted[0]), "%s has no DefaultInstance=", u.Name)
+				}
+			}
+		},
+	},
+}
+
+// lacks tells whether the program of a service certainly never says a text: it is
+// static, and the text is not in it.
+func (img *Image) lacks(u *Unit, text string) bool {
+	starts := u.starts()
+	if len(starts) == 0 {
+		return false
+	}
+	e := img.find(starts[0].path)
+	if e == nil || e.Type != image.File {
+		return false
+	}
+	b := img.head(e)
+	return b.elf != nil && len(b.elf.needed) == 0 && !holds(e, text)
+}
+
+func (img *Image) programHolds(u *Unit, text string) bool {
+	starts := u.starts()
+	if len(starts) == 0 {
+		return false
+	}
+	e := img.find(starts[0].path)
+	return e != nil && e.Type == image.File && img.head(e).elf != nil && holds(e, text)
+}
+
+// isStarted tells whether a unit of the image starts another one.
+func (img *Image) isStarted(u *Unit) bool {
+	for _, by := range img.Units {
+		var names []string
+		switch by.Type() {
+		case "socket":
+			name, _ := img.serviceOf(by)
+			names = append(names, name)
+		case "timer", "path":
+			names = append(names, by.value(by.section(), "Unit", strings.TrimSuffix(by.Name, "."+by.Type())+".service"))
+		}
+		for _, a := range by.Assignments {
+			starts := a.Section == "Unit" && slices.Contains([]string{"Wants", "Requires", "BindsTo", "Upholds", "OnFailure", "OnSuccess"}, a.Name)
+			if starts || a.Section == "Install" && a.Name == "Also" || a.Section == "Service" && a.Name == "Sockets" {
+				names = append(names, words(a.Value)...)
+			}
+		}
+		for _, name := range names {
+			if name, ok := by.expand(name); by != u && ok && img.unit(name) == u {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var idleOption = regexp.MustCompile(`^--?[a-z-]*idle[a-z-]*(=(.*))?$`)
+
+// idleTimeout looks for an option that makes the service exit on idle, as in
+// --idle-timeout=30s or --exit-idle-time 30s. Without a time that can be read it
+// is 0, and an option that says 0 or "infinity" is none.
+func (u *Unit) idleTimeout() (after time.Duration, says string, ok bool) {
+	for _, c := range u.starts() {
+		for i, arg := range c.args {
+			found := idleOption.FindStringSubmatch(arg)
+			if found == nil {
+				continue
+			}
+			value := found[2]
+			if found[1] == "" && i+1 < len(c.args) && !strings.HasPrefix(c.args[i+1], "-") {
+				value = c.args[i+1]
+				arg += " " + value
+			}
+			span, valid := parseSpan(value)
+			if valid && (span == 0 || span == infinity) {
+				continue
+			}
+			return span, arg, true
+		}
+	}
+	return 0, "", false
+}
+
+const infinity = time.Duration(1<<63 - 1)
+
+var spanPart = regexp.MustCompile(`^([0-9.]+)\s*([a-zµμ]*)\s*`)
+
+// spanUnits are those of systemd.time(7) up to a week.
+var spanUnits = map[string]time.Duration{
+	"": time.Second, "s": time.Second, "sec": time.Second, "second": time.Second, "seconds": time.Second,
+	"us": time.Microsecond, "µs": time.Microsecond, "μs": time.Microsecond, "usec": time.Microsecond,
+	"ms": time.Millisecond, "msec": time.Millisecond,
+	"m": time.Minute, "min": time.Minute, "minute": time.Minute, "minutes": time.Minute,
+	"h": time.Hour, "hr": time.Hour, "hour": time.Hour, "hours": time.Hour,
+	"d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
+	"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
+}
+
+// parseSpan reads a time span (systemd.time(7)); Go's durations are some.
+func parseSpan(text string) (time.Duration, bool) {
+	text = strings.TrimSpace(text)
+	if text == "infinity" {
+		return infinity, true
+	}
+	var sum time.Duration
+	for rest := text; rest != ""; {
+		part := spanPart.FindStringSubmatch(rest)
+		if part == nil {
+			return 0, false
+		}
+		number, err := strconv.ParseFloat(part[1], 64)
+		unit, known := spanUnits[part[2]]
+		if err != nil || !known {
+			return 0, false
+		}
+		sum += time.Duration(number * float64(unit))
+		rest = rest[len(part[0]):]
+	}
+	return sum, text != ""
+}

@@ -1,0 +1,118 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+var namingChecks = []Check{
+	{
+		ID: "no-unit", Severity: Error,
+		Finds: "no unit of the image has the portable name",
+		Why:   "portablectl attach refuses an image in which no unit matches.",
+		Fix:   "Declare a unit called like the image, or add the units' prefix to the attribute prefixes.",
+		run: func(img *Image, r *reporter) {
+			if !slices.ContainsFunc(img.Units, func(u *Unit) bool { return img.attached(u.Name) }) {
+				r.add(Finding{}, "no unit in %s matches the portable name %q", img.Header.UnitDir, img.Header.Name)
+			}
+		},
+	},
+	{
+		ID: "unit-not-attached", Severity: Error,
+		Finds: "a unit's name starts with none of the image's prefixes",
+		Why:   "portablectl attach leaves the unit out without a word.",
+		Fix:   "Call the unit NAME, NAME-SOMETHING or NAME@, or add its prefix to the attribute prefixes.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.Units {
+				if !img.attached(u.Name) {
+					r.add(u.at(), "%s starts with none of the prefixes %q", u.Name, img.Header.Prefixes)
+				}
+			}
+		},
+	},
+	{
+		ID: "prefixes-missing", Severity: Warning,
+		Finds: "os-release says nothing of PORTABLE_PREFIXES",
+		Why:   "systemd-dissect then does not call the image a portable service, and attach accepts any prefix.",
+		run: func(img *Image, r *reporter) {
+			if os := img.OSRelease; os != nil {
+				if _, ok := os.Lookup("PORTABLE_PREFIXES"); !ok {
+					f := in(os.Entry)
+					f.Fix = "Add the line PORTABLE_PREFIXES=" + img.Header.Name
+					r.add(f, "PORTABLE_PREFIXES= is missing")
+				}
+			}
+		},
+	},
+	{
+		ID: "prefixes-mismatch", Severity: Error,
+		Finds: "PORTABLE_PREFIXES does not cover a prefix of the image",
+		Why:   "portablectl attach refuses prefixes that the image does not name there.",
+		Fix:   "Name the prefix in PORTABLE_PREFIXES=, separated by blanks.",
+		run: func(img *Image, r *reporter) {
+			if img.OSRelease == nil {
+				return
+			}
+			a, ok := img.OSRelease.Lookup("PORTABLE_PREFIXES")
+			if !ok {
+				return
+			}
+			for _, prefix := range img.Header.Prefixes {
+				if !slices.ContainsFunc(strings.Fields(a.Value), func(known string) bool { return hasPrefix(prefix, known) }) {
+					r.add(Finding{File: in(img.OSRelease.Entry).File, Line: a.Line}, "PORTABLE_PREFIXES is %q, which does not cover %q", a.Value, prefix)
+				}
+			}
+		},
+	},
+	{
+		ID: "drop-in-not-attached", Severity: Error,
+		Finds: "the image has a drop-in for one of its units",
+		Why:   "systemd-portabled copies unit files and no drop-in directories, so the host never reads it.",
+		Fix:   "Write its lines into the unit file itself.",
+		run: func(img *Image, r *reporter) {
+			for _, d := range img.DropIns {
+				if img.unit(d.Name) != nil {
+					r.add(d.at(), "the drop-in %s of %s is never read", path.Base(d.Entry.Path), d.Name)
+				}
+			}
+		},
+	},
+	{
+		ID: "drop-in-without-unit", Severity: Error,
+		Finds: "a drop-in belongs to no unit of the image",
+		Why:   "It has no effect: neither here nor on the host's unit of that name.",
+		Fix:   "Correct the directory's name, or remove the drop-in.",
+		run: func(img *Image, r *reporter) {
+			for _, d := range img.DropIns {
+				if img.unit(d.Name) == nil {
+					f := d.at()
+					if near := nearest(d.Name, img.unitNames()); near != "" {
+						f.Fix = "Did you mean " + near + ".d?"
+					}
+					r.add(f, "there is no unit %s for the drop-in %s", d.Name, path.Base(d.Entry.Path))
+				}
+			}
+		},
+	},
+}
+
+// attached tells whether portablectl(1) takes a unit of that name.
+func (img *Image) attached(unit string) bool {
+	return slices.ContainsFunc(img.Header.Prefixes, func(prefix string) bool { return hasPrefix(unit, prefix) })
+}
+
+func (img *Image) unitNames() []string {
+	var names []string
+	for _, u := range img.Units {
+		names = append(names, u.Name)
+	}
+	return names
+}
+
+// hasPrefix compares as systemd-portabled does: the prefix, and then nothing or
+// one of three characters.
+func hasPrefix(name, prefix string) bool {
+	rest, ok := strings.CutPrefix(name, prefix)
+	return ok && (rest == "" || strings.Contains("-.@", rest[:1]))
+}

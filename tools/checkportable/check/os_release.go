@@ -1,0 +1,121 @@
+package check
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var osReleaseChecks = []Check{
+	{
+		ID: "os-release-missing", Severity: Error,
+		Finds: "the image has no os-release file",
+		Why:   "portablectl attach refuses an image without one.",
+		Fix:   "Declare /usr/lib/os-release, by the attribute os_release.",
+		run: func(img *Image, r *reporter) {
+			if img.OSRelease == nil {
+				r.add(Finding{}, "there is neither /usr/lib/os-release nor /etc/os-release")
+			}
+		},
+	},
+	{
+		ID: "os-release-syntax", Severity: Error,
+		Finds: "a line of os-release is no assignment that a shell could read",
+		Why:   "systemd ignores the line or takes another value from it; a shell may run what it says.",
+		Fix:   `Write NAME=value or NAME="a value", as os-release(5) has it.`,
+		run: func(img *Image, r *reporter) {
+			if img.OSRelease != nil {
+				for _, p := range img.OSRelease.Problems {
+					r.add(img.OSRelease.line(p.Line), "%s", p.Text)
+				}
+			}
+		},
+	},
+	{
+		ID: "os-release-duplicate", Severity: Warning,
+		Finds: "os-release assigns a name twice",
+		Why:   "Only the last one counts.",
+		Fix:   "Remove one of the lines.",
+		run: func(img *Image, r *reporter) {
+			if img.OSRelease == nil {
+				return
+			}
+			first := map[string]int{}
+			for _, a := range img.OSRelease.Assignments {
+				if line, ok := first[a.Name]; ok {
+					r.add(img.OSRelease.line(a.Line), "%s is assigned in line %d already", a.Name, line)
+				} else {
+					first[a.Name] = a.Line
+				}
+			}
+		},
+	},
+	{
+		ID: "os-release-id", Severity: Error,
+		Finds: "os-release has no ID, or one that is not lower-case",
+		Why:   "systemd 251 and newer refuse to attach or start an image without ID=.",
+		run: func(img *Image, r *reporter) {
+			os := img.OSRelease
+			if os == nil {
+				return
+			}
+			a, ok := os.Lookup("ID")
+			switch {
+			case !ok || a.Value == "":
+				f := in(os.Entry)
+				f.Line = a.Line
+				f.Fix = "Add the line ID=" + strings.ToLower(img.Header.Name)
+				r.add(f, "ID= is missing")
+			case !idPattern.MatchString(a.Value):
+				f := os.line(a.Line)
+				f.Fix = "Write it with lower-case letters, digits, \".\", \"_\" and \"-\" only."
+				r.add(f, "ID is %q", a.Value)
+			}
+		},
+	},
+	{
+		ID: "os-release-version", Severity: Warning,
+		Finds: "os-release and the image's own attributes contradict each other",
+		Why:   "The journal, portablectl and systemd-dissect show what os-release says.",
+		Fix:   "Let one follow the other.",
+		run: func(img *Image, r *reporter) {
+			for name, want := range map[string]string{"IMAGE_VERSION": img.Header.Version, "ARCHITECTURE": img.Header.Architecture, "IMAGE_ID": img.Header.Name} {
+				if img.OSRelease == nil || want == "" {
+					continue
+				}
+				if a, ok := img.OSRelease.Lookup(name); ok && a.Value != want {
+					r.add(img.OSRelease.line(a.Line), "%s is %q, but the image is built for %q", name, a.Value, want)
+				}
+			}
+		},
+	},
+	{
+		ID: "os-release-names", Severity: Note,
+		Finds: "os-release lacks what portablectl and the journal show",
+		Why:   "portablectl list and inspect, systemd-dissect and the journal show them; without, there is only the file's name.",
+		run: func(img *Image, r *reporter) {
+			if img.OSRelease == nil {
+				return
+			}
+			var missing []string
+			for _, name := range []string{"PRETTY_NAME", "PORTABLE_PRETTY_NAME", "IMAGE_ID", "IMAGE_VERSION"} {
+				if _, ok := img.OSRelease.Lookup(name); !ok {
+					missing = append(missing, name+"=")
+				}
+			}
+			if len(missing) > 0 {
+				f := in(img.OSRelease.Entry)
+				f.Fix = fmt.Sprintf("Add %s.", strings.Join(missing, ", "))
+				r.add(f, "%s missing", strings.Join(missing, ", "))
+			}
+		},
+	},
+}
+
+var idPattern = regexp.MustCompile(`^[a-z0-9._-]+$`)
+
+func (o *OSRelease) line(number int) Finding {
+	f := in(o.Entry)
+	f.Line = number
+	return f
+}

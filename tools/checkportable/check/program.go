@@ -1,0 +1,93 @@
+package check
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+// A program is what the head of a program tells.
+type program struct {
+	entry *image.Entry
+	// elf is nil for a script, and for what is neither.
+	elf *elfHead
+	// interpreter is the program that a script starts with.
+	interpreter string
+}
+
+type elfHead struct {
+	machine  elf.Machine
+	class    elf.Class
+	data     elf.Data
+	interp   string
+	needed   []string
+	runpaths []string
+}
+
+// head reads a program's head once.
+func (img *Image) head(e *image.Entry) *program {
+	if b := img.heads[e.Path]; b != nil {
+		return b
+	}
+	b := &program{entry: e}
+	img.heads[e.Path] = b
+	if e.Source == "" {
+		return b
+	}
+	file, err := os.Open(e.Source)
+	if err != nil {
+		return b
+	}
+	defer file.Close()
+	start := make([]byte, 256) // Linux reads no more of a script's first line
+	n, err := io.ReadFull(file, start)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return b
+	}
+	start = start[:n]
+	if line, ok := bytes.CutPrefix(start, []byte("#!")); ok {
+		line, _, _ = bytes.Cut(line, []byte("\n"))
+		if fields := strings.Fields(string(line)); len(fields) > 0 {
+			b.interpreter = fields[0]
+		}
+		return b
+	}
+	b.elf = readELF(file)
+	return b
+}
+
+// readELF returns nil for what is no ELF file.
+func readELF(file io.ReaderAt) *elfHead {
+	f, err := elf.NewFile(file)
+	if err != nil {
+		return nil
+	}
+	head := &elfHead{machine: f.Machine, class: f.Class, data: f.Data}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP && p.Filesz < 4096 {
+			path, err := io.ReadAll(p.Open())
+			if err == nil {
+				head.interp = string(bytes.TrimRight(path, "\x00"))
+			}
+		}
+	}
+	head.needed, _ = f.ImportedLibraries()
+	for _, tag := range []elf.DynTag{elf.DT_RPATH, elf.DT_RUNPATH} {
+		paths, _ := f.DynString(tag)
+		for _, path := range paths {
+			head.runpaths = append(head.runpaths, strings.Split(path, ":")...)
+		}
+	}
+	return head
+}
+
+// holds tells whether a file has a text in it.
+func holds(e *image.Entry, text string) bool {
+	content, err := content(e)
+	return err == nil && bytes.Contains(content, []byte(text))
+}

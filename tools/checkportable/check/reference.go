@@ -1,0 +1,95 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+)
+
+var referenceChecks = []Check{
+	{
+		ID: "reference-invalid", Severity: Error,
+		Finds: "what should be a unit's name is none",
+		Why:   "systemd logs a warning and ignores it.",
+		Fix:   "Write the name with its suffix, as in network.target.",
+		run: func(img *Image, r *reporter) {
+			img.eachReference(func(a Assignment, name string, _ bool) {
+				if !slices.Contains(suffixes, path.Ext(name)) {
+					r.add(at(a), "%s=%s has no unit type's suffix", a.Name, name)
+				}
+			})
+		},
+	},
+	{
+		ID: "reference-unknown", Severity: Warning,
+		Finds: "a unit needs one that is neither in the image nor part of systemd",
+		Why:   "On a host without it the unit does not start, or can't be enabled.",
+		run: func(img *Image, r *reporter) {
+			img.eachReference(func(a Assignment, name string, needs bool) {
+				if needs && !img.known(name) {
+					f := at(a)
+					f.Fix = img.suggestUnit(name)
+					r.add(f, "%s=%s is neither in the image nor part of systemd", a.Name, name)
+				}
+			})
+		},
+	},
+	{
+		ID: "order-unknown", Severity: Note,
+		Finds: "a unit is ordered by one that is neither in the image nor part of systemd",
+		Why:   "Without that unit the line has no effect.",
+		run: func(img *Image, r *reporter) {
+			img.eachReference(func(a Assignment, name string, needs bool) {
+				if !needs && !img.known(name) {
+					f := at(a)
+					f.Fix = img.suggestUnit(name)
+					r.add(f, "%s=%s is neither in the image nor part of systemd", a.Name, name)
+				}
+			})
+		},
+	},
+}
+
+// suffixes are all unit types'.
+var suffixes = []string{".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope"}
+
+// made are the types whose units systemd makes of what it finds on the host.
+var made = []string{".device", ".mount", ".automount", ".swap", ".slice", ".scope"}
+
+// needing directives pull in the unit that they name, or install into it.
+var needing = []string{"Requires", "Requisite", "Wants", "BindsTo", "Upholds", "OnFailure", "OnSuccess", "Sockets", "Also", "WantedBy", "RequiredBy", "UpheldBy"}
+
+// eachReference visits the names of units that units name, but for those that
+// other checks know better.
+func (img *Image) eachReference(visit func(a Assignment, name string, needs bool)) {
+	for _, u := range img.Units {
+		for _, a := range u.Assignments {
+			d, _ := directives.Lookup(a.Section, a.Name)
+			needs := slices.Contains(needing, a.Name) && (d.Type == "UNIT [...]" || a.Section == "Install" || a.Name == "Sockets")
+			if !needs && d.Type != "UNIT [...]" {
+				continue
+			}
+			for _, word := range words(a.Value) {
+				if name, ok := u.expand(word); ok {
+					visit(a, name, needs)
+				}
+			}
+		}
+	}
+}
+
+// known tells whether a reference leads somewhere; one that is no unit's name at
+// all is another check's.
+func (img *Image) known(name string) bool {
+	ext := path.Ext(name)
+	return !slices.Contains(suffixes, ext) || slices.Contains(made, ext) || img.unit(name) != nil || directives.IsUnit(name)
+}
+
+func (img *Image) suggestUnit(name string) string {
+	if near := nearest(name, append(img.unitNames(), "multi-user.target", "sockets.target", "timers.target", "paths.target", "network-online.target", "network.target", "basic.target", "default.target")); near != "" && !strings.EqualFold(near, name) {
+		return "Did you mean " + near + "?"
+	}
+	return "Correct the name, put the unit into the image, or see that every host has it."
+}

@@ -1,0 +1,94 @@
+package check
+
+import "strings"
+
+var socketChecks = []Check{
+	{
+		ID: "socket-without-service", Severity: Error,
+		Finds: "a socket unit has no service in the image",
+		Why:   "The socket can't be started: there is nothing to hand connections to.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("socket") {
+				want, f := img.serviceOf(u)
+				if img.unit(want) == nil {
+					f.Fix = "Declare " + want + ", or name another one with Service=."
+					r.add(f, "%s starts %s, which is not in the image", u.Name, want)
+				}
+			}
+		},
+	},
+	{
+		ID: "socket-accept", Severity: Error,
+		Finds: "Accept= and the kind of service do not fit",
+		Why:   "With Accept=yes systemd starts an instance of a template for each connection; without, one plain service for all.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("socket") {
+				accept, hasAccept := u.last("Socket", "Accept")
+				service, hasService := u.last("Socket", "Service")
+				f := u.at()
+				if hasAccept {
+					f = at(accept)
+				}
+				switch {
+				case u.isTrue("Socket", "Accept") && hasService:
+					f.Fix = "Remove Service= and call the template " + u.prefix() + "@.service, or set Accept=no."
+					r.add(f, "Accept=yes and Service=%s exclude each other", service.Value)
+				case u.isTrue("Socket", "Accept") && img.unit(u.prefix()+".service") != nil && img.unit(u.prefix()+"@.service") == nil:
+					f.Fix = "Set Accept=no, or call the service " + u.prefix() + "@.service."
+					r.add(f, "Accept=yes wants a template, and %s.service is none", u.prefix())
+				case !u.isTrue("Socket", "Accept") && !u.isTemplate() && !hasService && img.unit(u.prefix()+".service") == nil && img.unit(u.prefix()+"@.service") != nil:
+					f.Fix = "Set Accept=yes, or call the service " + u.prefix() + ".service."
+					r.add(f, "%s@.service is a template, which only Accept=yes starts", u.prefix())
+				}
+			}
+		},
+	},
+	{
+		ID: "socket-flush-pending", Severity: Error,
+		Finds: "FlushPending= throws queued connections away",
+		Why:   "Whoever connects while the service stops or exits on idle gets no answer, and no new start.",
+		Fix:   "Remove the line.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("socket") {
+				if a, ok := u.last("Socket", "FlushPending"); ok && u.isTrue("Socket", "FlushPending") {
+					r.add(at(a), "FlushPending=%s drops connections that wait for the service's next start", a.Value)
+				}
+			}
+		},
+	},
+	{
+		ID: "socket-without-listener", Severity: Error,
+		Finds: "a socket unit listens nowhere",
+		Why:   "systemd refuses a socket unit without any Listen directive.",
+		Fix:   "Add ListenStream=, or another of systemd.socket(5).",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("socket") {
+				if !u.Empty && !u.hasAny("Socket", "Listen") {
+					r.add(u.at(), "%s has no ListenStream= or its like", u.Name)
+				}
+			}
+		},
+	},
+}
+
+// serviceOf is the service that a socket starts, and where that is said.
+func (img *Image) serviceOf(u *Unit) (name string, where Finding) {
+	if a, ok := u.last("Socket", "Service"); ok {
+		name, _ := u.expand(a.Value)
+		return name, at(a)
+	}
+	if u.isTrue("Socket", "Accept") {
+		return u.prefix() + "@.service", u.at()
+	}
+	return strings.TrimSuffix(u.Name, ".socket") + ".service", u.at()
+}
+
+// hasAny tells whether a directive with that prefix is set.
+func (u *Unit) hasAny(section, prefix string) bool {
+	for _, a := range u.Assignments {
+		if a.Section == section && strings.HasPrefix(a.Name, prefix) && len(u.all(section, a.Name)) > 0 {
+			return true
+		}
+	}
+	return false
+}

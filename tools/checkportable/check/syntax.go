@@ -1,0 +1,63 @@
+package check
+
+import "example.org/portable-walkthrough-go/tools/checkportable/unitfile"
+
+var syntaxChecks = []Check{
+	{
+		ID: "unit-empty", Severity: Error,
+		Finds: "a unit file is empty, or a symlink to nothing",
+		Why:   "systemd-portabled leaves it out without a word.",
+		Fix:   "Give it content, or leave it out.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.Units {
+				if u.Empty {
+					r.add(u.at(), "%s has no content", u.Name)
+				}
+			}
+		},
+	},
+	{
+		ID: "unit-syntax", Severity: Error,
+		Finds: "a line of a unit file is no section, assignment or comment",
+		Why:   "systemd logs a warning and ignores the line.",
+		Fix:   "Write [Section], Name=value, or a comment that starts with \"#\" or \";\".",
+		run:   problems(unitfile.Syntax),
+	},
+	{
+		ID: "unit-encoding", Severity: Error,
+		Finds: "a unit file has a NUL byte or is not UTF-8",
+		Why:   "systemd ignores the line, or takes only a part of it.",
+		Fix:   "Save the file as UTF-8.",
+		run:   problems(unitfile.Encoding),
+	},
+	{
+		ID: "unit-crlf", Severity: Warning,
+		Finds: "a unit file's lines end as on Windows",
+		Why:   "systemd takes them, but other readers of unit files take the carriage return into the value.",
+		Fix:   "Save the file with Unix line ends, and see that git does not convert them.",
+		run:   problems(unitfile.CarriageReturn),
+	},
+	{
+		ID: "unit-trailing-backslash", Severity: Warning,
+		Finds: "a unit file's last line ends with a backslash",
+		Why:   "It continues into nothing: something was cut off, or an added line will be taken for its rest.",
+		Fix:   "Remove the backslash, or restore what followed.",
+		run:   problems(unitfile.TrailingBackslash),
+	},
+}
+
+// problems reports what reading the units showed.
+func problems(kind unitfile.Kind) func(*Image, *reporter) {
+	return func(img *Image, r *reporter) {
+		for _, u := range img.files() {
+			for _, p := range u.Problems {
+				if p.Kind == kind {
+					r.add(Finding{File: u.File, Line: p.Line}, "%s", p.Text)
+				}
+			}
+		}
+	}
+}
+
+// files are units and drop-ins.
+func (img *Image) files() []*Unit { return append(append([]*Unit{}, img.Units...), img.DropIns...) }

@@ -1,0 +1,238 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/unitfile"
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+// Unit is a unit file, or a drop-in of one.
+type Unit struct {
+	// Name is the unit's, of a drop-in that of the unit it belongs to.
+	Name  string
+	Entry *image.Entry
+	// File is the source's path, as it is shown.
+	File        string
+	Sections    []unitfile.Section
+	Assignments []Assignment
+	Problems    []unitfile.Problem
+	// Empty is true for a file without a byte, which systemd takes for a mask.
+	Empty bool
+}
+
+// Assignment is a line of a unit file.
+type Assignment struct {
+	unitfile.Assignment
+	File string
+}
+
+func (img *Image) readUnit(e *image.Entry) (*Unit, error) {
+	u := &Unit{Name: path.Base(e.Path), Entry: e, File: e.Path}
+	file := e
+	if e.Type == image.Symlink {
+		var err error
+		if file, err = img.resolve(e.Path); err != nil {
+			return nil, err
+		}
+		if file == nil || file.Type != image.File {
+			u.Empty = true
+			return u, nil
+		}
+	}
+	if file.Source != "" {
+		u.File = shown(file.Source)
+	}
+	text, err := content(file)
+	if err != nil {
+		return nil, err
+	}
+	u.Empty = len(text) == 0
+	parsed := unitfile.Parse(text)
+	u.Sections, u.Problems = parsed.Sections, parsed.Problems
+	for _, a := range parsed.Assignments {
+		u.Assignments = append(u.Assignments, Assignment{a, u.File})
+	}
+	return u, nil
+}
+
+// Type is the name's suffix, "service".
+func (u *Unit) Type() string { return strings.TrimPrefix(path.Ext(u.Name), ".") }
+
+// section is the one that holds what is peculiar to the unit's type, "Service".
+func (u *Unit) section() string {
+	kind := u.Type()
+	if kind == "" {
+		return ""
+	}
+	return strings.ToUpper(kind[:1]) + kind[1:]
+}
+
+// isTemplate tells whether the unit is one, "foo@.service".
+func (u *Unit) isTemplate() bool { return strings.Contains(u.Name, "@.") }
+
+// prefix is the name up to the "@" or the suffix.
+func (u *Unit) prefix() string {
+	name := strings.TrimSuffix(u.Name, path.Ext(u.Name))
+	name, _, _ = strings.Cut(name, "@")
+	return name
+}
+
+// at is the place of the file as a whole.
+func (u *Unit) at() Finding { return Finding{File: u.File, Origin: u.Entry.Origin} }
+
+// all are a directive's assignments, with those that an empty one resets left out.
+func (u *Unit) all(section, name string) []Assignment {
+	var all []Assignment
+	for _, a := range u.Assignments {
+		switch {
+		case a.Section != section || a.Name != name:
+		case a.Value == "":
+			all = nil
+		default:
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// last is a directive's assignment that counts, where only one does.
+func (u *Unit) last(section, name string) (Assignment, bool) {
+	for _, a := range slices.Backward(u.Assignments) {
+		if a.Section == section && a.Name == name {
+			return a, a.Value != ""
+		}
+	}
+	return Assignment{}, false
+}
+
+// value is the last assignment's value, or what systemd takes without one.
+func (u *Unit) value(section, name, otherwise string) string {
+	if a, ok := u.last(section, name); ok {
+		return a.Value
+	}
+	return otherwise
+}
+
+// isTrue tells whether a boolean directive is on.
+func (u *Unit) isTrue(section, name string) bool {
+	value, ok := parseBoolean(u.value(section, name, "no"))
+	return ok && value
+}
+
+// parseBoolean reads what systemd.syntax(7) calls a boolean.
+func parseBoolean(value string) (is, ok bool) {
+	switch strings.ToLower(value) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true, true
+	case "0", "no", "n", "false", "f", "off":
+		return false, true
+	}
+	return false, false
+}
+
+// unit finds a unit of the image by name; an instance is found by its template.
+func (img *Image) unit(name string) *Unit {
+	template := ""
+	if at := strings.IndexByte(name, '@'); at >= 0 {
+		template = name[:at+1] + path.Ext(name)
+	}
+	for _, u := range img.Units {
+		if u.Name == name || template != "" && u.Name == template {
+			return u
+		}
+	}
+	return nil
+}
+
+// of are the units of a type.
+func (img *Image) of(kind string) []*Unit {
+	var units []*Unit
+	for _, u := range img.Units {
+		if u.Type() == kind {
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
+// expand replaces the specifiers (systemd.unit(5)) that the unit's name decides.
+// It says no if others are left.
+func (u *Unit) expand(text string) (string, bool) {
+	if !strings.Contains(text, "%") {
+		return text, true
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			b.WriteByte(text[i])
+			continue
+		}
+		if i++; i == len(text) {
+			return text, false
+		}
+		switch text[i] {
+		case '%':
+			b.WriteByte('%')
+		case 'n':
+			b.WriteString(u.Name)
+		case 'N':
+			b.WriteString(strings.TrimSuffix(u.Name, path.Ext(u.Name)))
+		case 'p':
+			b.WriteString(u.prefix())
+		case 'S':
+			b.WriteString("/var/lib")
+		case 'C':
+			b.WriteString("/var/cache")
+		case 'L':
+			b.WriteString("/var/log")
+		case 'E':
+			b.WriteString("/etc")
+		case 't':
+			b.WriteString("/run")
+		default:
+			return text, false
+		}
+	}
+	return b.String(), true
+}
+
+// words splits a value as systemd does: at blanks, with quotes and backslashes.
+func words(value string) []string {
+	var all []string
+	var word strings.Builder
+	var quote rune
+	inWord, escaped := false, false
+	for _, r := range value {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\':
+			escaped, inWord = true, true
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			} else {
+				word.WriteRune(r)
+			}
+		case (r == '"' || r == '\'') && word.Len() == 0:
+			quote, inWord = r, true
+		case r == ' ' || r == '\t':
+			if inWord {
+				all = append(all, word.String())
+				word.Reset()
+				inWord = false
+			}
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if inWord {
+		all = append(all, word.String())
+	}
+	return all
+}
