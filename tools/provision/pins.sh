@@ -40,12 +40,14 @@ pins_load() {
     "bazel-bootstrap=$bazel_version*" bazel-rules-shell default-jre-headless
     "squashfs-tools=1:$squashfs_tools_version*" shellcheck bubblewrap
     gcc libc6-dev bash dash coreutils sed grep gawk tar gzip xz-utils findutils diffutils
-    patch procps util-linux base-files unzip zip
+    patch procps util-linux base-files unzip zip git
   )
-  # Dependencies of bazel-bootstrap that only compiling Java or C++ needs: 400 MB.
+  # Dependencies of bazel-bootstrap that only compiling Java or C++ needs: 400 MB. And
+  # git's, for which nothing here is fetched from anywhere.
   assumed=(
     default-jdk-headless openjdk-21-jdk-headless openjdk-25-jdk-headless
     build-essential velocity libtruth-java libjarjar-java libproguard-java
     zlib1g-dev
+    perl liberror-perl libcurl3t64-gnutls
   )
 }

@@ -1,0 +1,50 @@
+// Release makes what a version of this repository is published with.
+//
+//	bazel run //tools/release -- --into=/tmp/release
+//
+// It writes, for the version that MODULE.bazel states:
+//
+//	NAME-VERSION.tar.gz  the source archive: what is committed, and nothing else
+//	source.json          where the archive will be, and its digest, as Bazel's
+//	                     Central Registry wants it (from .bcr/source.template.json)
+//	release_notes.md     how to depend on it, and what has changed since the tag before
+//
+// The same commit gives the same bytes, on any machine, for any user: times are the
+// commit's, modes are 0755 and 0644, no setting of git has a say.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	ref := flag.String("ref", "HEAD", "the commit to release")
+	into := flag.String("into", "release", "directory to write to; it is made")
+	repository := flag.String("repository", "", "OWNER/REPO for the archive's address; without it, the template's {OWNER}/{REPO} stay for whoever publishes")
+	flag.Parse()
+	from := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
+	if from == "" || flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "usage: bazel run //tools/release -- [--ref=COMMIT] [--into=DIRECTORY] [--repository=OWNER/REPO]")
+		os.Exit(2)
+	}
+	directory := *into
+	if !filepath.IsAbs(directory) {
+		directory = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), directory)
+	}
+	r, err := makeRelease(context.Background(), git{from}, *ref, *repository)
+	if err == nil {
+		err = r.write(directory)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+	for _, warning := range r.warnings {
+		fmt.Fprintln(os.Stderr, "release: note:", warning)
+	}
+	fmt.Printf("%s %s\n", r.integrity, filepath.Join(directory, r.archiveName()))
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A release is one version's files.
+type release struct {
+	name, version string // the module's
+	archive       []byte
+	integrity     string // the archive's digest, as in the W3C's Subresource Integrity
+	source, notes string // source.json and release_notes.md
+	warnings      []string
+}
+
+func (r *release) archiveName() string { return r.name + "-" + r.version + ".tar.gz" }
+func (r *release) tag() string         { return "v" + r.version }
+
+// makeRelease reads only what is committed; what else lies there is warned of.
+func makeRelease(ctx context.Context, g git, ref, repository string) (*release, error) {
+	// All that follows is of one commit, also if somebody commits meanwhile.
+	out, err := g.lines(ctx, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	if err != nil {
+		return nil, fmt.Errorf("%q is no commit: %w", ref, err)
+	}
+	commit := out[0]
+	r := new(release)
+	module, err := g.file(ctx, commit, "MODULE.bazel")
+	if err != nil {
+		return nil, err
+	}
+	for field, into := range map[string]*string{"name": &r.name, "version": &r.version} {
+		match := regexp.MustCompile(`(?s)\bmodule\([^)]*?\b` + field + ` = "([^"]+)"`).FindStringSubmatch(module)
+		if match == nil {
+			return nil, fmt.Errorf("MODULE.bazel: module() has no %s", field)
+		}
+		*into = match[1]
+	}
+	if err := r.checkTag(ctx, g, commit); err != nil {
+		return nil, err
+	}
+	tree, err := g.tar(ctx, commit, r.name+"-"+r.version)
+	if err != nil {
+		return nil, err
+	}
+	if r.archive, err = compress(tree); err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(r.archive)
+	r.integrity = "sha256-" + base64.StdEncoding.EncodeToString(digest[:])
+	if err := r.fillSource(ctx, g, commit, repository); err != nil {
+		return nil, err
+	}
+	if err := r.writeNotes(ctx, g, commit); err != nil {
+		return nil, err
+	}
+	return r, r.warn(ctx, g, commit)
+}
+
+// checkTag refuses to publish other bytes under a version that is out.
+func (r *release) checkTag(ctx context.Context, g git, commit string) error {
+	tags, err := g.lines(ctx, "tag", "--list", r.tag(), "--format=%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)")
+	if err != nil {
+		return err
+	}
+	if len(tags) > 0 && tags[0] != commit {
+		return fmt.Errorf("%s is released already, as %.12s; raise version in MODULE.bazel, or release that commit with --ref=%s", r.tag(), tags[0], r.tag())
+	}
+	return nil
+}
+
+func compress(content []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	// No name and no time in the header: the writer's default.
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// fillSource makes source.json of its template.
+func (r *release) fillSource(ctx context.Context, g git, commit, repository string) error {
+	const name = ".bcr/source.template.json"
+	template, err := g.file(ctx, commit, name)
+	if err != nil {
+		return err
+	}
+	replace := []string{"{VERSION}", r.version, "{TAG}", r.tag()}
+	if repository != "" {
+		owner, repo, ok := strings.Cut(repository, "/")
+		if !ok || owner == "" || repo == "" || strings.Contains(repo, "/") {
+			return fmt.Errorf("repository %q is not of the form OWNER/REPO", repository)
+		}
+		replace = append(replace, "{OWNER}", owner, "{REPO}", repo)
+	}
+	var source map[string]any
+	if err := json.Unmarshal([]byte(strings.NewReplacer(replace...).Replace(template)), &source); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	source["integrity"] = r.integrity
+	if want := r.name + "-" + r.version; source["strip_prefix"] != want {
+		return fmt.Errorf("%s: strip_prefix is %q, but the archive's directory is %q", name, source["strip_prefix"], want)
+	}
+	if url, _ := source["url"].(string); !strings.HasSuffix(url, "/"+r.archiveName()) {
+		return fmt.Errorf("%s: url %q does not end in the archive's name, %q", name, url, r.archiveName())
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "    ")
+	if err := encoder.Encode(source); err != nil {
+		return err
+	}
+	r.source = b.String()
+	return nil
+}
+
+// writeNotes tells how to depend on the release, and what is new in it.
+func (r *release) writeNotes(ctx context.Context, g git, commit string) error {
+	var source struct{ URL, Integrity, Strip_prefix string }
+	if err := json.Unmarshal([]byte(r.source), &source); err != nil {
+		return err
+	}
+	before, err := r.tagBefore(ctx, g, commit)
+	if err != nil {
+		return err
+	}
+	changes := []string{"log", "--no-merges", "--format=- %s", commit}
+	since := "the beginning"
+	if before != "" {
+		changes[len(changes)-1] = before + ".." + commit
+		since = before
+	}
+	subjects, err := g.lines(ctx, changes...)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(subjects)
+	r.notes = fmt.Sprintf("# %s %s\n\n"+
+		"```python\n# MODULE.bazel\nbazel_dep(name = %[1]q, version = %[2]q)\n```\n\n"+
+		"Without the Central Registry, add:\n\n"+
+		"```python\narchive_override(\n    module_name = %[1]q,\n    integrity = %[3]q,\n    strip_prefix = %[4]q,\n    urls = [%[5]q],\n)\n```\n\n"+
+		"In a WORKSPACE:\n\n"+
+		"```python\nhttp_archive(\n    name = %[1]q,\n    integrity = %[3]q,\n    strip_prefix = %[4]q,\n    url = %[5]q,\n)\n```\n\n"+
+		"## Changes since %[6]s\n\n%[7]s\n",
+		r.name, r.version, source.Integrity, source.Strip_prefix, source.URL, since, strings.Join(subjects, "\n"))
+	return nil
+}
+
+// tagBefore is the version released last among the commit's ancestors; "" for none.
+func (r *release) tagBefore(ctx context.Context, g git, commit string) (string, error) {
+	tags, err := g.lines(ctx, "tag", "--list", "v*", "--merged", commit, "--sort=-version:refname")
+	if err != nil {
+		return "", err
+	}
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return tag == r.tag() })
+	if len(tags) == 0 {
+		return "", nil
+	}
+	return tags[0], nil
+}
+
+// warn tells of what is in the directory but not in the archive.
+func (r *release) warn(ctx context.Context, g git, commit string) error {
+	changed, err := g.lines(ctx, "status", "--porcelain")
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		r.warnings = append(r.warnings, fmt.Sprintf("not committed, so not in the archive: %s", strings.Join(changed, ", ")))
+	}
+	head, err := g.lines(ctx, "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	if head[0] != commit {
+		r.warnings = append(r.warnings, fmt.Sprintf("the archive is of %.12s, HEAD is %.12s", commit, head[0]))
+	}
+	return nil
+}
+
+// write puts the files into a directory.
+func (r *release) write(directory string) error {
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		r.archiveName(): r.archive, "source.json": []byte(r.source), "release_notes.md": []byte(r.notes),
+	} {
+		if err := os.WriteFile(filepath.Join(directory, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
