@@ -15,6 +15,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,8 +25,10 @@ import (
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable SPEC\n\nMakes the portable service image that SPEC, a file of JSON lines, declares.")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable [-quiet] SPEC\n\nMakes the portable service image that SPEC, a file of JSON lines, declares.")
+		flag.PrintDefaults()
 	}
+	quiet := flag.Bool("quiet", false, "do not tell how far a run of more than some seconds is")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		flag.Usage()
@@ -33,7 +36,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := image.Build(ctx, flag.Arg(0)); err != nil {
+	var progress io.Writer
+	if !*quiet {
+		progress = os.Stderr
+	}
+	if err := image.Build(ctx, flag.Arg(0), progress); err != nil {
 		fmt.Fprintf(os.Stderr, "mkportable: %v\n", err)
 		os.Exit(1)
 	}

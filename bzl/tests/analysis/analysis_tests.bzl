@@ -13,9 +13,10 @@ def _image_action_test_impl(ctx):
 
     # A PATH, a shell or a host path would make the bits depend on the machine.
     asserts.equals(env, {}, action.env)
-    asserts.equals(env, 2, len(action.argv), "arguments are the spec alone: {}".format(action.argv))
+    asserts.equals(env, 3, len(action.argv), "arguments are the spec alone: {}".format(action.argv))
     asserts.true(env, action.argv[0].endswith("/mkportable"), action.argv[0])
-    asserts.true(env, action.argv[1].endswith("/subject.spec.jsonl"), action.argv[1])
+    asserts.equals(env, "-quiet", action.argv[1])
+    asserts.true(env, action.argv[2].endswith("/subject.spec.jsonl"), action.argv[2])
     asserts.equals(env, ["named_1.2.raw"], [f.basename for f in action.outputs.to_list()])
 
     inputs = [f.basename for f in action.inputs.to_list()]

@@ -12,13 +12,15 @@ import (
 )
 
 // Build makes the image that the spec in the named file declares. When it fails
-// no output is left, neither a new one nor an old.
-func Build(ctx context.Context, spec string) error {
+// no output is left, neither a new one nor an old. A run of more than some seconds
+// tells progress how far it is, once a second; nil for none.
+func Build(ctx context.Context, spec string, progress io.Writer) error {
 	s, err := Open(spec)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	s.progress = newProgress(progress, time.Now)
 	return s.blame(s.build(ctx))
 }
 
@@ -37,12 +39,13 @@ func (s *Spec) build(ctx context.Context) error {
 	if err := os.Rename(partial, output); err != nil {
 		return fmt.Errorf("publish image: %w", err)
 	}
+	s.progress.end()
 	return nil
 }
 
 // writeTar streams the entries as a tar archive.
 func (s *Spec) writeTar(w io.Writer) error {
-	archive := &archive{tar: tar.NewWriter(w), buffer: make([]byte, 1<<18)}
+	archive := &archive{tar: tar.NewWriter(s.progress.count(w)), buffer: make([]byte, 1<<18)}
 	var tree tree
 	var required required
 	for e, err := range s.Entries() {
@@ -55,6 +58,7 @@ func (s *Spec) writeTar(w io.Writer) error {
 		if err := tree.add(e, archive.add); err != nil {
 			return err
 		}
+		s.progress.entry()
 	}
 	if err := required.check(&s.Header); err != nil {
 		return err

@@ -102,7 +102,7 @@ func TestBuildStreamsATarArchive(t *testing.T) {
 	if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Build(context.Background(), spec); err != nil {
+	if err := Build(context.Background(), spec, nil); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Open(output)
@@ -167,7 +167,7 @@ func TestBuildFailuresLeaveNoOutput(t *testing.T) {
 			if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := Build(context.Background(), spec)
+			err := Build(context.Background(), spec, nil)
 			expect(t, err, test.want)
 			expect(t, err, "//:image: ")
 			left, err := filepath.Glob(output + "*")
@@ -185,7 +185,7 @@ func TestFullDiskWhileWriting(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec, _ := setUp(t, "nospace", osRelease, unit, Entry{Path: "/a", Type: File, Mode: "0644", Source: source})
-	expect(t, Build(context.Background(), spec), "No space left on device")
+	expect(t, Build(context.Background(), spec, nil), "No space left on device")
 }
 
 func TestUnreadableFile(t *testing.T) {
@@ -197,7 +197,7 @@ func TestUnreadableFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec, _ := setUp(t, "none", osRelease, unit, Entry{Path: "/a", Type: File, Mode: "0644", Source: source, Origin: "files in //:image"})
-	err := Build(context.Background(), spec)
+	err := Build(context.Background(), spec, nil)
 	expect(t, err, source+": permission denied (from files in //:image)")
 }
 
@@ -206,7 +206,7 @@ func TestUnreadableFile(t *testing.T) {
 func TestMksquashfsSeesNoEnvironment(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "12345")
 	spec, _ := setUp(t, "environment", osRelease, unit)
-	if err := Build(context.Background(), spec); err != nil {
+	if err := Build(context.Background(), spec, nil); err != nil {
 		t.Errorf("mksquashfs saw an environment: %v", err)
 	}
 }
@@ -215,7 +215,7 @@ func TestCancelStopsMksquashfs(t *testing.T) {
 	spec, output := setUp(t, "hang", osRelease, unit)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	expect(t, Build(ctx, spec), "deadline exceeded")
+	expect(t, Build(ctx, spec, nil), "deadline exceeded")
 	if left, _ := filepath.Glob(output + "*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}

@@ -18,9 +18,10 @@ import (
 // on disk. The first reading sorts them in runs of which only the places in the
 // file are kept, the second merges the runs. For a million entries that is 16 MB.
 type Spec struct {
-	Header Header
-	file   *os.File
-	runs   [][]place
+	Header   Header
+	file     *os.File
+	runs     [][]place
+	progress *progress
 }
 
 // A place is where a line lies in the spec.
