@@ -1,17 +1,16 @@
 """Portable service images from Bazel: all that other repositories load.
 
-    load("@portable_walkthrough_go//bzl:defs.bzl", "portable_image", "rootfs")
+    load("@portable_walkthrough_go//bzl:defs.bzl", "portable_image")
 
     portable_image(
-        name = "image",
-        portable_name = "hello",
+        name = "hello",
         binary = "//hello",
-        os_release = "os-release",
         units = ["hello.service", "hello.socket"],
-        rootfs = [":skeleton"],
     )
 """
 
+load("//bzl/private:os_release.bzl", _os_release = "os_release")
+load("//bzl/private:os_release_info.bzl", _OsReleaseInfo = "OsReleaseInfo")
 load("//bzl/private:portable_image.bzl", _portable_image = "portable_image")
 load("//bzl/private:portable_image_info.bzl", _PortableImageInfo = "PortableImageInfo")
 load("//bzl/private:portable_image_set.bzl", _portable_image_set = "portable_image_set")
@@ -19,10 +18,12 @@ load("//bzl/private:portable_image_set_info.bzl", _PortableImageSetInfo = "Porta
 load("//bzl/private:rootfs.bzl", _rootfs = "rootfs")
 load("//bzl/private:rootfs_info.bzl", _RootfsInfo = "RootfsInfo")
 
+os_release = _os_release
 portable_image = _portable_image
 portable_image_set = _portable_image_set
 rootfs = _rootfs
 
+OsReleaseInfo = _OsReleaseInfo
 PortableImageInfo = _PortableImageInfo
 PortableImageSetInfo = _PortableImageSetInfo
 RootfsInfo = _RootfsInfo

@@ -2,12 +2,16 @@ package rootfs
 
 import (
 	"bytes"
+	"debug/elf"
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bazelbuild/rules_go/go/runfiles"
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
@@ -18,11 +22,12 @@ var update = flag.Bool("update", false, "rewrite image.golden: bazel run //rootf
 const name = "portable-walkthrough-go"
 
 // What is shipped is what a person has read: image.golden lists every path. The
-// binary's size, "*" there, changes with every line of code.
+// binary's size, "*" there, changes with every line of code, os-release's with the
+// architecture.
 func TestListing(t *testing.T) {
 	got := squashfs.List(t, squashfs.Runfile(t, "IMAGE"))
 	for i, line := range got {
-		if fields := strings.Fields(line); strings.HasPrefix(fields[5], "/usr/bin/") {
+		if fields := strings.Fields(line); strings.HasPrefix(fields[5], "/usr/bin/") || fields[5] == "/usr/lib/os-release" {
 			got[i] = strings.Replace(line, " "+fields[2]+" ", strings.Repeat(" ", len(fields[2]))+"* ", 1)
 		}
 	}
@@ -46,8 +51,7 @@ func TestListing(t *testing.T) {
 func TestContents(t *testing.T) {
 	root := squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE"))
 	for path, source := range map[string]string{
-		"usr/bin/" + name:                             squashfs.Runfile(t, "SERVICE"),
-		"usr/lib/os-release":                          "os-release",
+		"usr/bin/" + name: squashfs.Runfile(t, "SERVICE"),
 		"usr/lib/systemd/system/" + name + ".service": "../units/" + name + ".service",
 		"usr/lib/systemd/system/" + name + ".socket":  "../units/" + name + ".socket",
 	} {
@@ -79,7 +83,7 @@ func TestUnitsMatchTheImage(t *testing.T) {
 	for _, directory := range strings.Fields(service["StateDirectory"]) {
 		path := filepath.Join(root, "var/lib", directory)
 		if info, err := os.Stat(path); err != nil || !info.IsDir() {
-			t.Errorf("StateDirectory=%s has no place to be mounted in the image: declare /var/lib/%s in rootfs/BUILD.bazel", directory, directory)
+			t.Errorf("StateDirectory=%s has no place to be mounted in the image: mkportable should have added it", directory)
 		}
 	}
 	if service["StateDirectory"] == "" {
@@ -112,25 +116,62 @@ func options(t *testing.T, root, suffix string) map[string]string {
 	return values
 }
 
+// What the host, portablectl inspect and the journal read. The version is
+// MODULE.bazel's, which WORKSPACE mode does not know.
 func TestOSRelease(t *testing.T) {
-	content, err := os.ReadFile("os-release")
+	content, err := os.ReadFile(filepath.Join(squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE")), "usr/lib/os-release"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := make(map[string]string)
-	for line := range strings.Lines(string(content)) {
-		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if !ok {
-			t.Errorf("%q is no assignment", line)
-		}
-		values[key] = strings.Trim(value, `"`)
+	want := regexp.MustCompile(`^ID=portable-walkthrough-go
+PRETTY_NAME="Portable Walkthrough Go"
+IMAGE_ID=portable-walkthrough-go
+(IMAGE_VERSION=[0-9.]+
+)?ARCHITECTURE=[a-z0-9-]+
+PORTABLE_PREFIXES=portable-walkthrough-go
+PORTABLE_PRETTY_NAME="HTTP visitor counter, in Go"
+$`)
+	if !want.Match(content) {
+		t.Errorf("os-release says\n%s\nwant\n%s", content, want)
 	}
-	for _, key := range []string{"ID", "PRETTY_NAME", "IMAGE_ID", "IMAGE_VERSION", "PORTABLE_PREFIXES", "PORTABLE_PRETTY_NAME"} {
-		if values[key] == "" {
-			t.Errorf("os-release has no %s=", key)
+}
+
+// Each image of the set is for the machine that its name and its os-release tell,
+// and all hold the same paths.
+func TestArchitectures(t *testing.T) {
+	machines := map[string]elf.Machine{"arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV, "x86-64": elf.EM_X86_64}
+	paths := func(image string) (all []string) {
+		for _, line := range squashfs.List(t, image) {
+			all = append(all, strings.Fields(line)[5])
 		}
+		return all
 	}
-	if values["PORTABLE_PREFIXES"] != name {
-		t.Errorf("PORTABLE_PREFIXES=%s does not cover %s", values["PORTABLE_PREFIXES"], name)
+	want := paths(squashfs.Runfile(t, "IMAGE"))
+	images := strings.Fields(os.Getenv("IMAGES"))
+	if len(images) != len(machines) {
+		t.Errorf("%d images for %d machines: %q", len(images), len(machines), images)
+	}
+	for _, location := range images {
+		image, err := runfiles.Rlocation(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		architecture := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(image), name+"_"), ".raw")
+		if got := paths(image); !slices.Equal(got, want) {
+			t.Errorf("%s holds %q, want %q", image, got, want)
+		}
+		root := squashfs.Unpack(t, image)
+		content, err := os.ReadFile(filepath.Join(root, "usr/lib/os-release"))
+		if err != nil || !strings.Contains(string(content), "\nARCHITECTURE="+architecture+"\n") {
+			t.Errorf("%s: os-release says %q, %v", image, content, err)
+		}
+		binary, err := elf.Open(filepath.Join(root, "usr/bin", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if machine, known := machines[architecture]; !known || binary.Machine != machine {
+			t.Errorf("%s: the binary is for %v", image, binary.Machine)
+		}
+		binary.Close()
 	}
 }

@@ -1,11 +1,14 @@
-"""The rule `portable_image`: units, a binary and a skeleton become one .raw file."""
+"""The rule `portable_image`: units, binaries and what else they need become one .raw file."""
 
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
+load(":entries.bzl", "entry", "entry_lines")
 load(":origin.bzl", "declared_by", "shown")
+load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
+load(":os_release_info.bzl", "OsReleaseInfo")
 load(":portable_image_info.bzl", "PortableImageInfo")
-load(":rootfs.bzl", "ROOTFS_ATTRS", "declared_entries")
-load(":rootfs_info.bzl", "RootfsInfo", "rootfs_entry")
+load(":rootfs.bzl", "ROOTFS_ATTRS", "binary_entries", "declared_entries")
+load(":rootfs_info.bzl", "RootfsInfo")
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
@@ -14,6 +17,9 @@ _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 _PROCESSORS = 4
 _MEMORY = 512
 
+# What is worth its time, where compression_level is not set.
+_LEVELS = {"gzip": 9, "lz4": 0, "xz": 0, "zstd": 19}
+
 def _resources(_os, _inputs):
     """What the image action needs, for Bazel's scheduler: threads and MB."""
     return {"cpu": _PROCESSORS, "memory": _MEMORY + 256}
@@ -21,27 +27,46 @@ def _resources(_os, _inputs):
 def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
     version = ctx.attr.version
-    image = ctx.actions.declare_file("{}_{}.raw".format(name, version) if version else name + ".raw")
-    spec = ctx.actions.declare_file(ctx.label.name + ".spec.jsonl")
     squashfs = ctx.toolchains[_SQUASHFS_TOOLCHAIN].squashfs
-    own = declared_entries(ctx, _own_entries(ctx, name))
+    image = ctx.actions.declare_file("{}_{}.raw".format(name, version) if version else name + ".raw")
+    manifest = ctx.actions.declare_file(ctx.label.name + ".manifest")
+    spec = ctx.actions.declare_file(ctx.label.name + ".spec.jsonl")
+    facts = struct(
+        architecture = ctx.attr._configuration[ConfigurationInfo].architecture,
+        name = name,
+        prefixes = [name] + ctx.attr.prefixes,
+        version = version,
+    )
+    os_release = _os_release(ctx, facts)
+    units = _units(ctx)
+    entries, files = declared_entries(ctx)
+    entries.append(entry(
+        path = "/usr/lib/os-release",
+        type = "file",
+        mode = "0644",
+        source = os_release,
+        origin = declared_by(ctx, "os_release"),
+    ))
+    entries.extend(units)
+    if ctx.attr.binary:
+        binary = binary_entries(ctx, "binary", ctx.attr.binary, "/usr/bin/" + name)
+        entries.extend(binary.entries)
+        files.append(binary.files)
     parts = [part[RootfsInfo] for part in ctx.attr.rootfs]
 
     # Written when the build runs: nothing is flattened before.
     lines = ctx.actions.args()
     lines.set_param_file_format("multiline")
-    prefixes = [name] + ctx.attr.prefixes
-    architecture = ctx.attr._configuration[ConfigurationInfo].architecture
-    lines.add(_header(ctx, name, prefixes, architecture, image, squashfs))
+    lines.add(_header(ctx, facts, image, manifest, squashfs))
     lines.add_all(
-        depset(own, transitive = [part.entries for part in parts]),
-        map_each = _entry_line,
+        depset(entries, transitive = [part.entries for part in parts]),
+        map_each = entry_lines,
     )
     ctx.actions.write(spec, lines)
 
     sources = depset(
-        [entry.source for entry in own if entry.source],
-        transitive = [part.files for part in parts],
+        [os_release] + ctx.files.units,
+        transitive = files + [part.files for part in parts],
     )
     inputs = depset([spec], transitive = [sources, squashfs.files])
     arguments = ctx.actions.args()
@@ -55,7 +80,7 @@ def _portable_image_impl(ctx):
         executable = ctx.executable._mkportable,
         arguments = [arguments],
         inputs = inputs,
-        outputs = [image],
+        outputs = [image, manifest],
         env = {},
         resource_set = _resources,
         toolchain = _SQUASHFS_TOOLCHAIN,
@@ -66,80 +91,108 @@ def _portable_image_impl(ctx):
         OutputGroupInfo(
             _validation = checks.validation,
             checks = checks.report,
+            manifest = depset([manifest]),
             spec = depset([spec]),
         ),
         PortableImageInfo(
-            architecture = architecture,
+            architecture = facts.architecture,
             image = image,
             inputs = inputs,
+            manifest = manifest,
             name = name,
-            prefixes = prefixes,
+            os_release = os_release,
+            prefixes = facts.prefixes,
             profile = ctx.attr.profile,
             spec = spec,
-            units = ctx.files.units,
+            units = [unit.source for unit in units],
             version = version,
         ),
     ]
 
-def _own_entries(ctx, name):
-    """What has an attribute of its own, and its place by convention."""
+def _os_release(ctx, facts):
+    """The image's os-release file: as given, or made of what is known."""
+    given = ctx.attr.os_release
+    if given and OsReleaseInfo not in given:
+        return ctx.file.os_release
+    said = given[OsReleaseInfo] if given else OsReleaseInfo(fields = {}, stamped = {})
+    known = {
+        "ARCHITECTURE": facts.architecture,
+        "ID": facts.name,
+        "IMAGE_ID": facts.name,
+        "IMAGE_VERSION": facts.version,
+        "PORTABLE_PREFIXES": " ".join(facts.prefixes),
+        "PRETTY_NAME": facts.name,
+    }
+    version = said.fields.get("IMAGE_VERSION")
+    if version and facts.version and version != facts.version:
+        fail("{}: attribute \"version\" is \"{}\", but {} says IMAGE_VERSION={}. Leave image_version out there: the image adds it.".format(
+            shown(ctx.label),
+            facts.version,
+            shown(given.label),
+            version,
+        ))
+    out = ctx.actions.declare_file(ctx.label.name + ".os-release")
+    write_os_release(ctx, out, OsReleaseInfo(fields = known | said.fields, stamped = said.stamped))
+    return out
+
+def _units(ctx):
+    """Entries of the unit files, each with its drop-ins."""
+    units = []
+    dropins = {}
+    for file in ctx.files.units:
+        directory = file.dirname.split("/")[-1]
+        if file.extension != "conf":
+            units.append(file)
+        elif directory.endswith(".d"):
+            dropins.setdefault(directory.removesuffix(".d"), []).append(file)
+        else:
+            fail("{}: attribute \"units\": {} is no drop-in, as it does not lie in a directory like foo.service.d. Move it there, or pack it with `files`.".format(
+                shown(ctx.label),
+                file.short_path,
+            ))
     entries = [
-        rootfs_entry(
-            path = "/usr/lib/os-release",
-            type = "file",
-            mode = "0644",
-            source = ctx.file.os_release,
-            origin = declared_by(ctx, "os_release"),
-        ),
-        rootfs_entry(
-            path = ctx.attr.binary_path or "/usr/bin/" + name,
-            type = "file",
-            mode = "0755",
-            source = ctx.executable.binary,
-            origin = declared_by(ctx, "binary"),
-        ),
-    ]
-    for unit in ctx.files.units:
-        entries.append(rootfs_entry(
+        entry(
             path = "{}/{}".format(ctx.attr.unit_dir, unit.basename),
             type = "file",
             mode = "0644",
             source = unit,
+            # systemd reads drop-ins in the order of their names.
+            dropins = sorted(dropins.pop(unit.basename, []), key = lambda file: file.basename),
             origin = declared_by(ctx, "units"),
+        )
+        for unit in units
+    ]
+    for unit, files in dropins.items():
+        fail("{}: attribute \"units\": {} is a drop-in for {}, which is no unit of this image. Add the unit, or give the directory the name of one.".format(
+            shown(ctx.label),
+            files[0].short_path,
+            unit,
         ))
     return entries
 
-def _header(ctx, name, prefixes, architecture, image, squashfs):
+def _header(ctx, facts, image, manifest, squashfs):
     return json.encode({
-        "architecture": architecture,
+        "architecture": facts.architecture,
         "label": shown(ctx.label),
-        "name": name,
+        "manifest": manifest.path,
+        "name": facts.name,
         "output": image.path,
-        "prefixes": prefixes,
+        "prefixes": facts.prefixes,
         "profile": ctx.attr.profile,
         "squashfs": {
             "block_size": ctx.attr.block_size,
             "compression": ctx.attr.compression,
-            "level": ctx.attr.compression_level,
+            "level": ctx.attr.compression_level or _LEVELS[ctx.attr.compression],
             "libraries": squashfs.libraries[0].dirname if squashfs.libraries else "",
             "loader": squashfs.loader.path if squashfs.loader else "",
             "memory": _MEMORY,
             "mksquashfs": squashfs.mksquashfs.path,
             "processors": _PROCESSORS,
+            "timestamp": ctx.attr.timestamp,
         },
         "unit_dir": ctx.attr.unit_dir,
-        "version": ctx.attr.version,
+        "version": facts.version,
     })
-
-def _entry_line(entry):
-    line = {"origin": entry.origin, "path": entry.path, "type": entry.type}
-    if entry.mode:
-        line["mode"] = entry.mode
-    if entry.source:
-        line["source"] = entry.source.path
-    if entry.target:
-        line["target"] = entry.target
-    return json.encode(line)
 
 portable_image = rule(
     implementation = _portable_image_impl,
@@ -147,16 +200,15 @@ portable_image = rule(
 
 What it must hold is described in systemd's PORTABLE_SERVICES.md. The image is
 the same, byte for byte, whoever builds it where and when; all that is in it is
-declared here or by `rootfs` targets.""",
-    attrs = ROOTFS_ATTRS | CHECK_ATTRS | {
+declared here or by `rootfs` targets, or is a mount point that a portable service
+needs. `--output_groups=manifest` lists it, with the reason for each path.""",
+    attrs = ROOTFS_ATTRS | OS_RELEASE_TOOL | CHECK_ATTRS | {
         "binary": attr.label(
-            doc = "The service. It must be static: the image holds no libraries.",
+            doc = """The service: short for `binaries = {"//service": "/usr/bin/PORTABLE_NAME"}`.
+
+It must be static: the image holds no libraries.""",
             cfg = "target",
             executable = True,
-            mandatory = True,
-        ),
-        "binary_path": attr.string(
-            doc = "Where the binary is put, for the unit's ExecStart=. Default: `/usr/bin/PORTABLE_NAME`.",
         ),
         "block_size": attr.int(
             doc = """Bytes that are compressed together: a power of two from 4096 to 1048576.
@@ -174,13 +226,17 @@ times slower to read. The host's kernel must support it; Linux has zstd since 4.
             values = ["gzip", "lz4", "xz", "zstd"],
         ),
         "compression_level": attr.int(
-            doc = "1 to 9 for gzip, 1 to 22 for zstd, 0 for the compressor's own default. Higher is smaller and slower to build, not slower to read.",
-            default = 19,
+            doc = """1 to 9 for gzip, 1 to 22 for zstd; lz4 and xz have none. Higher is smaller and slower to build, not slower to read.
+
+Default: 9 for gzip and 19 for zstd; zstd's higher levels need more memory to read.""",
         ),
         "os_release": attr.label(
-            doc = "The os-release(5) file. ID= is required by systemd 251 and newer, PORTABLE_PREFIXES= by systemd-dissect.",
+            doc = """The os-release(5) file, or an `os_release` target.
+
+Such a target gets the fields that are known here: ID, IMAGE_ID, IMAGE_VERSION,
+PORTABLE_PREFIXES, PRETTY_NAME and ARCHITECTURE. A file is packed as it is; it must
+have an ID=, for systemd 251 and newer. Default: those fields and nothing else.""",
             allow_single_file = True,
-            mandatory = True,
         ),
         "portable_name": attr.string(
             doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Default: the target's name.",
@@ -199,13 +255,21 @@ It changes nothing in the image, but the checks look at what the profile forbids
             doc = "Parts of the image that are declared elsewhere: `rootfs` targets.",
             providers = [RootfsInfo],
         ),
+        "timestamp": attr.int(
+            doc = "The time of all that is in the image, in seconds since 1970. Never the time of the build: that would be other bytes each time.",
+        ),
         "unit_dir": attr.string(
             doc = "Where units are put. Debian's and upstream's systemd search /usr/lib/systemd/system; a patched one may search elsewhere.",
             default = "/usr/lib/systemd/system",
         ),
         "units": attr.label_list(
-            doc = "The unit files: at least one, each named PORTABLE_NAME, or that and `-`, `.` or `@` and more.",
-            allow_files = [".service", ".socket", ".target", ".timer", ".path"],
+            doc = """The unit files: services, sockets, targets, timers and paths, each named by a prefix, or that and `-`, `.` or `@` and more.
+
+Drop-ins, files like foo.service.d/10-limits.conf, are appended to their unit, in
+the order of their names: systemd-portabled would not see them in the image. What
+the units mount (StateDirectory=, BindPaths= and others of systemd.exec(5)) gets a
+mount point by itself; the manifest lists it.""",
+            allow_files = [".service", ".socket", ".target", ".timer", ".path", ".conf"],
             allow_empty = False,
             mandatory = True,
         ),
@@ -215,10 +279,6 @@ It changes nothing in the image, but the checks look at what the profile forbids
 So versions lie side by side, and `portablectl reattach` takes one for another.
 Letters, digits, `.`, `~`, `^` and `-`, which systemd's comparison of versions
 knows. Default: no version, NAME.raw.""",
-        ),
-        "_configuration": attr.label(
-            default = "//bzl/private:configuration",
-            providers = [ConfigurationInfo],
         ),
         "_mkportable": attr.label(
             default = "//tools/mkportable",

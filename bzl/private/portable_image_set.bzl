@@ -56,7 +56,7 @@ def _portable_image_set_impl(ctx):
     return providers + (images.values() if len(images) == 1 else [])
 
 # Output groups that a set has as well.
-_GROUPS = ["checks", "spec"]
+_GROUPS = ["checks", "manifest", "spec"]
 
 def _renamed(info, image):
     fields = {name: getattr(info, name) for name in dir(info) if name not in ["to_json", "to_proto"]}

@@ -22,7 +22,7 @@ type action struct {
 
 // trees hold the inputs of all actions, in the runfiles and below the paths that the
 // specs name.
-var trees = []string{"bazel-out", "bzl", "external", "rootfs", "units"}
+var trees = []string{"bazel-out", "bzl", "external", "units"}
 
 // newAction copies the action that a spec declares.
 func newAction(t *testing.T, spec string) *action {
@@ -63,7 +63,7 @@ func declare(t *testing.T, root, spec string) *action {
 	if err := os.WriteFile(filepath.Join(a.root, a.spec), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	a.changeHeader(t, func() { a.header["output"] = "made/image.raw" })
+	a.changeHeader(t, func() { a.header["output"], a.header["manifest"] = "made/image.raw", "made/image.manifest" })
 	if err := os.Mkdir(filepath.Dir(a.output()), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func copyTree(t *testing.T, from, to string) {
 	if _, err := os.Stat(from); os.IsNotExist(err) {
 		return
 	}
-	err := filepath.WalkDir(from, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -145,6 +145,11 @@ func copyTree(t *testing.T, from, to string) {
 		}
 		target := filepath.Join(to, path[len(from):])
 		if info.IsDir() {
+			if d.Type() == fs.ModeSymlink {
+				resolved, err := filepath.EvalSymlinks(path)
+				copyTree(t, resolved, target)
+				return err
+			}
 			return os.MkdirAll(target, 0o755)
 		}
 		content, err := os.ReadFile(path)

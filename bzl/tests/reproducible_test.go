@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -76,7 +77,12 @@ func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 			})
 		}},
 		"hard-linked sources": {newAction, func(t *testing.T, a *action, _ *exec.Cmd) {
-			a.eachInput(t, func(path string, _ fs.FileMode) error { return os.Link(path, path+".link") })
+			// Not beside it, where it would be part of a tree.
+			links := 0
+			a.eachInput(t, func(path string, _ fs.FileMode) error {
+				links++
+				return os.Link(path, filepath.Join(filepath.Dir(a.root), fmt.Sprintf("link%d", links)))
+			})
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,13 +91,6 @@ func TestGoRepositories(t *testing.T) {
 	}
 }
 
-func TestImageVersionIsTheModules(t *testing.T) {
-	module := find(t, "MODULE.bazel", `(?s)module\(.*?version = "([^"]+)"`)
-	if image := find(t, "rootfs/os-release", `(?m)^IMAGE_VERSION=(.*)$`); image != module {
-		t.Errorf("os-release says %s, MODULE.bazel %s", image, module)
-	}
-}
-
 func TestBazelIsAtLeastWhatTheModuleAsksFor(t *testing.T) {
 	numbers := func(version string) (n [3]int) {
 		if _, err := fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2]); err != nil {

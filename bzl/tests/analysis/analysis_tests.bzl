@@ -1,15 +1,19 @@
 """What the rules make of their attributes, without building anything."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("@bazel_skylib//rules:write_file.bzl", "write_file")
-load("//bzl:defs.bzl", "PortableImageInfo", "PortableImageSetInfo", "RootfsInfo", "portable_image", "portable_image_set", "rootfs")
+load("//bzl:defs.bzl", "OsReleaseInfo", "PortableImageInfo", "PortableImageSetInfo", "RootfsInfo", "os_release", "portable_image", "portable_image_set", "rootfs")
+
+_LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
+
+def _action(env, mnemonic):
+    actions = [a for a in analysistest.target_actions(env) if a.mnemonic == mnemonic]
+    asserts.equals(env, 1, len(actions))
+    return actions[0]
 
 def _image_action_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    actions = [a for a in analysistest.target_actions(env) if a.mnemonic == "PortableImage"]
-    asserts.equals(env, 1, len(actions))
-    action = actions[0]
+    action = _action(env, "PortableImage")
 
     # A PATH, a shell or a host path would make the bits depend on the machine.
     asserts.equals(env, {}, action.env)
@@ -17,20 +21,22 @@ def _image_action_test_impl(ctx):
     asserts.true(env, action.argv[0].endswith("/mkportable"), action.argv[0])
     asserts.equals(env, "-quiet", action.argv[1])
     asserts.true(env, action.argv[2].endswith("/subject.spec.jsonl"), action.argv[2])
-    asserts.equals(env, ["named_1.2.raw"], [f.basename for f in action.outputs.to_list()])
+    asserts.equals(env, ["named_1.2.raw", "subject.manifest"], sorted([f.basename for f in action.outputs.to_list()]))
 
     inputs = [f.basename for f in action.inputs.to_list()]
-    for name in ["subject.spec.jsonl", "subject.service", "os-release", "app.conf", "service", "mksquashfs"]:
+    for name in ["subject.spec.jsonl", "subject.service", "20-limit.conf", "subject.os-release", "app.conf", "service", "mksquashfs"]:
         asserts.true(env, name in inputs, "{} is no input of the action: {}".format(name, inputs))
 
     info = target[PortableImageInfo]
     asserts.equals(env, "named", info.name)
     asserts.equals(env, "1.2", info.version)
-    asserts.equals(env, ["named", "other"], info.prefixes)
+    asserts.equals(env, ["named", "subject"], info.prefixes)
     asserts.equals(env, "strict", info.profile)
-    asserts.equals(env, ["subject.service"], [f.basename for f in info.units])
+    asserts.equals(env, "subject.os-release", info.os_release.basename)
+    asserts.equals(env, ["subject.service", "subject.socket"], [f.basename for f in info.units])
     asserts.equals(env, [info.image], target[DefaultInfo].files.to_list())
     asserts.equals(env, [info.spec], target[OutputGroupInfo].spec.to_list())
+    asserts.equals(env, [info.manifest], target[OutputGroupInfo].manifest.to_list())
     return analysistest.end(env)
 
 _image_action_test = analysistest.make(_image_action_test_impl)
@@ -54,6 +60,7 @@ def _set_test_impl(ctx):
         asserts.equals(env, "named", image.name)
     asserts.equals(env, len(images), len(target[DefaultInfo].files.to_list()))
     asserts.equals(env, len(images), len(target[OutputGroupInfo].spec.to_list()))
+    asserts.equals(env, len(images), len(target[OutputGroupInfo].manifest.to_list()))
     asserts.false(env, PortableImageInfo in target, "a set of several images is not one")
     return analysistest.end(env)
 
@@ -72,48 +79,83 @@ def _rootfs_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
     got = [
-        (e.path, e.type, e.mode, e.target, e.source.basename if e.source else "")
+        (e.path, e.type, e.mode, e.owner, e.target or (e.source.basename if e.source else ""))
         for e in target[RootfsInfo].entries.to_list()
     ]
     asserts.equals(env, [
-        ("/tmp", "directory", "1777", "", ""),
-        ("/var/empty", "directory", "0755", "", ""),
-        ("/etc/machine-id", "file", "0444", "", ""),
-        ("/etc/mtab", "symlink", "", "../proc/mounts", ""),
-        ("/etc/renamed.conf", "file", "0600", "", "app.conf"),
-        ("/etc/many/one.conf", "file", "0644", "", "one.conf"),
-        ("/etc/many/two.conf", "file", "0644", "", "two.conf"),
+        ("/usr/bin/service", "file", "0755", "", "service"),
+        ("/usr/bin/service.runfiles/", "file", "0755", "", ""),
+        ("/tmp", "directory", "0755", "", ""),
+        ("/etc/machine-id", "file", "0644", "", ""),
+        ("/etc/mtab", "symlink", "", "", "../proc/mounts"),
+        ("/etc/many/", "file", "0644", "", ""),
+        ("/srv/many", "tree", "0644", "", ""),
+        ("/tmp", "attributes", "1777", "", ""),
+        ("/srv/many", "attributes", "", "1:2", ""),
     ], got)
-    asserts.equals(
-        env,
-        ["app.conf", "one.conf", "two.conf"],
-        [f.basename for f in target[RootfsInfo].files.to_list()],
-    )
+    files = [f.basename for f in target[RootfsInfo].files.to_list()]
+    for name in ["service", "one.conf", "two.conf", "many"]:
+        asserts.true(env, name in files, "{} is none of {}".format(name, files))
     return analysistest.end(env)
 
 _rootfs_test = analysistest.make(_rootfs_test_impl)
 
-def _failure_test_impl(ctx):
+# Without --stamp no commit and no clock may make anything anew.
+def _unstamped_test_impl(ctx):
     env = analysistest.begin(ctx)
-    for text in ctx.attr.says:
-        asserts.expect_failure(env, text)
+    info = analysistest.target_under_test(env)[OsReleaseInfo]
+    asserts.equals(env, {"HOME_URL": "https://example.org", "ID": "hello", "PORTABLE_PREFIXES": "hello world"}, info.fields)
+    asserts.equals(env, {"BUILD_ID": "STABLE_VCS_REF"}, info.stamped)
+    action = _action(env, "OsRelease")
+    asserts.equals(env, {}, action.env)
+    asserts.false(env, "--stamp" in action.argv)
+    for file in action.inputs.to_list():
+        asserts.false(env, file.basename.endswith("-status.txt"), file.path)
     return analysistest.end(env)
 
-_failure_test = analysistest.make(
-    _failure_test_impl,
-    attrs = {"says": attr.string_list()},
-    expect_failure = True,
+_unstamped_test = analysistest.make(_unstamped_test_impl)
+
+def _stamped_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    action = _action(env, "OsRelease")
+    asserts.true(env, "BUILD_ID=STABLE_VCS_REF" in action.argv)
+    inputs = [file.basename for file in action.inputs.to_list()]
+    for name in ["stable-status.txt", "volatile-status.txt"]:
+        asserts.true(env, name in inputs, "{} is none of {}".format(name, inputs))
+    return analysistest.end(env)
+
+_stamped_test = analysistest.make(
+    _stamped_test_impl,
+    config_settings = {"//command_line_option:stamp": True},
 )
 
-_LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
+# The image's own action never reads the status.
+def _stamped_image_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    for file in _action(env, "PortableImage").inputs.to_list():
+        asserts.false(env, file.basename.endswith("-status.txt"), file.path)
+    return analysistest.end(env)
 
-def _fails(rule, name, says, **kwargs):
-    rule(name = name + "_subject", tags = ["manual"], **kwargs)
-    _failure_test(
-        name = name + "_test",
-        says = ["//bzl/tests/analysis:{}_subject: ".format(name)] + says,
-        target_under_test = name + "_subject",
-    )
+_stamped_image_test = analysistest.make(
+    _stamped_image_test_impl,
+    config_settings = {"//command_line_option:stamp": True},
+)
+
+# Every attribute takes a select: a label that does not would fail here.
+def _selected_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    info = analysistest.target_under_test(env)[PortableImageInfo]
+    asserts.equals(env, "chosen", info.name)
+    asserts.equals(env, "chosen_2.raw", info.image.basename)
+    return analysistest.end(env)
+
+_selected_test = analysistest.make(_selected_test_impl)
+
+def _chosen(value):
+    return select({
+        "@platforms//os:linux": value,
+        "//conditions:default": value,
+    })
 
 def analysis_tests(name):
     """Declares the tests and the targets under test.
@@ -122,24 +164,33 @@ def analysis_tests(name):
         name: the test suite's name.
     """
     native.filegroup(
-        name = "many",
-        srcs = ["one.conf", "two.conf"],
+        name = "both",
+        srcs = ["many/one.conf", "many/two.conf"],
     )
     portable_image(
         name = "subject",
         testonly = True,
         binary = "//service",
         files = {"app.conf": "/etc/app.conf"},
-        os_release = "//rootfs:os-release",
+        os_release = "os_release_subject",
         portable_name = "named",
-        prefixes = ["other"],
+        prefixes = ["subject"],
         profile = "strict",
         tags = ["manual"],
-        units = ["subject.service"],
+        units = [
+            "subject.service",
+            "subject.service.d/10-nice.conf",
+            "subject.service.d/20-limit.conf",
+            "subject.socket",
+        ],
         version = "1.2",
     )
     _image_action_test(
         name = "image_action_test",
+        target_under_test = "subject",
+    )
+    _stamped_image_test(
+        name = "stamped_image_test",
         target_under_test = "subject",
     )
     portable_image_set(
@@ -164,93 +215,78 @@ def analysis_tests(name):
         name = "set_of_one_test",
         target_under_test = "set_of_one_subject",
     )
-    _fails(
-        portable_image_set,
-        name = "two_platforms_of_one_architecture",
-        testonly = True,
-        image = "subject",
-        platforms = [_LINUX + "amd64", _LINUX + "amd64_cgo"],
-        says = ["attribute \"platforms\"", "linux_amd64_cgo is the second one for x86-64", "another portable_image_set"],
-    )
-    native.platform(
-        name = "no_cpu",
-        constraint_values = ["@platforms//os:linux"],
-    )
-
-    # Go has no toolchain for such a platform.
-    write_file(
-        name = "script",
-        out = "script.sh",
-        content = ["#!/bin/sh"],
-        is_executable = True,
-        tags = ["manual"],
-    )
-    portable_image(
-        name = "script_subject",
-        testonly = True,
-        binary = "script",
-        os_release = "//rootfs:os-release",
-        tags = ["manual"],
-        units = ["subject.service"],
-    )
-    _fails(
-        portable_image_set,
-        name = "platform_without_cpu",
-        testonly = True,
-        image = "script_subject",
-        platforms = [":no_cpu"],
-        says = ["attribute \"platforms\"", ":no_cpu has no CPU", "@platforms//cpu"],
-    )
     rootfs(
         name = "rootfs_subject",
-        directories = ["/tmp", "/var/empty"],
+        binaries = {"//service": "/usr/bin/"},
+        directories = ["/tmp"],
         empty_files = ["/etc/machine-id"],
-        files = {
-            "app.conf": "/etc/renamed.conf",
-            ":many": "/etc/many/",
-        },
-        modes = {
-            "/etc/machine-id": "0444",
-            "/etc/renamed.conf": "0600",
-            "/tmp": "1777",
-        },
+        files = {":both": "/etc/many/"},
+        modes = {"/tmp": "1777"},
+        owners = {"/srv/many": "1:2"},
         symlinks = {"/etc/mtab": "../proc/mounts"},
         tags = ["manual"],
+        trees = {"many": "/srv/many"},
     )
     _rootfs_test(
         name = "rootfs_test",
         target_under_test = "rootfs_subject",
     )
-    _fails(
-        rootfs,
-        name = "several_files_for_one_path",
-        files = {":many": "/etc/many"},
-        says = ["attribute \"files\"", ":many stands for 2 files", "Add a slash"],
+    os_release(
+        name = "os_release_subject",
+        fields = {"HOME_URL": "https://example.org"},
+        id = "hello",
+        portable_prefixes = ["hello", "world"],
+        stamped = {"BUILD_ID": "STABLE_VCS_REF"},
+        tags = ["manual"],
     )
-    _fails(
-        rootfs,
-        name = "mode_of_undeclared_path",
-        modes = {"/srv": "0700"},
-        says = ["attribute \"modes\"", "\"/srv\""],
+    _unstamped_test(
+        name = "unstamped_test",
+        target_under_test = "os_release_subject",
     )
-    _fails(
-        rootfs,
-        name = "mode_of_symlink",
-        modes = {"/etc/mtab": "0700"},
-        says = ["attribute \"modes\"", "no mode of its own"],
-        symlinks = {"/etc/mtab": "../proc/mounts"},
+    _stamped_test(
+        name = "stamped_test",
+        target_under_test = "os_release_subject",
+    )
+    portable_image(
+        name = "selected_subject",
+        testonly = True,
+        binaries = _chosen({"//service": "/usr/bin/a"}),
+        binary = _chosen("//service"),
+        block_size = _chosen(65536),
+        compression = _chosen("gzip"),
+        compression_level = _chosen(1),
+        directories = _chosen(["/srv"]),
+        empty_files = _chosen(["/etc/a"]),
+        files = _chosen({"app.conf": "/etc/app.conf"}),
+        modes = _chosen({"/srv": "0700"}),
+        os_release = _chosen("os_release_subject"),
+        owners = _chosen({"/srv": "1:1"}),
+        portable_name = _chosen("chosen"),
+        prefixes = _chosen(["subject"]),
+        profile = _chosen("trusted"),
+        rootfs = _chosen(["rootfs_subject"]),
+        symlinks = _chosen({"/etc/b": "a"}),
+        tags = ["manual"],
+        timestamp = _chosen(1),
+        trees = _chosen({"many": "/srv/many"}),
+        unit_dir = _chosen("/etc/systemd/system"),
+        units = _chosen(["subject.service"]),
+        version = _chosen("2"),
+    )
+    _selected_test(
+        name = "selected_test",
+        target_under_test = "selected_subject",
     )
     native.test_suite(
         name = name,
         tests = [
             "image_action_test",
-            "mode_of_symlink_test",
-            "mode_of_undeclared_path_test",
-            "platform_without_cpu_test",
             "rootfs_test",
+            "selected_test",
             "set_of_one_test",
             "set_test",
-            "several_files_for_one_path_test",
-            "two_platforms_of_one_architecture_test",
+            "stamped_image_test",
+            "stamped_test",
+            "unstamped_test",
         ],
     )

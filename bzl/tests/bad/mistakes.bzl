@@ -3,13 +3,14 @@
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
 load("//bzl:defs.bzl", "portable_image")
 
-def mistake(name, **kwargs):
+def mistake(name, units = [], **kwargs):
     """Declares an image with a mistake, and a unit that belongs to it.
 
     It is not built: bad_images_test runs its action and reads the error.
 
     Args:
         name: names the mistake.
+        units: further units.
         **kwargs: the attributes of portable_image that make it.
     """
     write_file(
@@ -22,10 +23,9 @@ def mistake(name, **kwargs):
         name = name,
         testonly = True,
         binary = "//service",
-        os_release = "//rootfs:os-release",
-        rootfs = [":skeleton"],
+        rootfs = [":part"],
         tags = ["manual"],
-        units = [name + ".service"],
+        units = [name + ".service"] + units,
         visibility = ["//bzl/tests:__pkg__"],
         **kwargs
     )

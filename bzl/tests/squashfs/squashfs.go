@@ -2,6 +2,7 @@
 package squashfs
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,10 +44,21 @@ func program(t testing.TB) imported.Program {
 func unsquashfs(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := program(t).Command(t.Context(), args...).CombinedOutput()
-	if err != nil {
+	if err != nil && !onlyOwners(out) {
 		t.Fatalf("unsquashfs %q: %v\n%s", args, err, out)
 	}
 	return string(out)
+}
+
+// onlyOwners is whether all that unsquashfs complains of is that it could not give a
+// file to somebody: root in a sandbox is not allowed to.
+func onlyOwners(said []byte) bool {
+	for line := range bytes.Lines(bytes.TrimSpace(said)) {
+		if !bytes.Contains(line, []byte(" failed to change uid and gids on ")) {
+			return false
+		}
+	}
+	return true
 }
 
 // listed is a line of unsquashfs -lln.

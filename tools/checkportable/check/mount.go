@@ -4,59 +4,11 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
 
+// What is mounted needs no check: package image adds the mount points that units
+// name, and refuses a declaration that is in their way.
 var mountChecks = []Check{
-	{
-		ID: "api-mount-point", Severity: Error,
-		Finds: "a place that every host mounts something over is missing",
-		Why:   "The image can't be written to, so the service fails to start with status=226/NAMESPACE.",
-		Fix:   "Declare it in a rootfs: directories, or empty_files.",
-		run: func(img *Image, r *reporter) {
-			for _, dir := range []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"} {
-				if e := img.find(dir); e == nil || e.Type != image.Directory {
-					r.add(Finding{}, "the directory %s is missing", dir)
-				}
-			}
-			for _, file := range []string{"/etc/machine-id", "/etc/resolv.conf"} {
-				if e := img.find(file); e == nil || e.Type != image.File {
-					r.add(Finding{}, "the file %s is missing", file)
-				}
-			}
-		},
-	},
-	{
-		ID: "mount-point-missing", Severity: Error,
-		Finds: "a unit has something mounted where the image has nothing",
-		Why:   "The image can't be written to, so the service fails to start with status=226/NAMESPACE.",
-		Fix:   "Declare it in a rootfs: directories, or empty_files for a single file.",
-		run: func(img *Image, r *reporter) {
-			for _, u := range img.of("service") {
-				for _, m := range u.mountPoints() {
-					if img.find(m.path) == nil {
-						r.add(at(m.Assignment), "%s= needs %s in the image", m.Name, m.path)
-					}
-				}
-			}
-		},
-	},
-	{
-		ID: "mount-point-kind", Severity: Error,
-		Finds: "a directory is to be mounted over what is none",
-		Why:   "The service fails to start with status=226/NAMESPACE.",
-		Fix:   "Declare a directory there.",
-		run: func(img *Image, r *reporter) {
-			for _, u := range img.of("service") {
-				for _, m := range u.mountPoints() {
-					if e := img.find(m.path); e != nil && m.directory && e.Type != image.Directory {
-						r.add(at(m.Assignment), "%s= is mounted over %s, which is a %s (from %s)", m.Name, m.path, e.Type, e.Origin)
-					}
-				}
-			}
-		},
-	},
 	{
 		ID: "path-missing", Severity: Error,
 		Finds: "a unit protects or enters a path that is not in the image",

@@ -50,9 +50,11 @@ var syntaxChecks = []Check{
 func problems(kind unitfile.Kind) func(*Image, *reporter) {
 	return func(img *Image, r *reporter) {
 		for _, u := range img.files() {
-			for _, p := range u.Problems {
-				if p.Kind == kind {
-					r.add(Finding{File: u.File, Line: p.Line}, "%s", p.Text)
+			for _, file := range append([]*Unit{u}, u.Appended...) {
+				for _, p := range file.Problems {
+					if p.Kind == kind {
+						r.add(Finding{File: file.File, Line: p.Line}, "%s", p.Text)
+					}
 				}
 			}
 		}

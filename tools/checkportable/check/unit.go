@@ -19,6 +19,9 @@ type Unit struct {
 	Sections    []unitfile.Section
 	Assignments []Assignment
 	Problems    []unitfile.Problem
+	// Appended are the drop-ins that package image appends to the file. Their
+	// assignments are among the unit's.
+	Appended []*Unit
 	// Empty is true for a file without a byte, which systemd takes for a mask.
 	Empty bool
 }
@@ -54,6 +57,14 @@ func (img *Image) readUnit(e *image.Entry) (*Unit, error) {
 	u.Sections, u.Problems = parsed.Sections, parsed.Problems
 	for _, a := range parsed.Assignments {
 		u.Assignments = append(u.Assignments, Assignment{a, u.File})
+	}
+	for _, source := range file.Dropins {
+		d, err := img.readUnit(&image.Entry{Path: e.Path, Type: image.File, Source: source, Origin: e.Origin})
+		if err != nil {
+			return nil, err
+		}
+		u.Appended = append(u.Appended, d)
+		u.Assignments = append(u.Assignments, d.Assignments...)
 	}
 	return u, nil
 }

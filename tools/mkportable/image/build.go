@@ -2,9 +2,12 @@ package image
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"strings"
@@ -25,18 +28,34 @@ func Build(ctx context.Context, spec string, progress io.Writer) error {
 }
 
 func (s *Spec) build(ctx context.Context) error {
-	output := s.Header.Output
-	partial := output + ".partial"
-	for _, name := range []string{output, partial} {
+	h := &s.Header
+	image, listing := h.Output+".partial", ""
+	old := []string{h.Output, image}
+	if h.Manifest != "" {
+		listing = h.Manifest + ".partial"
+		old = append(old, h.Manifest, listing)
+	}
+	for _, name := range old {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove old output: %w", err)
 		}
 	}
-	defer os.Remove(partial)
-	if err := s.Header.Squashfs.run(ctx, partial, s.writeTar); err != nil {
+	defer os.Remove(image)
+	defer os.Remove(listing)
+	manifest, err := newManifest(listing)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(partial, output); err != nil {
+	err = h.Squashfs.run(ctx, image, func(w io.Writer) error { return s.writeTar(w, manifest) })
+	if err := errors.Join(err, manifest.close()); err != nil {
+		return err
+	}
+	if h.Manifest != "" {
+		if err := os.Rename(listing, h.Manifest); err != nil {
+			return fmt.Errorf("publish manifest: %w", err)
+		}
+	}
+	if err := os.Rename(image, h.Output); err != nil {
 		return fmt.Errorf("publish image: %w", err)
 	}
 	s.progress.end()
@@ -44,8 +63,14 @@ func (s *Spec) build(ctx context.Context) error {
 }
 
 // writeTar streams the entries as a tar archive.
-func (s *Spec) writeTar(w io.Writer) error {
-	archive := &archive{tar: tar.NewWriter(s.progress.count(w)), buffer: make([]byte, 1<<18)}
+func (s *Spec) writeTar(w io.Writer, m *manifest) error {
+	archive := &archive{
+		tar:      tar.NewWriter(s.progress.count(w)),
+		time:     time.Unix(s.Header.Squashfs.Timestamp, 0).UTC(),
+		buffer:   make([]byte, 1<<18),
+		manifest: m,
+		digest:   sha256.New(),
+	}
 	var tree tree
 	var required required
 	for e, err := range s.Entries() {
@@ -91,39 +116,66 @@ func (r *required) check(h *Header) error {
 	return nil
 }
 
-// archive writes entries to a tar stream.
+// archive writes entries to a tar stream, and lists them.
 type archive struct {
-	tar    *tar.Writer
-	buffer []byte
+	tar      *tar.Writer
+	time     time.Time
+	buffer   []byte
+	manifest *manifest
+	digest   hash.Hash
 }
 
-// epoch is every entry's time.
-var epoch = time.Unix(0, 0).UTC()
-
 func (a *archive) add(e *Entry) error {
-	header := &tar.Header{Name: strings.TrimPrefix(e.Path, "/"), ModTime: epoch}
+	header := &tar.Header{Name: strings.TrimPrefix(e.Path, "/"), ModTime: a.time}
+	var err error
+	if header.Uid, header.Gid, err = e.owner(); err != nil {
+		return err
+	}
 	switch e.Type {
 	case Directory:
 		header.Typeflag = tar.TypeDir
 		header.Name += "/"
 	case Symlink:
 		header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, e.Target, 0o777
+		a.manifest.add(e, 0, nil)
 		return a.tar.WriteHeader(header)
 	case File:
 		header.Typeflag = tar.TypeReg
 	}
-	var err error
 	if header.Mode, err = e.mode(); err != nil {
 		return err
 	}
-	if e.Type == File && e.Source != "" {
-		return e.blame(a.copy(header, e.Source))
+	if e.Type == File {
+		return e.blame(a.addFile(header, e))
 	}
+	a.manifest.add(e, 0, nil)
 	return a.tar.WriteHeader(header)
 }
 
-// copy writes a file whose content is read from the named one.
-func (a *archive) copy(header *tar.Header, source string) error {
+func (a *archive) addFile(header *tar.Header, e *Entry) error {
+	a.digest.Reset()
+	var err error
+	switch {
+	case len(e.Dropins) > 0:
+		var text []byte
+		if text, err = e.content(); err == nil {
+			header.Size = int64(len(text))
+			err = a.copy(header, bytes.NewReader(text))
+		}
+	case e.Source != "":
+		err = a.copyFile(header, e.Source)
+	default:
+		err = a.tar.WriteHeader(header)
+	}
+	if err != nil {
+		return err
+	}
+	a.manifest.add(e, header.Size, a.digest.Sum(nil))
+	return nil
+}
+
+// copyFile writes a file whose content is read from the named one.
+func (a *archive) copyFile(header *tar.Header, source string) error {
 	file, err := os.Open(source)
 	if err != nil {
 		return err
@@ -134,16 +186,29 @@ func (a *archive) copy(header *tar.Header, source string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is not a regular file; only files can be packed by name", source)
+		return fmt.Errorf("%q is not a regular file; pack a directory with trees", source)
 	}
 	header.Size = info.Size()
+	err = a.copy(header, file)
+	if errors.Is(err, tar.ErrWriteTooLong) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%q changed while it was read: %d bytes at first", source, header.Size)
+	}
+	return err
+}
+
+// copy writes a file of header.Size bytes.
+func (a *archive) copy(header *tar.Header, content io.Reader) error {
 	if err := a.tar.WriteHeader(header); err != nil {
 		return err
 	}
-	// Bare reader and writer, or io would leave the buffer aside for its own.
-	n, err := io.CopyBuffer(struct{ io.Writer }{a.tar}, struct{ io.Reader }{file}, a.buffer)
-	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n != header.Size {
-		return fmt.Errorf("%q changed while it was read: %d bytes at first", source, header.Size)
+	// Bare, or io would leave the buffer aside for the writer's own.
+	into := struct{ io.Writer }{a.tar}
+	if a.manifest != nil {
+		into.Writer = io.MultiWriter(a.tar, a.digest)
+	}
+	n, err := io.CopyBuffer(into, struct{ io.Reader }{content}, a.buffer)
+	if err == nil && n != header.Size {
+		err = io.ErrUnexpectedEOF
 	}
 	return err
 }

@@ -20,8 +20,11 @@ import (
 type Spec struct {
 	Header   Header
 	file     *os.File
-	runs     [][]place
 	progress *progress
+	runs     [][]place
+	trees    []*Entry
+	// added are the mount points, sorted.
+	added []*Entry
 }
 
 // A place is where a line lies in the spec.
@@ -65,6 +68,7 @@ func (s *Spec) read() error {
 		place
 	}
 	var run []keyed
+	var units []*Entry
 	flush := func() {
 		slices.SortFunc(run, func(a, b keyed) int { return comparePaths(a.path, b.path) })
 		places := make([]place, len(run))
@@ -100,7 +104,15 @@ func (s *Spec) read() error {
 			if err == nil {
 				err = e.blame(e.check())
 			}
-			run = append(run, keyed{e.Path, at})
+			switch {
+			case e.Type == Tree:
+				s.trees = append(s.trees, &e)
+			default:
+				run = append(run, keyed{e.Path, at})
+			}
+			if isUnit, _ := s.Header.checkUnit(&e); isUnit && e.Type == File {
+				units = append(units, &e)
+			}
 			if len(run) == runLength {
 				flush()
 			}
@@ -110,7 +122,15 @@ func (s *Spec) read() error {
 		}
 	}
 	flush()
-	return nil
+	var err error
+	for _, tree := range s.trees {
+		found, walkErr := unitsBelow(tree, &s.Header)
+		units, err = append(units, found...), errors.Join(err, walkErr)
+	}
+	if err == nil {
+		s.added, err = mountPoints(units)
+	}
+	return s.blame(err)
 }
 
 func (e *Entry) blame(err error) error {
@@ -120,34 +140,56 @@ func (e *Entry) blame(err error) error {
 	return fmt.Errorf("%w (from %s)", err, e.Origin)
 }
 
-// Entries yields every entry that the spec declares, sorted so that a directory
-// comes just before what it holds.
+// Entries yields every entry of the image but undeclared parents, sorted so that
+// a directory comes just before what it holds.
 func (s *Spec) Entries() iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
-		var m merge
-		for _, places := range s.runs {
-			r := &run{spec: s, rest: places}
-			more, err := r.next()
+		var group []*Entry
+		for e, err := range s.merged() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if more {
-				m = append(m, r)
+			if len(group) > 0 && group[0].Path != e.Path {
+				folded, err := fold(group)
+				if !yield(folded, err) || err != nil {
+					return
+				}
+				group = group[:0]
+			}
+			group = append(group, e)
+		}
+		if len(group) > 0 {
+			yield(fold(group))
+		}
+	}
+}
+
+// merged yields all that is said of all paths, sorted by them.
+func (s *Spec) merged() iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		var m merge
+		for _, next := range s.sequences() {
+			e, err := next()
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if e != nil {
+				m = append(m, &run{entry: e, next: next})
 			}
 		}
 		heap.Init(&m)
 		for len(m) > 0 {
-			entry := m[0].entry
-			if !yield(entry, nil) {
+			if !yield(m[0].entry, nil) {
 				return
 			}
-			more, err := m[0].next()
+			e, err := m[0].next()
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if more {
+			if m[0].entry = e; e != nil {
 				heap.Fix(&m, 0)
 			} else {
 				heap.Pop(&m)
@@ -156,35 +198,93 @@ func (s *Spec) Entries() iter.Seq2[*Entry, error] {
 	}
 }
 
+// A sequence returns one entry after the other, sorted by path, then nil.
+type sequence func() (*Entry, error)
+
+// sequences are all that entries come from: lines, trees and mount points.
+func (s *Spec) sequences() []sequence {
+	var all []sequence
+	for _, places := range s.runs {
+		all = append(all, func() (*Entry, error) {
+			if len(places) == 0 {
+				return nil, nil
+			}
+			at := places[0]
+			places = places[1:]
+			return s.entry(at)
+		})
+	}
+	for _, tree := range s.trees {
+		all = append(all, walk(tree))
+	}
+	added := s.added
+	return append(all, func() (*Entry, error) {
+		if len(added) == 0 {
+			return nil, nil
+		}
+		e := added[0]
+		added = added[1:]
+		return e, nil
+	})
+}
+
 // Find returns the entry of a clean absolute path, and nil if there is none. A
 // directory that is there only as a parent has an entry all the same. It follows
 // no symlink.
 func (s *Spec) Find(path string) (*Entry, error) {
+	var group []*Entry
 	var parent *Entry
+	see := func(e *Entry) (more bool) {
+		if strings.HasPrefix(e.Path, path+"/") {
+			parent = &Entry{Path: path, Type: Directory, Mode: "0755", Origin: e.Origin, Added: true}
+		}
+		if e.Path == path {
+			group = append(group, e)
+		}
+		return e.Path == path
+	}
 	for _, places := range s.runs {
-		var failed error
-		at := sort.Search(len(places), func(i int) bool {
-			e, err := s.entry(places[i])
-			failed = errors.Join(failed, err)
-			return err != nil || comparePaths(e.Path, path) >= 0
-		})
-		if failed != nil {
-			return nil, failed
-		}
-		if at == len(places) {
-			continue
-		}
-		e, err := s.entry(places[at])
-		switch {
-		case err != nil:
+		if err := s.search(places, path, see); err != nil {
 			return nil, err
-		case e.Path == path:
-			return e, nil
-		case strings.HasPrefix(e.Path, path+"/"):
-			parent = &Entry{Path: path, Type: Directory, Mode: "0755", Origin: e.Origin}
 		}
 	}
+	for _, tree := range s.trees {
+		e, err := member(tree, path)
+		if err != nil {
+			return nil, err
+		}
+		if e != nil {
+			see(e)
+		}
+	}
+	for _, e := range s.added {
+		see(e)
+	}
+	if len(group) > 0 {
+		return fold(group)
+	}
 	return parent, nil
+}
+
+// search calls see for the first entry of a run that does not come before a
+// path, and for further ones as long as it wants more.
+func (s *Spec) search(places []place, path string, see func(*Entry) (more bool)) error {
+	var failed error
+	at := sort.Search(len(places), func(i int) bool {
+		e, err := s.entry(places[i])
+		failed = errors.Join(failed, err)
+		return err != nil || comparePaths(e.Path, path) >= 0
+	})
+	for ; failed == nil && at < len(places); at++ {
+		e, err := s.entry(places[at])
+		if err != nil {
+			return err
+		}
+		if !see(e) {
+			return nil
+		}
+	}
+	return failed
 }
 
 // entry reads a line again.
@@ -197,20 +297,10 @@ func (s *Spec) entry(at place) (*Entry, error) {
 	return e, decodeLine(line, e)
 }
 
-// A run is a sorted part of the spec, of which one entry is in memory.
+// A run is a sequence of which one entry is in memory.
 type run struct {
-	spec  *Spec
-	rest  []place
 	entry *Entry
-}
-
-func (r *run) next() (more bool, err error) {
-	if len(r.rest) == 0 {
-		return false, nil
-	}
-	r.entry, err = r.spec.entry(r.rest[0])
-	r.rest = r.rest[1:]
-	return true, err
+	next  sequence
 }
 
 // merge is a heap of runs by their current entry.

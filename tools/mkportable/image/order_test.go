@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +63,9 @@ func TestEntriesComeSorted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, e.Path)
+		if !e.Added {
+			got = append(got, e.Path)
+		}
 	}
 	slices.SortFunc(want, comparePaths)
 	if !slices.Equal(got, want) {
@@ -75,12 +78,18 @@ func TestEntriesComeSorted(t *testing.T) {
 func TestFind(t *testing.T) {
 	defer func(before int) { runLength = before }(runLength)
 	runLength = 2
+	source := t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	spec, err := Open(writeSpec(t, testHeader,
 		`{"path":"/srv/app/z","type":"file","mode":"0644"}`,
 		`{"path":"/b","type":"symlink","target":"srv"}`,
 		`{"path":"/srv-2","type":"file","mode":"0644"}`,
 		`{"path":"/a/b-c","type":"file","mode":"0600"}`,
 		`{"path":"/a","type":"directory","mode":"0700"}`,
+		`{"path":"/a","type":"attributes","owner":"1:2"}`,
+		fmt.Sprintf(`{"path":"/usr/share/a","type":"tree","source":%q}`, source),
 	))
 	if err != nil {
 		t.Fatal(err)
@@ -92,11 +101,23 @@ func TestFind(t *testing.T) {
 		"/srv":         {Type: Directory, Mode: "0755"},
 		"/srv-2":       {Type: File, Mode: "0644"},
 		"/b":           {Type: Symlink, Target: "srv"},
-		"/a":           {Type: Directory, Mode: "0700"},
+		"/a":           {Type: Directory, Mode: "0700", Owner: "1:2"},
 		"/a/b-c":       {Type: File, Mode: "0600"},
 		"/a/b":         {},
 		"/srv/app/z/y": {},
 		"/zzz":         {},
+
+		"/usr":             {Type: Directory, Mode: "0755"},
+		"/usr/share":       {Type: Directory, Mode: "0755"},
+		"/usr/share/a":     {Type: Directory, Mode: "0755"},
+		"/usr/share/a/x":   {Type: File, Mode: "0644", Source: filepath.Join(source, "x")},
+		"/usr/share/a/y":   {},
+		"/usr/share/ab":    {},
+		"/usr/share/a/x/y": {},
+
+		"/var/tmp":         {Type: Directory, Mode: "1777"},
+		"/var":             {Type: Directory, Mode: "0755"},
+		"/etc/resolv.conf": {Type: File, Mode: "0644"},
 	} {
 		got, err := spec.Find(path)
 		if err != nil {
@@ -107,7 +128,8 @@ func TestFind(t *testing.T) {
 		} else {
 			want.Path = path
 		}
-		if *got != want {
+		want.Origin, want.Added = got.Origin, got.Added
+		if !reflect.DeepEqual(*got, want) {
 			t.Errorf("Find(%q) = %+v, want %+v", path, *got, want)
 		}
 	}

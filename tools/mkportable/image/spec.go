@@ -2,12 +2,16 @@
 //
 // A spec is a file of JSON objects, one a line: first a [Header], then an
 // [Entry] for each path, in any order. Unknown fields are errors.
+//
+// What the image holds is that, and what [Spec.Entries] adds: all that lies in a
+// [Tree], and the mount points that the units need (see mountPoints).
 package image
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -34,6 +38,8 @@ type Header struct {
 	Profile string `json:"profile"`
 	// Output is where the image goes. It is replaced if it exists.
 	Output string `json:"output"`
+	// Manifest is where a listing of the image goes (see manifest); empty for none.
+	Manifest string `json:"manifest"`
 	// UnitDir is the directory of the image in which systemd looks for units.
 	UnitDir  string   `json:"unit_dir"`
 	Squashfs Squashfs `json:"squashfs"`
@@ -51,6 +57,9 @@ type Squashfs struct {
 	Level       int    `json:"level"`
 	// BlockSize is in bytes: a power of two from 4 KiB to 1 MiB.
 	BlockSize int `json:"block_size"`
+	// Timestamp is the time of all that is in the file system, and its own, in seconds
+	// since 1970.
+	Timestamp int64 `json:"timestamp"`
 	// Processors bounds the compressor's threads. It has no say in the bytes.
 	Processors int `json:"processors"`
 	// Memory bounds mksquashfs's caches, in MiB; 0 for its default, a quarter of
@@ -66,22 +75,40 @@ const (
 	Directory Type = "directory"
 	File      Type = "file"
 	Symlink   Type = "symlink"
+	// Tree is the directory Source with all files that are in it, at any depth, with
+	// mode 0644, whatever theirs is. Symlinks are followed.
+	Tree Type = "tree"
+	// Attributes are mode, owner or both, instead of those that a path has by the
+	// entry that declares it.
+	Attributes Type = "attributes"
 )
 
-// Entry is one path of the image. Owner and group are 0, times are the epoch.
-// Parents that no entry declares are directories with mode 0755.
+// Entry is one path of the image. Parents that no entry declares are directories
+// with mode 0755, owned by root.
 type Entry struct {
 	// Path is absolute and clean: no "..", ".", "//" or trailing slash.
 	Path string `json:"path"`
 	Type Type   `json:"type"`
-	// Mode is octal, "0755"; empty for a symlink.
+	// Mode is octal, "0755"; empty for a symlink and a tree.
 	Mode string `json:"mode"`
+	// Owner is "UID:GID", in decimal. Empty for root's, "0:0".
+	Owner string `json:"owner"`
 	// Source is where a file's content is read from; without it, it is empty.
 	Source string `json:"source"`
 	// Target is a symlink's: relative, and inside the image.
 	Target string `json:"target"`
+	// Dropins are files to append to Source, in this order: drop-ins of a unit.
+	// systemd-portabled takes nothing but units out of an image, so that a drop-in
+	// would have no effect; read after the unit it says the same.
+	Dropins []string `json:"dropins"`
 	// Origin is the label or attribute that declared the entry, for errors.
 	Origin string `json:"origin"`
+
+	// Added is whether nobody declared the path itself: it is a mount point, a
+	// directory of a tree, or a parent. Origin is the reason.
+	Added bool `json:"-"`
+	// anyType is whether it gives way to a declared entry of another type.
+	anyType bool
 }
 
 // nameMax is the longest file name that squashfs stores, in bytes.
@@ -123,35 +150,53 @@ func notInVersion(r rune) bool {
 
 // check tells what is wrong with the entry by itself.
 func (e *Entry) check() error {
-	if err := checkPath(e.Path); err != nil {
+	if err := checkPath(e.Path); err != nil && (e.Type != Tree || e.Path != "/") {
 		return err
 	}
-	var err error
-	switch e.Type {
-	case Directory:
-		err = e.checkFields(e.Source == "" && e.Target == "")
-	case File:
-		err = e.checkFields(e.Target == "")
-	case Symlink:
-		if e.Mode != "" || e.Source != "" {
-			err = fmt.Errorf("a symlink has a target and nothing else")
-		} else {
-			err = checkTarget(e.Path, e.Target)
-		}
-	default:
-		err = fmt.Errorf("type %q is none of directory, file and symlink", e.Type)
-	}
-	if err != nil {
+	if err := e.checkFields(); err != nil {
 		return fmt.Errorf("%q: %w", e.Path, err)
 	}
 	return nil
 }
 
-func (e *Entry) checkFields(ok bool) error {
-	if !ok {
+func (e *Entry) checkFields() error {
+	// What may be there, and whether a mode must.
+	var source, target, dropins, mode bool
+	switch e.Type {
+	case Directory:
+		mode = true
+	case File:
+		source, dropins, mode = true, true, true
+	case Symlink:
+		target = true
+		if e.Mode != "" {
+			return fmt.Errorf("a symlink has no mode of its own")
+		}
+		if err := checkTarget(e.Path, e.Target); err != nil {
+			return err
+		}
+	case Tree:
+		source = true
+		if e.Source == "" || e.Mode != "" || e.Owner != "" {
+			return fmt.Errorf("a tree has a source, and neither mode nor owner")
+		}
+	case Attributes:
+		mode = e.Mode != ""
+		if !mode && e.Owner == "" {
+			return fmt.Errorf("neither mode nor owner")
+		}
+	default:
+		return fmt.Errorf("type %q is none of directory, file, symlink, tree and attributes", e.Type)
+	}
+	if !source && e.Source != "" || !target && e.Target != "" || !dropins && len(e.Dropins) > 0 {
 		return fmt.Errorf("a %s can't have what the spec gives it", e.Type)
 	}
-	_, err := e.mode()
+	if mode {
+		if _, err := e.mode(); err != nil {
+			return err
+		}
+	}
+	_, _, err := e.owner()
 	return err
 }
 
@@ -162,6 +207,20 @@ func (e *Entry) mode() (int64, error) {
 		return 0, fmt.Errorf("mode %q is not of the form \"0755\": four octal digits", e.Mode)
 	}
 	return int64(mode), nil
+}
+
+// owner is the entry's owner as numbers.
+func (e *Entry) owner() (uid, gid int, err error) {
+	if e.Owner == "" {
+		return 0, 0, nil
+	}
+	user, group, both := strings.Cut(e.Owner, ":")
+	u, userErr := strconv.ParseUint(user, 10, 32)
+	g, groupErr := strconv.ParseUint(group, 10, 32)
+	if !both || userErr != nil || groupErr != nil || u == math.MaxUint32 || g == math.MaxUint32 {
+		return 0, 0, fmt.Errorf("owner %q is not of the form \"UID:GID\": two numbers below %d, as names mean nothing to the host", e.Owner, uint32(math.MaxUint32))
+	}
+	return int(u), int(g), nil
 }
 
 func checkPath(p string) error {
@@ -217,10 +276,7 @@ func (h *Header) checkUnit(e *Entry) (isUnit bool, err error) {
 	if path.Clean(dir) != h.UnitDir {
 		return false, nil
 	}
-	for _, suffix := range unitSuffixes {
-		isUnit = isUnit || strings.HasSuffix(base, suffix)
-	}
-	if !isUnit {
+	if !slices.Contains(unitSuffixes, path.Ext(base)) {
 		return false, nil
 	}
 	for _, prefix := range h.Prefixes {

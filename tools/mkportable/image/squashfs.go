@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -28,6 +29,8 @@ func (q *Squashfs) check() error {
 			return fmt.Errorf("compression %s has no levels; leave compression_level out", q.Compression)
 		}
 		return fmt.Errorf("compression_level %d: %s has levels from 1 to %d, and 0 for its default", q.Level, q.Compression, highest)
+	case q.Timestamp < 0 || q.Timestamp > math.MaxUint32:
+		return fmt.Errorf("timestamp %d: squashfs has times from 0 to %d, in seconds since 1970", q.Timestamp, int64(math.MaxUint32))
 	case q.BlockSize < 4<<10 || q.BlockSize > 1<<20 || q.BlockSize&(q.BlockSize-1) != 0:
 		return fmt.Errorf("block_size %d is not a power of two from 4096 to 1048576 bytes", q.BlockSize)
 	}
@@ -37,6 +40,7 @@ func (q *Squashfs) check() error {
 // arguments make mksquashfs read a tar archive from its standard input and take
 // nothing else from its surroundings.
 func (q *Squashfs) arguments(output string) []string {
+	timestamp := strconv.FormatInt(q.Timestamp, 10)
 	args := []string{
 		"-", output, "-tar",
 		"-noappend", "-no-progress", "-quiet",
@@ -44,8 +48,8 @@ func (q *Squashfs) arguments(output string) []string {
 		"-exit-on-error",
 		// The root directory is not in the archive: in tar mode it would be the
 		// caller's, with mode 0777 and the time of now.
-		"-root-uid", "0", "-root-gid", "0", "-root-mode", "0755", "-root-time", "0",
-		"-mkfs-time", "0",
+		"-root-uid", "0", "-root-gid", "0", "-root-mode", "0755", "-root-time", timestamp,
+		"-mkfs-time", timestamp,
 		"-no-xattrs",
 		"-b", strconv.Itoa(q.BlockSize),
 		"-comp", q.Compression,

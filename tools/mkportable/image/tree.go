@@ -16,9 +16,6 @@ type tree struct {
 // add calls emit for the parents of an entry that were not declared, then for
 // the entry. Entries must come in the order of comparePaths.
 func (t *tree) add(e *Entry, emit func(*Entry) error) error {
-	if t.last != nil && t.last.Path == e.Path {
-		return fmt.Errorf("%q: declared twice, by %s and by %s; leave one of them out", e.Path, t.last.origin(), e.origin())
-	}
 	if t.last != nil {
 		t.above = append(t.above, t.last)
 	}
@@ -30,7 +27,7 @@ func (t *tree) add(e *Entry, emit func(*Entry) error) error {
 		return fmt.Errorf("%q (from %s) lies below %q, which is a %s (from %s)", e.Path, e.origin(), parent.Path, parent.Type, parent.origin())
 	}
 	if dir := path.Dir(e.Path); dir != "/" && (len(t.above) == 0 || t.above[len(t.above)-1].Path != dir) {
-		parent := &Entry{Path: dir, Type: Directory, Mode: "0755", Origin: e.Origin}
+		parent := &Entry{Path: dir, Type: Directory, Mode: "0755", Origin: "parent directory", Added: true}
 		t.last = nil
 		if err := t.add(parent, emit); err != nil {
 			return err
@@ -39,11 +36,4 @@ func (t *tree) add(e *Entry, emit func(*Entry) error) error {
 	}
 	t.last = e
 	return emit(e)
-}
-
-func (e *Entry) origin() string {
-	if e.Origin == "" {
-		return "the spec"
-	}
-	return e.Origin
 }

@@ -22,8 +22,6 @@ func TestTree(t *testing.T) {
 		"below a declared one": {[]*Entry{dir("/a"), file("/a/b/c/d"), file("/a/b/e")},
 			[]string{"/a 0700", "/a/b 0755", "/a/b/c 0755", "/a/b/c/d 0644", "/a/b/e 0644"}, ""},
 
-		"twice":           {[]*Entry{file("/a"), dir("/a")}, nil, "declared twice, by b and by a"},
-		"twice, deep":     {[]*Entry{file("/a/b/c"), file("/a/b/c")}, nil, "declared twice"},
 		"below a file":    {[]*Entry{file("/a"), file("/a/b")}, nil, `lies below "/a", which is a file (from b)`},
 		"below a symlink": {[]*Entry{link("/a"), file("/a/b/c")}, nil, `below "/a", which is a symlink (from c)`},
 	} {

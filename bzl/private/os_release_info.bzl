@@ -1,0 +1,9 @@
+"""The provider of generated os-release files."""
+
+OsReleaseInfo = provider(
+    doc = "What an os-release(5) file shall say. A `portable_image` adds what it knows itself.",
+    fields = {
+        "fields": "dict of string to string: values by field, as in {\"ID\": \"hello\"}, unquoted.",
+        "stamped": "dict of string to string: keys of the workspace status by field; each is that field's value in a build with --stamp.",
+    },
+)

@@ -1,0 +1,105 @@
+"""The table of all that the rules refuse while a build is analyzed.
+
+Each message names the target, the attribute and a way out. What only the contents
+of files can tell is refused by the image action: see bzl/tests/bad.
+"""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("@bazel_skylib//rules:write_file.bzl", "write_file")
+load("//bzl:defs.bzl", "os_release", "portable_image", "portable_image_set", "rootfs")
+
+_LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
+
+# name: (rule, attributes, what the message says beside label and attribute).
+_ERRORS = {
+    "drop_in_for_another_unit": (
+        portable_image,
+        {"units": ["subject.service", "other.service.d/10-nice.conf"]},
+        ["\"units\"", "10-nice.conf is a drop-in for other.service", "Add the unit"],
+    ),
+    "drop_in_nowhere": (
+        portable_image,
+        {"units": ["subject.service", "app.conf"]},
+        ["\"units\"", "app.conf is no drop-in", "Move it there, or pack it with `files`"],
+    ),
+    "os_release_field_with_an_attribute": (
+        os_release,
+        {"fields": {"PRETTY_NAME": "Hello"}},
+        ["\"fields\"", "PRETTY_NAME", "has an attribute of its own. Write ", "pretty_name = …"],
+    ),
+    "os_release_of_another_version": (
+        portable_image,
+        {"os_release": "os_release_1.3", "units": ["subject.service"], "version": "1.2"},
+        ["\"version\"", "\"1.2\"", ":os_release_1.3 says IMAGE_VERSION=1.3", "Leave image_version out"],
+    ),
+    "platform_without_cpu": (
+        portable_image_set,
+        {"image": "script_subject", "platforms": ["no_cpu"]},
+        ["\"platforms\"", ":no_cpu has no CPU", "@platforms//cpu"],
+    ),
+    "program_that_is_none": (
+        rootfs,
+        {"binaries": {"both": "/usr/bin/app"}},
+        ["\"binaries\"", ":both is no program", "is no program. Name a target", "`files`"],
+    ),
+    "two_platforms_of_one_architecture": (
+        portable_image_set,
+        {"image": "script_subject", "platforms": [_LINUX + "amd64", _LINUX + "amd64_cgo"]},
+        ["\"platforms\"", "linux_amd64_cgo is the second one for x86-64", "another portable_image_set"],
+    ),
+}
+
+def _error_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    for text in ctx.attr.says:
+        asserts.expect_failure(env, text)
+    return analysistest.end(env)
+
+_error_test = analysistest.make(
+    _error_test_impl,
+    attrs = {"says": attr.string_list()},
+    expect_failure = True,
+)
+
+def error_tests(name):
+    """Declares a test for each error, and a suite of them.
+
+    Args:
+        name: the suite's name.
+    """
+    native.platform(
+        name = "no_cpu",
+        constraint_values = ["@platforms//os:linux"],
+    )
+
+    # Go has no toolchain for such a platform.
+    write_file(
+        name = "script",
+        out = "script.sh",
+        content = ["#!/bin/sh"],
+        is_executable = True,
+        tags = ["manual"],
+    )
+    portable_image(
+        name = "script_subject",
+        testonly = True,
+        binary = "script",
+        tags = ["manual"],
+        units = ["subject.service"],
+    )
+    os_release(
+        name = "os_release_1.3",
+        image_version = "1.3",
+        tags = ["manual"],
+    )
+    for error, (rule, attributes, says) in _ERRORS.items():
+        rule(name = error, tags = ["manual"], testonly = True, **attributes)
+        _error_test(
+            name = error + "_test",
+            says = ["//bzl/tests/analysis:{}: attribute ".format(error)] + says,
+            target_under_test = error,
+        )
+    native.test_suite(
+        name = name,
+        tests = [error + "_test" for error in _ERRORS],
+    )

@@ -1,0 +1,101 @@
+package image
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+// makeTree writes files of these names, or directories for names that end in a
+// slash.
+func makeTree(t *testing.T, names ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, name := range names {
+		path := filepath.Join(root, name)
+		directory := filepath.Dir(path)
+		if name[len(name)-1] == '/' {
+			directory = path
+		}
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if directory != path {
+			if err := os.WriteFile(path, []byte(name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return root
+}
+
+func all(next sequence) (got []string, err error) {
+	for {
+		e, err := next()
+		if e == nil || err != nil {
+			return got, err
+		}
+		got = append(got, e.Path+" "+e.Mode)
+	}
+}
+
+// The order is that of the whole image, or merging would lose entries.
+func TestWalk(t *testing.T) {
+	root := makeTree(t, "a/b", "a/empty/", "a-b", "a.b/c", "z")
+	if err := os.Symlink("z", filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string][]string{
+		"/srv": {"/srv 0755", "/srv/a/b 0644", "/srv/a-b 0644", "/srv/a.b/c 0644", "/srv/link 0644", "/srv/z 0644"},
+		"/":    {"/a/b 0644", "/a-b 0644", "/a.b/c 0644", "/link 0644", "/z 0644"},
+	} {
+		got, err := all(walk(&Entry{Path: at, Type: Tree, Source: root}))
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("at %s: got %v, %v, want %v", at, got, err, want)
+		}
+	}
+}
+
+func TestBadTrees(t *testing.T) {
+	file := filepath.Join(makeTree(t, "file"), "file")
+	fifo := makeTree(t, "a/")
+	if err := syscall.Mkfifo(filepath.Join(fifo, "a", "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cycle := makeTree(t, "a/")
+	if err := os.Symlink("..", filepath.Join(cycle, "a", "up")); err != nil {
+		t.Fatal(err)
+	}
+	dangling := makeTree(t)
+	if err := os.Symlink("nothing", filepath.Join(dangling, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ source, want string }{
+		"a file":            {file, "is no directory"},
+		"missing":           {"/nonexistent", "no such file"},
+		"fifo":              {fifo, "neither a regular file nor a directory"},
+		"cycle":             {cycle, "too many levels of symbolic links"},
+		"dangling":          {dangling, "no such file"},
+		"control character": {makeTree(t, "a\tb"), "control characters"},
+	} {
+		_, err := all(walk(&Entry{Path: "/srv", Type: Tree, Source: test.source, Origin: "trees in //:a"}))
+		t.Run(name, func(t *testing.T) {
+			expect(t, err, test.want)
+			expect(t, err, "(from trees in //:a)")
+		})
+	}
+}
+
+// Units in a tree are units: what they need is added.
+func TestUnitsBelow(t *testing.T) {
+	root := makeTree(t, "lib/systemd/system/foo.service", "lib/systemd/system/README", "lib/systemd/system/foo.d/x", "lib/other.service")
+	header := &Header{Prefixes: []string{"foo"}, UnitDir: "/usr/lib/systemd/system"}
+	for at, want := range map[string]int{"/usr": 1, "/srv": 0, "/usr/lib/systemd/system/sub": 0} {
+		units, err := unitsBelow(&Entry{Path: at, Type: Tree, Source: root}, header)
+		if err != nil || len(units) != want {
+			t.Errorf("at %s: %d units, %v, want %d", at, len(units), err, want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package image
+
+import (
+	"fmt"
+	"strings"
+)
+
+// fold makes one entry of all that is said of one path: by whoever declares it,
+// by attributes, and by what mkportable adds.
+func fold(group []*Entry) (*Entry, error) {
+	if len(group) == 1 && group[0].Type != Attributes {
+		return group[0], nil
+	}
+	var declared, added *Entry
+	var attributes []*Entry
+	for _, e := range group {
+		switch {
+		case e.Type == Attributes:
+			attributes = append(attributes, e)
+		case !e.Added && declared != nil:
+			if declared.Origin == e.Origin {
+				return nil, fmt.Errorf("%q: declared twice, by %s: it stands for several files; give the path a slash at its end to make it a directory for them", e.Path, e.origin())
+			}
+			return nil, fmt.Errorf("%q: declared twice, by %s and by %s; leave one of them out", e.Path, declared.origin(), e.origin())
+		case !e.Added:
+			declared = e
+		case added == nil:
+			added = e
+		default:
+			both, err := added.and(e)
+			if err != nil {
+				return nil, err
+			}
+			added = both
+		}
+	}
+	folded, err := choose(declared, added)
+	if err != nil {
+		return nil, err
+	}
+	if folded == nil {
+		return nil, fmt.Errorf("%q: %s is for a path that nothing declares; declare it, or mend the path", group[0].Path, group[0].origin())
+	}
+	return folded.with(attributes)
+}
+
+// choose prefers what is declared to what is added.
+func choose(declared, added *Entry) (*Entry, error) {
+	switch {
+	case declared == nil:
+		return added, nil
+	// A mount follows a symlink.
+	case added == nil || added.anyType || declared.Type == Symlink || declared.Type == added.Type:
+		return declared, nil
+	}
+	return nil, fmt.Errorf("%q: declared as a %s (by %s), but it must be a %s (%s)", declared.Path, declared.Type, declared.origin(), added.Type, added.origin())
+}
+
+// and joins two reasons to add a path.
+func (e *Entry) and(other *Entry) (*Entry, error) {
+	both, gone := *e, other
+	if e.anyType {
+		both, gone = *other, e
+	}
+	switch {
+	case both.Type == gone.Type:
+		// A directory that all may write to stays one: 1777 beats 0755.
+		both.Mode = max(both.Mode, gone.Mode)
+	case !gone.anyType:
+		return nil, fmt.Errorf("%q: it must be a %s (%s) and a %s (%s)", e.Path, e.Type, e.origin(), other.Type, other.origin())
+	}
+	if !strings.Contains(both.Origin, gone.Origin) {
+		both.Origin += "; " + gone.Origin
+	}
+	return &both, nil
+}
+
+// with gives an entry other attributes.
+func (e *Entry) with(attributes []*Entry) (*Entry, error) {
+	changed := *e
+	var mode, owner *Entry
+	for _, a := range attributes {
+		if a.Mode != "" {
+			if e.Type == Symlink {
+				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own", e.Path, a.origin())
+			}
+			if mode != nil {
+				return nil, fmt.Errorf("%q: given a mode twice, by %s and by %s; leave one of them out", e.Path, mode.origin(), a.origin())
+			}
+			mode, changed.Mode = a, a.Mode
+		}
+		if a.Owner != "" {
+			if owner != nil {
+				return nil, fmt.Errorf("%q: given an owner twice, by %s and by %s; leave one of them out", e.Path, owner.origin(), a.origin())
+			}
+			owner, changed.Owner = a, a.Owner
+		}
+	}
+	return &changed, nil
+}
+
+func (e *Entry) origin() string {
+	if e.Origin == "" {
+		return "the spec"
+	}
+	return e.Origin
+}

@@ -1,0 +1,145 @@
+package image
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestMountPointsOfAService(t *testing.T) {
+	for text, want := range map[string]string{
+		"StateDirectory=foo":                           "directory /var/lib/foo",
+		"StateDirectory=foo bar/baz":                   "directory /var/lib/foo, directory /var/lib/bar/baz",
+		"StateDirectory=foo:link":                      "directory /var/lib/foo, symlink /var/lib/link -> foo",
+		"StateDirectory=foo:sub/link:ro":               "directory /var/lib/foo, symlink /var/lib/sub/link -> ../foo",
+		"CacheDirectory=foo":                           "directory /var/cache/foo",
+		"LogsDirectory=foo":                            "directory /var/log/foo",
+		"ConfigurationDirectory=foo":                   "directory /etc/foo",
+		"RuntimeDirectory=foo":                         "",
+		"StateDirectory=":                              "",
+		"StateDirectory=../up":                         "",
+		"BindPaths=/srv":                               "directory /srv",
+		"BindPaths=/srv:/data:rbind":                   "directory /data",
+		"BindReadOnlyPaths=-/etc/ssl/certs":            "directory /etc/ssl/certs",
+		"BindReadOnlyPaths=/etc/hosts /etc/passwd":     "file /etc/hosts, file /etc/passwd",
+		"BindReadOnlyPaths=/etc/hosts:/etc/app/hosts":  "file /etc/app/hosts",
+		`BindPaths="/srv/a b:/data/a b"`:               "directory /data/a b",
+		"BindPaths=/srv:/run/app /tmp/x /dev/log /var": "directory /var",
+		"BindPaths=/proc/self /sys/fs /var/tmp/x /":    "",
+		"BindPaths=relative":                           "",
+		"TemporaryFileSystem=/var:ro /scratch":         "directory /var, directory /scratch",
+		"MountImages=/srv/a.raw:/opt/a":                "directory /opt/a",
+		"MountImages=/srv/a.raw":                       "",
+		"StateDirectory=%p %N":                         "directory /var/lib/foo, directory /var/lib/foo",
+		"BindPaths=%S/other:%E/%n":                     "directory /etc/foo.service",
+		"BindPaths=/srv:%t/x":                          "",
+		"BindPaths=/srv/%i:/data /srv/%H":              "",
+		"StateDirectory=100%%":                         "directory /var/lib/100%",
+		"StateDirectory=half%":                         "",
+		"Environment=StateDirectory=foo":               "",
+		"StateDirectory=a \\\n  b":                     "directory /var/lib/a, directory /var/lib/b",
+	} {
+		got := mountPointsOf("foo.service", []byte("[Service]\n"+text+"\n"))
+		var all []string
+		for _, e := range got {
+			line := string(e.Type) + " " + e.Path
+			if e.Target != "" {
+				line += " -> " + e.Target
+			}
+			all = append(all, line)
+			if err := e.check(); err != nil || !e.Added || !strings.HasSuffix(e.Origin, " in foo.service") {
+				t.Errorf("%s: %+v, %v", text, e, err)
+			}
+		}
+		if strings.Join(all, ", ") != want {
+			t.Errorf("%s: got %q, want %q", text, all, want)
+		}
+	}
+}
+
+// An instance's name is known on the host only; a section of another name means
+// nothing.
+func TestWhatAsksForNoMountPoint(t *testing.T) {
+	for name, text := range map[string]string{
+		"foo@.service":  "[Service]\nStateDirectory=%i %n %N\n",
+		"foo-a.service": "[Install]\nStateDirectory=foo\n",
+	} {
+		if got := mountPointsOf(name, []byte(text)); len(got) > 0 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	got := mountPointsOf("foo-a@.service", []byte("[Service]\nStateDirectory=%p/%j\n"))
+	if len(got) != 1 || got[0].Path != "/var/lib/foo-a/a" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestMountPointsAreSortedAndReasoned(t *testing.T) {
+	dir := t.TempDir()
+	unit := func(name, text string) *Entry {
+		source := filepath.Join(dir, name)
+		if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return &Entry{Path: "/units/" + name, Type: File, Source: source, Origin: "units in //:image"}
+	}
+	got, err := mountPoints([]*Entry{
+		unit("foo.service", "[Service]\nStateDirectory=foo\n"),
+		unit("foo.socket", "[Socket]\nStateDirectory=ignored\n"),
+		unit("foo-b.service", "[Service]\nStateDirectory=foo\nDynamicUser=yes\n"),
+		{Path: "/units/foo-c.service", Type: File},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSortedFunc(got, func(a, b *Entry) int { return comparePaths(a.Path, b.Path) }) {
+		t.Error("not sorted")
+	}
+	var reasons []string
+	for _, e := range got {
+		if e.Path == "/var/lib/foo" {
+			reasons = append(reasons, e.Origin)
+		}
+	}
+	if want := []string{"StateDirectory=foo in foo.service", "StateDirectory=foo in foo-b.service"}; !slices.Equal(reasons, want) {
+		t.Errorf("got %q, want %q", reasons, want)
+	}
+	if len(got) != len(alwaysMounted)+2 {
+		t.Errorf("%d mount points", len(got))
+	}
+	got, err = mountPoints([]*Entry{unit("foo-bad.service", "[Service]\nStateDirectory=before\nno assignment\nStateDirectory=after\n")})
+	if err != nil || len(got) != len(alwaysMounted)+1 {
+		t.Errorf("a line that is no assignment: %v, %v", got, err)
+	}
+	_, err = mountPoints([]*Entry{{Path: "/units/foo.service", Source: filepath.Join(dir, "missing"), Origin: "units in //:image"}})
+	expect(t, err, "(from units in //:image)")
+}
+
+// A drop-in in an image would not be seen by systemd-portabled; behind the unit it
+// says what it said.
+func TestDropinsAreAppended(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		source := filepath.Join(dir, name)
+		if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return source
+	}
+	unit := write("foo.service", "[Service]\nExecStart=/usr/bin/foo")
+	ten, twenty := write("10-a.conf", "# a\n\n[Service]\nNice=1"), write("20-b.conf", "[Unit]\nDescription=b\n")
+	e := &Entry{Path: "/units/foo.service", Source: unit, Dropins: []string{ten, twenty}}
+	got, err := e.content()
+	want := "[Service]\nExecStart=/usr/bin/foo\n\n# foo.service.d/10-a.conf\n# a\n\n[Service]\nNice=1\n\n# foo.service.d/20-b.conf\n[Unit]\nDescription=b\n"
+	if err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	e.Dropins = []string{write("30-c.conf", "Nice=2\n")}
+	_, err = e.content()
+	expect(t, err, "does not start with a section")
+	e.Dropins = []string{write("40-d.conf", "["+strings.Repeat("x", maxUnit))}
+	_, err = e.content()
+	expect(t, err, "which no unit is")
+}
