@@ -1,12 +1,14 @@
 """Portable service images from Bazel: all that other repositories load.
 
-    load("@portable_walkthrough_go//bzl:defs.bzl", "portable_image")
+```python
+load("@portable_walkthrough_go//bzl:defs.bzl", "portable_image")
 
-    portable_image(
-        name = "hello",
-        binary = "//hello",
-        units = ["hello.service", "hello.socket"],
-    )
+portable_image(
+    name = "hello",
+    binary = "//hello",
+    units = ["hello.service", "hello.socket"],
+)
+```
 """
 
 load("//bzl/private:os_release.bzl", _os_release = "os_release")
