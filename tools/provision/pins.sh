@@ -41,6 +41,8 @@ pins_load() {
     "squashfs-tools=1:$squashfs_tools_version*" shellcheck bubblewrap
     gcc libc6-dev bash dash coreutils sed grep gawk tar gzip xz-utils findutils diffutils
     patch procps util-linux base-files unzip zip git
+    # For tests: systemd-analyze, and what it loads by itself.
+    systemd libseccomp2
   )
   # Dependencies of bazel-bootstrap that only compiling Java or C++ needs: 400 MB. And
   # git's, for which nothing here is fetched from anywhere.

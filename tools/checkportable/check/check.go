@@ -28,11 +28,26 @@ const (
 	Note Severity = "note"
 )
 
+// Effect is what becomes of the mistake on a host, where that shows at once.
+type Effect string
+
+// The effects.
+const (
+	AttachFails Effect = "attach fails"   // portablectl attach exits with an error
+	LeftOut     Effect = "left out"       // attach succeeds without it
+	UnitRefused Effect = "unit refused"   // systemd does not load the unit, or never starts it
+	LineIgnored Effect = "line ignored"   // systemd logs a warning
+	StartFails  Effect = "start fails"    // the service's first start, or the limit of starts, fails
+	Killed      Effect = "service killed" // later
+)
+
 // A Check looks for one sort of mistake.
 type Check struct {
 	// ID never changes: it stands in BUILD files.
 	ID       string
 	Severity Severity
+	// Host is empty where the mistake has no effect that shows at once.
+	Host Effect
 	// Finds says what a finding means, in half a sentence.
 	Finds string
 	// Why says what a host would make of it, and Fix what to do.

@@ -15,7 +15,7 @@ var nearest = directives.Nearest
 
 var directiveChecks = []Check{
 	{
-		ID: "unknown-section", Severity: Error,
+		ID: "unknown-section", Severity: Error, Host: LineIgnored,
 		Finds: "a unit file has a section that systemd does not know",
 		Why:   "systemd ignores it with all that is in it.",
 		Fix:   "Correct the name; a section of your own must start with \"X-\".",
@@ -25,7 +25,7 @@ var directiveChecks = []Check{
 					if directives.IsSection(s.Name) || strings.HasPrefix(s.Name, "X-") {
 						continue
 					}
-					f := Finding{File: u.File, Line: s.Line}
+					f := Finding{File: s.File, Line: s.Line}
 					if near := nearest(s.Name, directives.Sections()); near != "" {
 						f.Fix = fmt.Sprintf("Did you mean [%s]?", near)
 					}
@@ -35,7 +35,7 @@ var directiveChecks = []Check{
 		},
 	},
 	{
-		ID: "foreign-section", Severity: Error,
+		ID: "foreign-section", Severity: Error, Host: LineIgnored,
 		Finds: "a unit has another unit type's section",
 		Why:   "systemd ignores it with all that is in it.",
 		Fix:   "Move it to a unit of that type.",
@@ -45,13 +45,13 @@ var directiveChecks = []Check{
 					if !directives.IsSection(s.Name) || slices.Contains([]string{"Unit", "Install"}, s.Name) || s.Name == u.section() {
 						continue
 					}
-					r.add(Finding{File: u.File, Line: s.Line}, "[%s] has no meaning in a .%s unit", s.Name, u.Type())
+					r.add(Finding{File: s.File, Line: s.Line}, "[%s] has no meaning in a .%s unit", s.Name, u.Type())
 				}
 			}
 		},
 	},
 	{
-		ID: "unknown-directive", Severity: Error,
+		ID: "unknown-directive", Severity: Error, Host: LineIgnored,
 		Finds: "a directive is not one of its section",
 		Why:   "systemd logs a warning and ignores the line: what it was to set or forbid is not.",
 		Fix:   "Correct the name; one of your own must start with \"X-\".",
@@ -77,7 +77,7 @@ var directiveChecks = []Check{
 		},
 	},
 	{
-		ID: "directive-removed", Severity: Warning,
+		ID: "directive-removed", Severity: Warning, Host: LineIgnored,
 		Finds: "newer versions of systemd no longer know a directive",
 		Why:   "They log a warning and ignore the line.",
 		Fix:   "Use what replaced it (its manual's older edition tells), or remove it.",
@@ -119,7 +119,7 @@ var directiveChecks = []Check{
 		},
 	},
 	{
-		ID: "not-boolean", Severity: Error,
+		ID: "not-boolean", Severity: Error, Host: LineIgnored,
 		Finds: "a directive that is on or off is set to something else",
 		Why:   "systemd logs a warning and ignores the line.",
 		Fix:   "Write yes or no.",

@@ -10,7 +10,7 @@ import (
 
 var elfChecks = []Check{
 	{
-		ID: "elf-machine", Severity: Error,
+		ID: "elf-machine", Severity: Error, Host: StartFails,
 		Finds: "a program is for another machine than the image",
 		Why:   "The service fails to start with status=203/EXEC.",
 		Fix:   "Build it for the platform of the image: a label in BUILD files is, a checked-in file may not be.",
@@ -28,7 +28,7 @@ var elfChecks = []Check{
 		},
 	},
 	{
-		ID: "elf-interpreter", Severity: Error,
+		ID: "elf-interpreter", Severity: Error, Host: StartFails,
 		Finds: "a program's dynamic loader is not in the image",
 		Why:   "The service fails to start with status=203/EXEC: the host's loader is out of its reach.",
 		Fix:   "Build it static (for Go: pure = \"on\", static = \"on\"), or pack the loader and all libraries.",
@@ -41,7 +41,7 @@ var elfChecks = []Check{
 		},
 	},
 	{
-		ID: "elf-library", Severity: Error,
+		ID: "elf-library", Severity: Error, Host: StartFails,
 		Finds: "a library that a program needs is not in the image",
 		Why:   "The service fails to start with status=127: its loader can't find the library.",
 		Fix:   "Build the program static, or pack the library.",
@@ -55,7 +55,7 @@ var elfChecks = []Check{
 		},
 	},
 	{
-		ID: "script-interpreter", Severity: Error,
+		ID: "script-interpreter", Severity: Error, Host: StartFails,
 		Finds: "a script's interpreter is not in the image",
 		Why:   "The service fails to start with status=203/EXEC.",
 		Fix:   "Pack the interpreter, or write the script in what is compiled.",
@@ -70,7 +70,7 @@ var elfChecks = []Check{
 		},
 	},
 	{
-		ID: "exec-format", Severity: Error,
+		ID: "exec-format", Severity: Error, Host: StartFails,
 		Finds: "a command is neither an ELF program nor a script",
 		Why:   "The service fails to start with status=203/EXEC.",
 		Fix:   "Name a program, or begin the script with #! and its interpreter.",

@@ -22,12 +22,12 @@ var execChecks = []Check{
 		},
 	},
 	{
-		ID: "exec-missing", Severity: Error,
+		ID: "exec-missing", Severity: Error, Host: StartFails,
 		Finds: "a command is not in the image",
 		Why:   "The service fails to start with status=203/EXEC: the host's programs are out of its reach.",
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
-				if !path.IsAbs(c.path) || img.find(c.path) != nil {
+				if !path.IsAbs(c.path) || img.find(c.path) != nil || c.unit.mounts(c.path) {
 					return
 				}
 				f := at(c.Assignment)
@@ -46,7 +46,7 @@ var execChecks = []Check{
 		},
 	},
 	{
-		ID: "exec-not-executable", Severity: Error,
+		ID: "exec-not-executable", Severity: Error, Host: StartFails,
 		Finds: "a command is in the image, but can't be run",
 		Why:   "The service fails to start with status=203/EXEC.",
 		Fix:   "Give it mode 0755 with the attribute modes.",
@@ -63,7 +63,7 @@ var execChecks = []Check{
 		},
 	},
 	{
-		ID: "exec-start-count", Severity: Error,
+		ID: "exec-start-count", Severity: Error, Host: UnitRefused,
 		Finds: "a service has no command to start, or several",
 		Why:   "systemd refuses to load the unit.",
 		Fix:   "Write one ExecStart=; only Type=oneshot may have several.",
@@ -96,7 +96,7 @@ var execChecks = []Check{
 		},
 	},
 	{
-		ID: "environment-file-on-host", Severity: Note,
+		ID: "environment-file-on-host", Severity: Note, Host: StartFails,
 		Finds: "EnvironmentFile= is read from the host",
 		Why:   "systemd reads the file before it enters the image: the image's own file of that name is never seen.",
 		Fix:   "Write \"-\" before the path if the host need not have it; use Environment= for what belongs to the image.",

@@ -12,7 +12,7 @@ import (
 
 var lifecycleChecks = []Check{
 	{
-		ID: "notify-never-sent", Severity: Warning,
+		ID: "notify-never-sent", Severity: Warning, Host: StartFails,
 		Finds: "Type=notify, but the program knows nothing of $NOTIFY_SOCKET",
 		Why:   "systemd waits for READY=1 until TimeoutStartSec= is over, and then stops the service.",
 		Fix:   "Send READY=1 (go-systemd: daemon.SdNotify), or set Type=exec.",
@@ -45,7 +45,7 @@ var lifecycleChecks = []Check{
 		},
 	},
 	{
-		ID: "watchdog-unanswered", Severity: Warning,
+		ID: "watchdog-unanswered", Severity: Warning, Host: Killed,
 		Finds: "WatchdogSec= is set, but the program knows nothing of it",
 		Why:   "systemd kills the service each time that the interval is over.",
 		Fix:   "Send WATCHDOG=1 twice in the interval, or remove WatchdogSec=.",
@@ -73,7 +73,7 @@ var lifecycleChecks = []Check{
 		},
 	},
 	{
-		ID: "start-limit-below-idle", Severity: Error,
+		ID: "start-limit-below-idle", Severity: Error, Host: StartFails,
 		Finds: "exits on idle count as a loop of crashes",
 		Why:   "After StartLimitBurst= starts in StartLimitIntervalSec= systemd fails the service, and its socket with it.",
 		Fix:   "Set StartLimitIntervalSec=0 in [Unit], or a longer idle timeout.",
@@ -96,7 +96,7 @@ var lifecycleChecks = []Check{
 		},
 	},
 	{
-		ID: "dbus-without-name", Severity: Error,
+		ID: "dbus-without-name", Severity: Error, Host: UnitRefused,
 		Finds: "Type=dbus without BusName=",
 		Why:   "systemd refuses to load the unit.",
 		Fix:   "Add BusName=, or choose another Type=.",

@@ -10,7 +10,7 @@ import (
 // name, and refuses a declaration that is in their way.
 var mountChecks = []Check{
 	{
-		ID: "path-missing", Severity: Error,
+		ID: "path-missing", Severity: Error, Host: StartFails,
 		Finds: "a unit protects or enters a path that is not in the image",
 		Why:   "The service fails to start with status=226/NAMESPACE, or 200/CHDIR.",
 		Fix:   "Declare the path, or write \"-\" before it if it need not be there.",
@@ -83,10 +83,6 @@ func (u *Unit) mountPoints() []mountPoint {
 
 // requiredPaths are those that must be there for a directive to take effect.
 func (u *Unit) requiredPaths() []mountPoint {
-	var mounted []string
-	for _, m := range u.mountPoints() {
-		mounted = append(mounted, m.path)
-	}
 	var all []mountPoint
 	for _, name := range []string{"ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "WorkingDirectory"} {
 		for _, a := range u.all("Service", name) {
@@ -95,7 +91,7 @@ func (u *Unit) requiredPaths() []mountPoint {
 					continue
 				}
 				target, ok := u.expand(strings.TrimPrefix(word, "+"))
-				if target = path.Clean(target); !ok || !path.IsAbs(target) || below(target, volatile) || below(target, mounted) {
+				if target = path.Clean(target); !ok || !path.IsAbs(target) || u.mounts(target) {
 					continue
 				}
 				all = append(all, mountPoint{a, target, false})
@@ -103,6 +99,12 @@ func (u *Unit) requiredPaths() []mountPoint {
 		}
 	}
 	return all
+}
+
+// mounts tells whether a path is the host's to have: in something that is mounted
+// into the image.
+func (u *Unit) mounts(name string) bool {
+	return below(name, volatile) || slices.ContainsFunc(u.mountPoints(), func(m mountPoint) bool { return below(name, []string{m.path}) })
 }
 
 // below tells whether a path is one of the directories, or in it.

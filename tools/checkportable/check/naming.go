@@ -8,7 +8,7 @@ import (
 
 var namingChecks = []Check{
 	{
-		ID: "no-unit", Severity: Error,
+		ID: "no-unit", Severity: Error, Host: AttachFails,
 		Finds: "no unit of the image has the portable name",
 		Why:   "portablectl attach refuses an image in which no unit matches.",
 		Fix:   "Declare a unit called like the image, or add the units' prefix to the attribute prefixes.",
@@ -19,7 +19,7 @@ var namingChecks = []Check{
 		},
 	},
 	{
-		ID: "unit-not-attached", Severity: Error,
+		ID: "unit-not-attached", Severity: Error, Host: LeftOut,
 		Finds: "a unit's name starts with none of the image's prefixes",
 		Why:   "portablectl attach leaves the unit out without a word.",
 		Fix:   "Call the unit NAME, NAME-SOMETHING or NAME@, or add its prefix to the attribute prefixes.",
@@ -46,7 +46,7 @@ var namingChecks = []Check{
 		},
 	},
 	{
-		ID: "prefixes-mismatch", Severity: Error,
+		ID: "prefixes-mismatch", Severity: Error, Host: AttachFails,
 		Finds: "PORTABLE_PREFIXES does not cover a prefix of the image",
 		Why:   "portablectl attach refuses prefixes that the image does not name there.",
 		Fix:   "Name the prefix in PORTABLE_PREFIXES=, separated by blanks.",
@@ -66,7 +66,7 @@ var namingChecks = []Check{
 		},
 	},
 	{
-		ID: "drop-in-not-attached", Severity: Error,
+		ID: "drop-in-not-attached", Severity: Error, Host: LeftOut,
 		Finds: "the image has a drop-in for one of its units",
 		Why:   "systemd-portabled copies unit files and no drop-in directories, so the host never reads it.",
 		Fix:   "Write its lines into the unit file itself.",
@@ -79,7 +79,7 @@ var namingChecks = []Check{
 		},
 	},
 	{
-		ID: "drop-in-without-unit", Severity: Error,
+		ID: "drop-in-without-unit", Severity: Error, Host: LeftOut,
 		Finds: "a drop-in belongs to no unit of the image",
 		Why:   "It has no effect: neither here nor on the host's unit of that name.",
 		Fix:   "Correct the directory's name, or remove the drop-in.",

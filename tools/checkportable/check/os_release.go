@@ -8,7 +8,7 @@ import (
 
 var osReleaseChecks = []Check{
 	{
-		ID: "os-release-missing", Severity: Error,
+		ID: "os-release-missing", Severity: Error, Host: AttachFails,
 		Finds: "the image has no os-release file",
 		Why:   "portablectl attach refuses an image without one.",
 		Fix:   "Declare /usr/lib/os-release, by the attribute os_release.",
@@ -51,7 +51,7 @@ var osReleaseChecks = []Check{
 		},
 	},
 	{
-		ID: "os-release-id", Severity: Error,
+		ID: "os-release-id", Severity: Error, Host: AttachFails,
 		Finds: "os-release has no ID, or one that is not lower-case",
 		Why:   "systemd 251 and newer refuse to attach or start an image without ID=.",
 		run: func(img *Image, r *reporter) {
@@ -79,7 +79,7 @@ var osReleaseChecks = []Check{
 		Why:   "The journal, portablectl and systemd-dissect show what os-release says.",
 		Fix:   "Let one follow the other.",
 		run: func(img *Image, r *reporter) {
-			for name, want := range map[string]string{"IMAGE_VERSION": img.Header.Version, "ARCHITECTURE": img.Header.Architecture, "IMAGE_ID": img.Header.Name} {
+			for name, want := range map[string]string{"IMAGE_VERSION": img.Header.Version, "ARCHITECTURE": img.Header.Architecture} {
 				if img.OSRelease == nil || want == "" {
 					continue
 				}

@@ -10,7 +10,7 @@ import (
 
 var referenceChecks = []Check{
 	{
-		ID: "reference-invalid", Severity: Error,
+		ID: "reference-invalid", Severity: Error, Host: LineIgnored,
 		Finds: "what should be a unit's name is none",
 		Why:   "systemd logs a warning and ignores it.",
 		Fix:   "Write the name with its suffix, as in network.target.",

@@ -4,7 +4,7 @@ import "strings"
 
 var socketChecks = []Check{
 	{
-		ID: "socket-without-service", Severity: Error,
+		ID: "socket-without-service", Severity: Error, Host: UnitRefused,
 		Finds: "a socket unit has no service in the image",
 		Why:   "The socket can't be started: there is nothing to hand connections to.",
 		run: func(img *Image, r *reporter) {
@@ -18,7 +18,7 @@ var socketChecks = []Check{
 		},
 	},
 	{
-		ID: "socket-accept", Severity: Error,
+		ID: "socket-accept", Severity: Error, Host: UnitRefused,
 		Finds: "Accept= and the kind of service do not fit",
 		Why:   "With Accept=yes systemd starts an instance of a template for each connection; without, one plain service for all.",
 		run: func(img *Image, r *reporter) {
@@ -57,7 +57,7 @@ var socketChecks = []Check{
 		},
 	},
 	{
-		ID: "socket-without-listener", Severity: Error,
+		ID: "socket-without-listener", Severity: Error, Host: UnitRefused,
 		Finds: "a socket unit listens nowhere",
 		Why:   "systemd refuses a socket unit without any Listen directive.",
 		Fix:   "Add ListenStream=, or another of systemd.socket(5).",

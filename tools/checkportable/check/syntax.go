@@ -4,7 +4,7 @@ import "example.org/portable-walkthrough-go/tools/checkportable/unitfile"
 
 var syntaxChecks = []Check{
 	{
-		ID: "unit-empty", Severity: Error,
+		ID: "unit-empty", Severity: Error, Host: LeftOut,
 		Finds: "a unit file is empty, or a symlink to nothing",
 		Why:   "systemd-portabled leaves it out without a word.",
 		Fix:   "Give it content, or leave it out.",
@@ -17,14 +17,14 @@ var syntaxChecks = []Check{
 		},
 	},
 	{
-		ID: "unit-syntax", Severity: Error,
+		ID: "unit-syntax", Severity: Error, Host: LineIgnored,
 		Finds: "a line of a unit file is no section, assignment or comment",
 		Why:   "systemd logs a warning and ignores the line.",
 		Fix:   "Write [Section], Name=value, or a comment that starts with \"#\" or \";\".",
 		run:   problems(unitfile.Syntax),
 	},
 	{
-		ID: "unit-encoding", Severity: Error,
+		ID: "unit-encoding", Severity: Error, Host: LineIgnored,
 		Finds: "a unit file has a NUL byte or is not UTF-8",
 		Why:   "systemd ignores the line, or takes only a part of it.",
 		Fix:   "Save the file as UTF-8.",
@@ -50,16 +50,14 @@ var syntaxChecks = []Check{
 func problems(kind unitfile.Kind) func(*Image, *reporter) {
 	return func(img *Image, r *reporter) {
 		for _, u := range img.files() {
-			for _, file := range append([]*Unit{u}, u.Appended...) {
-				for _, p := range file.Problems {
-					if p.Kind == kind {
-						r.add(Finding{File: file.File, Line: p.Line}, "%s", p.Text)
-					}
+			for _, p := range u.Problems {
+				if p.Kind == kind {
+					r.add(Finding{File: p.File, Line: p.Line}, "%s", p.Text)
 				}
 			}
 		}
 	}
 }
 
-// files are units and drop-ins.
+// files are units, and drop-ins that lie in the image by themselves.
 func (img *Image) files() []*Unit { return append(append([]*Unit{}, img.Units...), img.DropIns...) }

@@ -8,19 +8,19 @@ import (
 
 var triggerChecks = []Check{
 	{
-		ID: "timer-without-unit", Severity: Error,
+		ID: "timer-without-unit", Severity: Error, Host: UnitRefused,
 		Finds: "a timer's unit is not in the image",
 		Why:   "The timer can't be started: there is nothing for it to start.",
 		run:   withoutUnit("timer"),
 	},
 	{
-		ID: "path-without-unit", Severity: Error,
+		ID: "path-without-unit", Severity: Error, Host: UnitRefused,
 		Finds: "a path unit's unit is not in the image",
 		Why:   "The path unit can't be started: there is nothing for it to start.",
 		run:   withoutUnit("path"),
 	},
 	{
-		ID: "timer-without-trigger", Severity: Error,
+		ID: "timer-without-trigger", Severity: Error, Host: UnitRefused,
 		Finds: "a timer never elapses",
 		Why:   "systemd refuses a timer without any time.",
 		Fix:   "Add OnCalendar=, or another of systemd.timer(5).",
@@ -33,7 +33,7 @@ var triggerChecks = []Check{
 		},
 	},
 	{
-		ID: "path-without-trigger", Severity: Error,
+		ID: "path-without-trigger", Severity: Error, Host: UnitRefused,
 		Finds: "a path unit watches nothing",
 		Why:   "systemd refuses a path unit without any path.",
 		Fix:   "Add PathExists=, or another of systemd.path(5).",

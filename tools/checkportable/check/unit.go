@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -9,28 +11,37 @@ import (
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
 
-// Unit is a unit file, or a drop-in of one.
+// Unit is a unit file, with the drop-ins that package image appends to it.
 type Unit struct {
-	// Name is the unit's, of a drop-in that of the unit it belongs to.
+	// Name is the unit's; of a drop-in that lies in the image by itself, that of
+	// the unit it belongs to.
 	Name  string
 	Entry *image.Entry
 	// File is the source's path, as it is shown.
 	File        string
-	Sections    []unitfile.Section
+	Sections    []Section
 	Assignments []Assignment
-	Problems    []unitfile.Problem
-	// Appended are the drop-ins that package image appends to the file. Their
-	// assignments are among the unit's.
-	Appended []*Unit
+	Problems    []Problem
 	// Empty is true for a file without a byte, which systemd takes for a mask.
 	Empty bool
 }
 
-// Assignment is a line of a unit file.
-type Assignment struct {
-	unitfile.Assignment
-	File string
-}
+// Section is a section's header, Assignment a line in one, Problem another line;
+// each with the source that it stands in.
+type (
+	Section struct {
+		unitfile.Section
+		File string
+	}
+	Assignment struct {
+		unitfile.Assignment
+		File string
+	}
+	Problem struct {
+		unitfile.Problem
+		File string
+	}
+)
 
 func (img *Image) readUnit(e *image.Entry) (*Unit, error) {
 	u := &Unit{Name: path.Base(e.Path), Entry: e, File: e.Path}
@@ -53,20 +64,29 @@ func (img *Image) readUnit(e *image.Entry) (*Unit, error) {
 		return nil, err
 	}
 	u.Empty = len(text) == 0
-	parsed := unitfile.Parse(text)
-	u.Sections, u.Problems = parsed.Sections, parsed.Problems
-	for _, a := range parsed.Assignments {
-		u.Assignments = append(u.Assignments, Assignment{a, u.File})
-	}
+	u.add(u.File, text)
 	for _, source := range file.Dropins {
-		d, err := img.readUnit(&image.Entry{Path: e.Path, Type: image.File, Source: source, Origin: e.Origin})
+		text, err := os.ReadFile(source)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", e.Path, err)
 		}
-		u.Appended = append(u.Appended, d)
-		u.Assignments = append(u.Assignments, d.Assignments...)
+		u.add(shown(source), text)
 	}
 	return u, nil
+}
+
+// add takes over what a file says.
+func (u *Unit) add(file string, text []byte) {
+	parsed := unitfile.Parse(text)
+	for _, s := range parsed.Sections {
+		u.Sections = append(u.Sections, Section{s, file})
+	}
+	for _, a := range parsed.Assignments {
+		u.Assignments = append(u.Assignments, Assignment{a, file})
+	}
+	for _, p := range parsed.Problems {
+		u.Problems = append(u.Problems, Problem{p, file})
+	}
 }
 
 // Type is the name's suffix, "service".

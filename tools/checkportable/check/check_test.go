@@ -1,0 +1,173 @@
+package check
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const flush = "testdata/socket-flush-pending.yes.bad.txtar"
+
+// run checks a fixture under other options.
+func run(t *testing.T, name string, options Options) *Report {
+	t.Helper()
+	f := readFixture(t, name)
+	f.options = options
+	return Run(f.open(t))
+}
+
+func ids(r *Report, severity Severity) (ids []string) {
+	for _, f := range r.Findings {
+		if f.Severity == severity && f.Allowed == "" {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
+}
+
+func TestAllow(t *testing.T) {
+	for name, test := range map[string]struct {
+		allow    map[string]string
+		errors   []string
+		warnings []string
+		says     string
+	}{
+		"no exception":    {nil, []string{"socket-flush-pending"}, nil, "fix: Remove the line."},
+		"a reason":        {map[string]string{"socket-flush-pending": "Old news."}, nil, nil, "allowed: Old news."},
+		"no reason":       {map[string]string{"socket-flush-pending": " "}, []string{"socket-flush-pending", "allow-invalid"}, nil, "without a reason"},
+		"unknown":         {map[string]string{"socket-flush-pendin": "x"}, []string{"socket-flush-pending", "allow-invalid"}, nil, `Did you mean "socket-flush-pending"?`},
+		"not needed":      {map[string]string{"socket-flush-pending": "x", "unit-crlf": "y"}, nil, []string{"allow-unused"}, `nothing needs the exception "unit-crlf"`},
+		"of itself":       {map[string]string{"socket-flush-pending": "x", "allow-unused": "y"}, []string{"allow-invalid"}, nil, `no check "allow-unused"`},
+		"all unnecessary": {map[string]string{"unit-crlf": "y"}, []string{"socket-flush-pending"}, []string{"allow-unused"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := run(t, flush, Options{Allow: test.allow})
+			errors, warnings := ids(report, Error), ids(report, Warning)
+			slices.Sort(errors)
+			slices.Sort(test.errors)
+			if !slices.Equal(errors, test.errors) || !slices.Equal(warnings, test.warnings) {
+				t.Errorf("errors %q, warnings %q", errors, warnings)
+			}
+			if report.Failed() != (len(test.errors) > 0) {
+				t.Errorf("Failed() is %t", report.Failed())
+			}
+			var text bytes.Buffer
+			if err := report.WriteText(&text); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(text.String(), test.says) {
+				t.Errorf("%q is not in:\n%s", test.says, &text)
+			}
+		})
+	}
+}
+
+// What a person reads when the build fails, to the letter.
+func TestReport(t *testing.T) {
+	report := run(t, flush, Options{})
+	var text bytes.Buffer
+	if err := report.WriteErrors(&text); err != nil {
+		t.Fatal(err)
+	}
+	want := `units/foo.socket:3: error: FlushPending=yes drops connections that wait for the service's next start [socket-flush-pending]
+  Whoever connects while the service stops or exits on idle gets no answer, and no new start.
+  fix: Remove the line.
+`
+	if text.String() != want {
+		t.Errorf("got\n%swant\n%s", &text, want)
+	}
+}
+
+// The report is written whatever is found; only the verdict fails.
+func TestFiles(t *testing.T) {
+	for name, fails := range map[string]bool{flush: true, "testdata/socket-flush-pending.yes.good.txtar": false} {
+		t.Run(name, func(t *testing.T) {
+			readFixture(t, name).open(t)
+			write(t, "options.json", []byte(`{"allow":{},"minimum_systemd":0}`))
+			if err := Files("spec.jsonl", "options.json", "text", "json"); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile("text")
+			if err != nil || !strings.HasPrefix(string(text), "//:image: ") {
+				t.Errorf("%v: %s", err, text)
+			}
+			content, err := os.ReadFile("json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var report Report
+			if err := json.Unmarshal(content, &report); err != nil || report.Failed() != fails {
+				t.Errorf("%v: %s", err, content)
+			}
+			var said bytes.Buffer
+			err = Verdict("json", "verdict", &said)
+			_, missing := os.Stat("verdict")
+			if (err != nil) != fails || (missing != nil) != fails || strings.Contains(said.String(), flush[9:29]) != fails {
+				t.Errorf("verdict %v, output %v, said %q", err, missing, &said)
+			}
+		})
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	readFixture(t, flush).open(t)
+	write(t, "options.json", []byte(`{"alow":{}}`))
+	write(t, "empty", nil)
+	for name, err := range map[string]error{
+		"unknown option": Files("spec.jsonl", "options.json", "text", "json"),
+		"no options":     Files("spec.jsonl", "missing", "text", "json"),
+		"empty options":  Files("spec.jsonl", "empty", "text", "json"),
+		"no report":      Verdict("missing", "verdict", &bytes.Buffer{}),
+		"empty report":   Verdict("empty", "verdict", &bytes.Buffer{}),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	write(t, "options.json", []byte(`{}`))
+	if err := Files("missing", "options.json", "text", "json"); err == nil {
+		t.Error("no spec: no error")
+	}
+	if _, err := os.Stat("verdict"); err == nil {
+		t.Error("a verdict without a report")
+	}
+}
+
+func TestWords(t *testing.T) {
+	for value, want := range map[string][]string{
+		`a  b	c`:              {"a", "b", "c"},
+		`"a b" 'c "d"' e\ f`:  {"a b", `c "d"`, "e f"},
+		`/bin/sh -c "x; y"`:   {"/bin/sh", "-c", "x; y"},
+		``:                    nil,
+		`""`:                  {""},
+		`@/usr/bin/foo foo-0`: {"@/usr/bin/foo", "foo-0"},
+	} {
+		if got := words(value); !slices.Equal(got, want) {
+			t.Errorf("words(%s) = %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestParseSpan(t *testing.T) {
+	for text, want := range map[string]string{
+		"30": "30s", "30s": "30s", "5min": "5m0s", "1h 30min": "1h30m0s", "500ms": "500ms", "1.5s": "1.5s", "2min30s": "2m30s", "0": "0s",
+		"": "", "soon": "", "-1s": "", "1 fortnight": "",
+	} {
+		got, ok := parseSpan(text)
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("parseSpan(%q) = %s, %t, want %q", text, got, ok, want)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	u := &Unit{Name: "foo-x@.service"}
+	for text, want := range map[string]string{"a": "a", "%p.socket": "foo-x.socket", "%N": "foo-x@", "100%%": "100%", "%S/a": "/var/lib/a", "%i": "", "%": ""} {
+		if got, ok := u.expand(text); ok != (want != "") || ok && got != want {
+			t.Errorf("expand(%q) = %q, %t", text, got, ok)
+		}
+	}
+}

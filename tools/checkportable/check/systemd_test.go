@@ -1,0 +1,135 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+)
+
+// systemdSays is what systemd-analyze verify says of the mistakes that it knows too.
+// It needs a whole tree of units to tell more, and does not look into programs.
+var systemdSays = map[string]string{
+	"dbus-without-name":       `is of type D-Bus but no D-Bus service name`,
+	"directive-removed":       `has been removed`,
+	"exec-missing":            `is not executable: No such file or directory`,
+	"exec-not-executable":     `is not executable: `,
+	"exec-start-count":        `has more than one ExecStart= setting|has no ExecStart=`,
+	"foreign-section":         `Unknown section`,
+	"not-boolean":             `Failed to parse`,
+	"reference-invalid":       `Failed to add dependency`,
+	"socket-without-listener": `has no Listen setting`,
+	"timer-without-trigger":   `lacks value setting|has no value setting`,
+	"path-without-trigger":    `lacks path setting|has no path setting`,
+	"unit-encoding":           `not UTF-8 clean|Missing '='`, // a NUL byte ends the line
+	"unit-syntax":             `Missing '='|Assignment outside of section|Invalid section header`,
+	"unknown-directive":       `Unknown key`,
+	"unknown-section":         `Unknown section`,
+}
+
+// systemd itself finds the mistakes that it can find in the bad images, in the same
+// lines, and none in the good ones: our checks refuse nothing that it takes.
+func TestSystemdAgrees(t *testing.T) {
+	analyze := findSystemd(t)
+	names, err := filepath.Glob("testdata/*.*.*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			f := readFixture(t, name)
+			args := []string{"verify", "--man=no", "--root=" + f.unpack(t)}
+			for at, e := range f.entries {
+				if filepath.Dir(at) == unitDir && e.Type == image.File {
+					args = append(args, strings.Replace(filepath.Base(at), "@.", "@instance.", 1))
+				}
+			}
+			said, _ := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
+			id, _, _ := strings.Cut(filepath.Base(name), ".")
+			want, known := systemdSays[id]
+			if strings.HasSuffix(name, ".good.txtar") {
+				for line := range strings.Lines(string(said)) {
+					// The images hold none of systemd's own units.
+					if missing := notFound.FindStringSubmatch(line); missing == nil || !directives.IsUnit(missing[1]) {
+						t.Errorf("systemd finds fault with a good image: %s", line)
+					}
+				}
+				return
+			}
+			if !known {
+				return
+			}
+			if !regexp.MustCompile(want).Match(said) {
+				t.Errorf("%q is not in what systemd says: %s", want, said)
+			}
+			// Of a NUL byte it sees the line after.
+			for _, place := range systemdLine.FindAllStringSubmatch(string(said), -1) {
+				if id != "unit-encoding" && !slices.Contains(f.wants, "units/"+place[1]) {
+					t.Errorf("systemd finds it in %s, we in %q: %s", place[1], f.wants, said)
+				}
+			}
+		})
+	}
+}
+
+var notFound = regexp.MustCompile(`: Unit (\S+) not found\.`)
+
+// systemdLine is where systemd names a line.
+var systemdLine = regexp.MustCompile(`/(foo[^/]*:[0-9]+): `)
+
+// oldestVerify is the first systemd whose verify knows --root and says no more than
+// is wrong.
+const oldestVerify = 254
+
+func findSystemd(t *testing.T) string {
+	t.Helper()
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze here to compare with")
+	}
+	said, err := exec.CommandContext(t.Context(), analyze, "--version").Output()
+	var version int
+	if _, scanErr := fmt.Sscanf(string(said), "systemd %d", &version); err != nil || scanErr != nil || version < oldestVerify {
+		t.Skipf("systemd-analyze is older than %d: %v %s", oldestVerify, err, said)
+	}
+	return analyze
+}
+
+// unpack makes the image as a directory.
+func (f *fixture) unpack(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("unpacked")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, e := range f.entries {
+		to := filepath.Join(root, at)
+		err := os.MkdirAll(filepath.Dir(to), 0o755)
+		switch {
+		case err != nil:
+		case e.Type == image.Directory:
+			err = os.MkdirAll(to, 0o755)
+		case e.Type == image.Symlink:
+			err = os.Symlink(e.Target, to)
+		default:
+			var text []byte
+			if text, err = content(&e); err == nil {
+				err = os.WriteFile(to, text, 0o644)
+			}
+			if err == nil && isExecutable(&e) {
+				err = os.Chmod(to, 0o755)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
