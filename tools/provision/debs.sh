@@ -46,13 +46,19 @@ debs_mirror() {
   printf '%s\n' "$mirror"
 }
 
-debs_configure() {
-  local apt=$1 keyring mirror name
-  mirror=$(debs_mirror)
-  keyring=${PROVISION_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
+# debs_keyring: whose signatures count.
+debs_keyring() {
+  local keyring=${PROVISION_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
   [[ -e $keyring || -n ${PROVISION_KEYRING:-} ]] || keyring=${keyring%.gpg}.pgp
   [[ -e $keyring ]] || die "not found: the keyring '$keyring'" \
     "Debian's signatures are checked with it: apt-get install debian-archive-keyring, or set PROVISION_KEYRING."
+  printf '%s\n' "$keyring"
+}
+
+debs_configure() {
+  local apt=$1 keyring mirror name
+  mirror=$(debs_mirror)
+  keyring=$(debs_keyring)
   printf 'deb [signed-by=%s target=Packages] %s %s main\n' "$keyring" "$mirror" "$2" >"$apt/sources.list"
   for name in "${assumed[@]}"; do
     printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\n' "$name" "$architecture"
@@ -60,7 +66,9 @@ debs_configure() {
   done >"$apt/status"
   # Read last, so that it wins over the host's settings; hooks are cleared
   # because they would act on the host.
-  cat >"$apt/apt.conf" <<EOT
+  {
+    [[ -z ${PROVISION_APT_CONF:-} ]] || cat -- "$PROVISION_APT_CONF"
+    cat <<EOT
 Dir::State "$apt";
 Dir::State::status "$apt/status";
 Dir::Cache "$apt";
@@ -87,6 +95,15 @@ APT::Install-Recommends "false";
 #clear DPkg::Pre-Install-Pkgs;
 #clear DPkg::Post-Invoke;
 EOT
+  } >"$apt/apt.conf"
+}
+
+# debs_apt_conf CERTIFICATES: what this machine's apt knows of proxies and servers, for
+# an apt that can't see /etc/apt.
+debs_apt_conf() {
+  printf 'Acquire::https::CaInfo "%s";\n' "$1"
+  apt-config dump | grep -E '^Acquire::(https?|Check-Date|ForceIPv[46]|Retries)\>' |
+    grep -v -i 'auto-?detect' || true
 }
 
 debs_update() {
@@ -199,7 +216,7 @@ debs_extract_one() {
   local said
   if said=$(set -o pipefail && {
     dpkg-deb --fsys-tarfile "$2" |
-      tar -x -C "$1" --keep-directory-symlink --no-same-owner \
+      tar -x -C "$1" --keep-directory-symlink --no-same-owner --preserve-permissions \
         --exclude=./usr/share/{doc,man,locale,info,lintian}
   } 2>&1); then
     rm -- "$2"

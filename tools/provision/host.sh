@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What this machine must have. Each check that fails says what to do about it.
 
-readonly open_world_hint='Or install Bazelisk, which needs none of this where the internet can be reached.'
+open_world_hint=${open_world_hint-Or install Bazelisk, which needs none of this where the internet can be reached.}
 
 # host_check_paths: where things may be put. Run at every start; costs nothing.
 host_check_paths() {

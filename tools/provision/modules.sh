@@ -26,6 +26,8 @@ world_make_modules() {
   modules_go_rules "$into/modules"
 
   say_phase 'write the modules and the bazelrc'
+  local mirror
+  modules_apt "$into" "$world"
   modules_squashfs_tools "$into"
   modules_empty "$into/modules"
   modules_bazelrc "$into" "$world" >"$into/bazelrc"
@@ -126,6 +128,19 @@ modules_squashfs_tools() {
   "$provision/import" "$sysroot" "$1/bubblewrap" bwrap
 }
 
+# modules_apt DIRECTORY FINAL-DIRECTORY: what debian.bzl, which sees the sysroot's
+# /etc, must know of this machine.
+modules_apt() {
+  local certificates=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+  if [[ -e $certificates ]]; then
+    cp -- "$certificates" "$1/certificates.pem"
+  else
+    cat -- "$sysroot"/usr/share/ca-certificates/mozilla/*.crt >"$1/certificates.pem"
+  fi
+  debs_apt_conf "$2/certificates.pem" >"$1/apt.conf"
+  mirror=$(debs_mirror)
+}
+
 # modules_empty DIRECTORY: modules that are in the graph and used by nobody.
 modules_empty() {
   local name
@@ -156,6 +171,8 @@ common --repo_env=GO_SDK_ROOT=$(world_go_sdk)
 common --repo_env=SQUASHFS_TOOLS_ROOT=$2/modules/squashfs-tools
 common --repo_env=SHELLCHECK_ROOT=$2/shellcheck
 common --repo_env=BUBBLEWRAP_ROOT=$2/bubblewrap
+common --repo_env=PROVISION_MIRROR=$mirror
+common --repo_env=PROVISION_APT_CONF=$2/apt.conf
 common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
 common --repo_env=GOMODCACHE=$GOMODCACHE
 common --repo_env=GOCACHE=$GOCACHE

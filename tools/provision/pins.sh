@@ -33,9 +33,9 @@ pins_load() {
   # Pinned is what has a say in the bits: the Go SDK, rules_go and squashfs-tools.
   # The rest is the suite's: a suite holds one version of each, and a machine that
   # provisions next month gets next month's. Here that is Bazel (its version must
-  # be right all the same), the rules that Debian packages, and what actions and test
-  # wrappers find in /usr/bin. Nothing here is C, but sh_binary (so gazelle's
-  # runner) asks for a C toolchain all the same.
+  # be right all the same), the rules that Debian packages, what actions and test
+  # wrappers find in /usr/bin, and apt for debian.bzl. Nothing here is C, but
+  # sh_binary (so gazelle's runner) asks for a C toolchain all the same.
   packages=(
     "bazel-bootstrap=$bazel_version*" bazel-rules-shell default-jre-headless
     "squashfs-tools=1:$squashfs_tools_version*" shellcheck bubblewrap
@@ -43,6 +43,7 @@ pins_load() {
     patch procps util-linux base-files unzip zip git
     # For tests: systemd-analyze, and what it loads by itself.
     systemd libseccomp2
+    apt dpkg file gpgv debian-archive-keyring
   )
   # Dependencies of bazel-bootstrap that only compiling Java or C++ needs: 400 MB. And
   # git's, for which nothing here is fetched from anywhere.

@@ -4,7 +4,7 @@
 # die MESSAGE [HINT...]: one sentence on what is wrong, then what to do about it.
 die() {
   say_end
-  printf 'tools/bazel: error: %s\n' "$1" >&2
+  printf '%s: error: %s\n' "${say_name:-tools/bazel}" "$1" >&2
   shift
   printf '  %s\n' "$@" >&2
   exit 1

@@ -1,0 +1,155 @@
+"""Repositories made of Debian packages, unpacked and not installed.
+
+What a test needs besides what is built here (QEMU, a machine's whole system, a
+server to talk to) comes from any suite, through this machine's own mirror: apt
+checks the suite's signature and each package's digest. `packages.lock` lists what
+came. Nothing is fetched until something asks for a target of the repository.
+"""
+
+_BUILD = """# Made by debian_packages in tools/provision/debian.bzl, of Debian {suite}.
+{loads}
+package(default_visibility = ["//visibility:public"])
+
+exports_files({files})
+
+# For target_compatible_with.
+{available}
+"""
+
+_AVAILABLE = """
+alias(
+    name = "available",
+    actual = "@platforms//os:linux",
+)
+"""
+
+# A constraint that no platform has.
+_UNAVAILABLE = """
+constraint_setting(name = "packages")
+
+constraint_value(
+    name = "available",
+    constraint_setting = ":packages",
+)
+"""
+
+def _unpack(ctx, *arguments):
+    return ctx.execute([ctx.path(ctx.attr._unpack)] + list(arguments), timeout = 900)
+
+def _checked(ctx, what, result):
+    if result.return_code:
+        fail("repository '{}': can't {}: {}{}".format(ctx.name, what, result.stdout, result.stderr))
+
+def _debian_packages_impl(ctx):
+    reason = "this is no Linux machine"
+    if ctx.os.name == "linux":
+        reason = _unpack(ctx, "--check").stderr
+    if reason:
+        # buildifier: disable=print
+        print("repository '{}' is empty, and targets that need it are skipped: {}".format(ctx.name, reason))
+        _write(ctx, [], _UNAVAILABLE)
+        return
+
+    options = ["--assume=" + package for package in ctx.attr.assume]
+    if ctx.attr.architecture:
+        options.append("--architecture=" + ctx.attr.architecture)
+    _checked(ctx, "get its packages", _unpack(ctx, *(options + [ctx.attr.suite, "root"] + ctx.attr.packages)))
+
+    files = ["packages.lock"]
+    _checked(ctx, "keep packages.lock", ctx.execute(["mv", "root/packages.lock", "packages.lock"]))
+    for path in ctx.attr.data:
+        _checked(ctx, "find " + path, ctx.execute(["cp", "-L", "--parents", path, ctx.path(".")], working_directory = "root"))
+        files.append(path)
+    build = ""
+    if ctx.attr.programs:
+        _checked(ctx, "import its programs", ctx.execute([ctx.path(ctx.attr._import), ctx.path("root"), "imported"] + ctx.attr.programs))
+        build = ctx.read("imported/BUILD.bazel")
+        ctx.delete("imported/BUILD.bazel")
+        _checked(ctx, "import its programs", ctx.execute(["sh", "-c", "mv imported/* ."]))
+    if ctx.attr.archive:
+        _checked(ctx, "write root.tar", ctx.execute([
+            "tar",
+            "--create",
+            "--file=root.tar",
+            "--directory=root",
+            # The same bytes for the same packages.
+            "--format=gnu",
+            "--sort=name",
+            "--mtime=@0",
+            "--owner=0",
+            "--group=0",
+            "--numeric-owner",
+            "--hard-dereference",
+            ".",
+        ]))
+        files.append("root.tar")
+    ctx.delete("root")
+    _write(ctx, files, _AVAILABLE, build)
+
+def _write(ctx, files, available, build = ""):
+    # A load statement comes first.
+    loads = "\n".join([line for line in build.split("\n") if line.startswith("load(")])
+    rest = "\n".join([
+        line
+        for line in build.split("\n")
+        if not line.startswith("load(") and not line.startswith("package(")
+    ])
+    ctx.file("BUILD.bazel", _BUILD.format(
+        available = available.strip(),
+        files = repr(files),
+        loads = loads,
+        suite = ctx.attr.suite,
+    ) + rest)
+
+debian_packages = repository_rule(
+    implementation = _debian_packages_impl,
+    doc = """Packages of a Debian suite, with all that they depend on.
+
+`@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:available` is
+for `target_compatible_with`: where there is no apt or no mirror of Debian it can't be
+met, so that targets are skipped, and the reason is printed.
+
+Suites move, so two machines may get different versions; what must be pinned is written
+PACKAGE=VERSION.""",
+    attrs = {
+        "architecture": attr.string(
+            doc = "Debian's name of the packages' CPU. Default: this machine's.",
+            values = ["", "amd64", "arm64"],
+        ),
+        "archive": attr.bool(
+            doc = "Make `@NAME//:root.tar` of all files.",
+        ),
+        "assume": attr.string_list(
+            doc = "Dependencies to leave out, with what only they need.",
+        ),
+        "data": attr.string_list(
+            doc = "Files to keep, by their path without the leading slash, which is their label's name too.",
+        ),
+        "packages": attr.string_list(
+            doc = "Names, or NAME=VERSION; a version may end in *.",
+            mandatory = True,
+        ),
+        "programs": attr.string_list(
+            doc = "Programs in /usr/bin or /usr/sbin to be run on this machine: `@NAME//:PROGRAM`, with its loader and libraries as declared files.",
+        ),
+        "suite": attr.string(
+            doc = "bullseye, bookworm, trixie, forky…",
+            mandatory = True,
+        ),
+        "_import": attr.label(default = "//tools/provision:import"),
+        "_sources": attr.label_list(
+            # Edited, the repository is made anew.
+            default = [
+                "//tools/provision:debs.sh",
+                "//tools/provision:host.sh",
+                "//tools/provision:say.sh",
+            ],
+        ),
+        "_unpack": attr.label(default = "//tools/provision:unpack"),
+    },
+    environ = [
+        "PROVISION_APT_CONF",
+        "PROVISION_KEYRING",
+        "PROVISION_MIRROR",
+    ],
+)

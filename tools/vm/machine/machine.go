@@ -1,0 +1,142 @@
+// Package machine runs virtual machines: QEMU, with a kernel and an initial root file
+// system from Debian packages. They have no network, and nothing of this machine but
+// the files that are named.
+package machine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"example.org/portable-walkthrough-go/tools/imported"
+)
+
+// A Machine is what the rule vm_machine makes of a suite. Its fields are paths.
+type Machine struct {
+	// Suite is the machine's name.
+	Suite string `json:"suite"`
+	// Architecture is "amd64" or "arm64".
+	Architecture string `json:"architecture"`
+	QEMU         string `json:"qemu"`
+	// Firmware are files that QEMU looks for.
+	Firmware []string `json:"firmware"`
+	Kernel   string   `json:"kernel"`
+	Initrd   string   `json:"initrd"`
+	// Lock lists the packages.
+	Lock string `json:"lock"`
+	// Agent is the static program that becomes /init.
+	Agent string `json:"agent"`
+}
+
+// A board is what QEMU emulates, and how Linux calls its two serial ports.
+type board struct {
+	arguments       []string
+	tcg             []string
+	console, second string
+}
+
+var boards = map[string]board{
+	"amd64": {
+		arguments: []string{"-machine", "q35,usb=off"},
+		// Without cx16: trixie's kernel once panicked on cmpxchg16b.
+		tcg:     []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-cx16"},
+		console: "ttyS0", second: "ttyS1",
+	},
+	"arm64": {
+		arguments: []string{"-machine", "virt"},
+		tcg:       []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "cortex-a72"},
+		console:   "ttyAMA0", second: "ttyAMA1",
+	},
+}
+
+// processors and memory of a machine, in MB.
+const (
+	processors = "2"
+	memory     = "1024"
+)
+
+// A boot is one start of QEMU.
+type boot struct {
+	initrd string
+	// append is for the kernel's command line.
+	append []string
+	// disks are raw files by serial number.
+	disks []disk
+	// serial are two arguments of -serial.
+	serial [2]string
+	kvm    bool
+}
+
+type disk struct{ serial, path string }
+
+// command returns QEMU, to be started. Scratch is a directory for it.
+func (m *Machine) command(ctx context.Context, scratch string, b boot) (*exec.Cmd, error) {
+	board, ok := boards[m.Architecture]
+	if !ok {
+		return nil, fmt.Errorf("machine %s: unknown architecture %q", m.Suite, m.Architecture)
+	}
+	qemu, err := imported.Find(m.QEMU)
+	if err != nil {
+		return nil, err
+	}
+	// QEMU looks for firmware by name, and where it was built to.
+	firmware := filepath.Join(scratch, "firmware")
+	if err := os.MkdirAll(firmware, 0o755); err != nil {
+		return nil, err
+	}
+	for _, path := range m.Firmware {
+		if err := os.Symlink(path, filepath.Join(firmware, filepath.Base(path))); err != nil && !os.IsExist(err) {
+			return nil, err
+		}
+	}
+	arguments := append([]string{
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-L", firmware,
+		"-smp", processors, "-m", memory, "-kernel", m.Kernel, "-initrd", b.initrd,
+		"-serial", b.serial[0], "-serial", b.serial[1],
+		"-append", strings.Join(append([]string{
+			"console=" + board.console, "quiet", "panic=-1", "systemd.show_status=no", "systemd.log_color=0",
+		}, b.append...), " "),
+	}, board.arguments...)
+	if b.kvm {
+		arguments = append(arguments, "-accel", "kvm", "-cpu", "host")
+	} else {
+		arguments = append(arguments, board.tcg...)
+	}
+	for _, d := range b.disks {
+		arguments = append(arguments,
+			"-drive", "file="+strings.ReplaceAll(d.path, ",", ",,")+",format=raw,if=none,id="+d.serial,
+			"-device", "nvme,drive="+d.serial+",serial="+d.serial)
+	}
+	cmd := qemu.Command(ctx, arguments...)
+	// QEMU shall not outlive this program, however that ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd, nil
+}
+
+// initrd puts a machine's root file system and archives of its own into one file.
+func (m *Machine) initrd(to string, archives ...func(io.Writer) error) (err error) {
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, out) }()
+	root, err := os.Open(m.Initrd)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := io.Copy(out, root); err != nil {
+		return err
+	}
+	for _, write := range archives {
+		if err := write(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

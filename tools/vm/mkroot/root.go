@@ -1,0 +1,230 @@
+package main
+
+import (
+	"archive/tar"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/vm/cpio"
+)
+
+// modules are what portable services need of the kernel that is not built in. A
+// kernel may have some of them built in, or no more.
+var modules = []string{
+	"autofs4", "configfs", "crc32c_generic", "dm-bufio", "dm-mod", "dm-verity", "erofs", "loop",
+	"overlay", "reed_solomon", "squashfs", "xxhash_generic", "zstd", "zstd_decompress", "xxhash",
+}
+
+var (
+	kernel = regexp.MustCompile(`^(boot/vmlinuz-[^/]+|usr/lib/modules/[^/]+/vmlinuz)$`)
+	module = regexp.MustCompile(`^usr/lib/modules/.*/([^/]+)\.ko(\.xz|\.zst)?$`)
+	// What no service and no test reads; every megabyte is unpacked at every boot.
+	unread = regexp.MustCompile(`^(boot|usr/lib/modules|usr/share/(perl|perl5|zoneinfo|bug|bash-completion|zsh|i18n)|` +
+		`usr/lib/[^/]+/(gconv|perl|perl-base|perl5)|usr/lib/udev/hwdb\.d|usr/share/locale)(/|$)`)
+)
+
+func run(from, kernelTo, initrdTo string) (err error) {
+	initrd, err := create(initrdTo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, initrd.close()) }()
+	vmlinuz, err := create(kernelTo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, vmlinuz.close()) }()
+
+	r := root{out: cpio.NewWriter(initrd), texts: map[string]string{}, seen: map[string]bool{}}
+	kernels := 0
+	err = walk(from, func(name string, h *tar.Header, body io.Reader) error {
+		switch {
+		case kernel.MatchString(name):
+			kernels++
+			_, err := io.Copy(vmlinuz, body)
+			return err
+		case unread.MatchString(name):
+			return r.module(name, h, body)
+		}
+		return r.add(name, h, body)
+	})
+	if err != nil {
+		return err
+	}
+	if kernels != 1 {
+		return fmt.Errorf("%d kernels, want one: a linux-image package must be among the packages", kernels)
+	}
+	if err := r.finish(); err != nil {
+		return err
+	}
+	return r.out.Close()
+}
+
+// walk calls f for each path of a tar archive, in its order, without "./" before it.
+func walk(archive string, f func(name string, h *tar.Header, body io.Reader) error) error {
+	file, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for in := tar.NewReader(bufio.NewReaderSize(file, 1<<20)); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if name := path.Clean(h.Name); name != "." {
+			if err := f(name, h, in); err != nil {
+				return fmt.Errorf("%q: %w", name, err)
+			}
+		}
+	}
+}
+
+// A root is the root file system that is being written.
+type root struct {
+	out *cpio.Writer
+	// texts are contents that other files are made of, by path.
+	texts map[string]string
+	seen  map[string]bool
+}
+
+func (r *root) add(name string, h *tar.Header, body io.Reader) error {
+	e := cpio.Entry{Path: name, Mode: uint32(h.Mode & 0o7777)}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		e.Mode |= cpio.Directory
+	case tar.TypeSymlink:
+		e.Mode |= cpio.Symlink
+		e.Size, e.Body = int64(len(h.Linkname)), strings.NewReader(h.Linkname)
+	case tar.TypeReg:
+		e.Mode |= cpio.Regular
+		e.Size, e.Body = h.Size, body
+		if strings.HasSuffix(name, ".master") {
+			text, err := io.ReadAll(body)
+			if err != nil {
+				return err
+			}
+			r.texts[name], e.Body = string(text), strings.NewReader(string(text))
+		}
+	default:
+		return fmt.Errorf("neither file, directory nor symbolic link (type %q)", h.Typeflag)
+	}
+	r.seen[name] = true
+	return r.out.Write(e)
+}
+
+// module puts a kernel module that is needed into /usr/lib/modules, whatever
+// directory and kernel it is of.
+func (r *root) module(name string, h *tar.Header, body io.Reader) error {
+	match := module.FindStringSubmatch(name)
+	if match == nil || !slices.Contains(modules, strings.ReplaceAll(match[1], "-", "_")) && !slices.Contains(modules, match[1]) {
+		return nil
+	}
+	if err := r.directory("usr/lib/modules"); err != nil {
+		return err
+	}
+	return r.add("usr/lib/modules/"+path.Base(name), h, body)
+}
+
+func (r *root) directory(name string) error {
+	if r.seen[name] {
+		return nil
+	}
+	if parent := path.Dir(name); parent != "." {
+		if err := r.directory(parent); err != nil {
+			return err
+		}
+	}
+	r.seen[name] = true
+	return r.out.Directory(name)
+}
+
+// text writes a file, in place of one that a package brought.
+func (r *root) text(name string, mode uint32, text string) error {
+	if err := r.directory(path.Dir(name)); err != nil {
+		return err
+	}
+	return r.out.Text(name, mode, text)
+}
+
+// masked units do nothing for a test, or need what a machine without disk, network
+// and terminals has not.
+var masked = []string{
+	"dev-hugepages.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+	"getty.target", "getty@tty1.service", "serial-getty@ttyS0.service", "serial-getty@ttyAMA0.service", "console-getty.service",
+	"ldconfig.service", "systemd-pstore.service", "systemd-random-seed.service",
+	"systemd-update-utmp.service", "systemd-update-utmp-runlevel.service",
+	"systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
+	"systemd-resolved.service", "systemd-timesyncd.service", "systemd-logind.service",
+	"e2scrub_reap.service", "e2scrub_all.timer", "fstrim.timer",
+	"systemd-binfmt.service", "systemd-hwdb-update.service",
+}
+
+// finish does what maintainer scripts would have done.
+func (r *root) finish() error {
+	passwd, group := r.texts["usr/share/base-passwd/passwd.master"], r.texts["usr/share/base-passwd/group.master"]
+	if passwd == "" || group == "" {
+		return errors.New("no users: base-passwd must be among the packages")
+	}
+	files := []struct{ path, text string }{
+		{"etc/passwd", strings.ReplaceAll(passwd, ":*:", ":x:") + "messagebus:x:100:100::/nonexistent:/usr/sbin/nologin\n"},
+		{"etc/group", strings.ReplaceAll(group, ":*:", ":x:") + "messagebus:x:100:\nsystemd-journal:x:101:\n"},
+		{"etc/shadow", ""},
+		{"etc/nsswitch.conf", "passwd: files systemd\ngroup: files systemd\nhosts: files\n"},
+		{"etc/machine-id", "0123456789abcdef0123456789abcdef\n"},
+		{"etc/hostname", "guest\n"},
+		{"etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
+		{"etc/fstab", ""},
+		{"etc/resolv.conf", ""},
+		// So that no unit with ConditionNeedsUpdate= runs.
+		{"etc/.updated", ""},
+		{"var/.updated", ""},
+		// What is logged can be read after the test, and before a reboot is lost.
+		{"etc/systemd/journald.conf.d/vm.conf", "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\n"},
+		{"etc/systemd/system.conf.d/vm.conf", "[Manager]\nDefaultTimeoutStopSec=20s\n"},
+	}
+	for _, f := range files {
+		if err := r.text(f.path, 0o644, f.text); err != nil {
+			return err
+		}
+	}
+	if err := r.directory("etc/systemd/system"); err != nil {
+		return err
+	}
+	for _, unit := range masked {
+		if err := r.out.Symlink("etc/systemd/system/"+unit, "/dev/null"); err != nil {
+			return err
+		}
+	}
+	if err := r.out.Symlink("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"); err != nil {
+		return err
+	}
+	if err := r.directory("dev"); err != nil {
+		return err
+	}
+	// Where the kernel opens the first process's standard streams.
+	return r.out.Write(cpio.Entry{Path: "dev/console", Mode: cpio.CharacterDevice | 0o600, Major: 5, Minor: 1})
+}
+
+// An output is a buffered file.
+type output struct {
+	*bufio.Writer
+	file *os.File
+}
+
+func create(name string) (output, error) {
+	file, err := os.Create(name)
+	return output{bufio.NewWriterSize(file, 1<<20), file}, err
+}
+
+func (o output) close() error { return errors.Join(o.Flush(), o.file.Close()) }

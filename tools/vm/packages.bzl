@@ -1,0 +1,78 @@
+"""What the virtual machines are made of: Debian packages, a repository per suite."""
+
+load("//tools/provision:debian.bzl", "debian_packages")
+
+# systemd with portabled, a kernel, and what the scenarios call.
+_SYSTEM = [
+    "base-files",
+    "base-passwd",
+    "bash",
+    "coreutils",
+    "curl",
+    "dash",
+    "dbus",
+    "e2fsprogs",
+    "kmod",
+    # Without it systemd 262 runs services without their seccomp filter, silently.
+    "libseccomp2",
+    "mount",
+    "systemd",
+    "systemd-container",
+    "systemd-sysv",
+    "util-linux",
+]
+
+# Dependencies of the kernel's packages, which only installing needs.
+_ASSUME = [
+    "initramfs-tools",
+    "linux-base",
+    "linux-initramfs-tool",
+]
+
+SUITES = {
+    "bookworm": ["libcryptsetup12"],
+    "bullseye": ["libcryptsetup12", "udev"],
+    "forky": ["libcryptsetup12"],
+    "trixie": ["libcryptsetup12"],
+}
+
+def _machine_packages_impl(_ctx):
+    for suite, packages in SUITES.items():
+        debian_packages(
+            name = "vm_" + suite,
+            archive = True,
+            architecture = "amd64",
+            assume = _ASSUME,
+            packages = _SYSTEM + packages + ["linux-image-cloud-amd64"],
+            suite = suite,
+        )
+    debian_packages(
+        name = "vm_trixie_arm64",
+        archive = True,
+        architecture = "arm64",
+        assume = _ASSUME,
+        packages = _SYSTEM + SUITES["trixie"] + ["linux-image-cloud-arm64"],
+        suite = "trixie",
+    )
+    debian_packages(
+        name = "vm_qemu",
+        data = [
+            "usr/share/qemu/kvmvapic.bin",
+            "usr/share/qemu/linuxboot_dma.bin",
+            "usr/share/seabios/bios-256k.bin",
+        ],
+        packages = ["qemu-system-x86"],
+        programs = ["qemu-system-x86_64"],
+        suite = "forky",
+    )
+    debian_packages(
+        name = "vm_qemu_arm",
+        packages = ["qemu-system-arm"],
+        programs = ["qemu-system-aarch64"],
+        suite = "forky",
+    )
+
+machine_packages = module_extension(
+    implementation = _machine_packages_impl,
+    doc = "Repositories @vm_SUITE, with root.tar, and @vm_qemu, with QEMU.",
+)

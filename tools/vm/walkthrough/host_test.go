@@ -1,0 +1,151 @@
+// Package walkthrough attaches the image to a real systemd and uses it. It is run
+// inside a virtual machine, by //tools/vm:walkthrough_SUITE.
+//
+// Each test finds nothing attached, and leaves nothing attached; only the count goes
+// on from one to the next.
+package walkthrough
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"example.org/portable-walkthrough-go/tools/vm/guest"
+)
+
+const (
+	name    = "portable-walkthrough-go"
+	service = name + ".service"
+	socket  = name + ".socket"
+	image   = guest.Files + "/" + name + ".raw"
+	address = "http://localhost:8088"
+
+	// patience is how long anything may take, on a slow machine.
+	patience = time.Minute
+)
+
+// run returns the lines that a command prints; the test ends if it fails.
+func run(t *testing.T, command ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+	text := strings.TrimRight(string(out), "\n")
+	t.Logf("# %s\n%s", strings.Join(command, " "), text)
+	if err != nil {
+		t.Fatalf("%s: %v", strings.Join(command, " "), err)
+	}
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// refused runs a command that must fail, and say something.
+func refused(t *testing.T, want string, command ...string) {
+	t.Helper()
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	t.Logf("# %s\n%s", strings.Join(command, " "), out)
+	if err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("%s: %v, want a failure that says %q", strings.Join(command, " "), err, want)
+	}
+}
+
+// attach attaches an image until the test ends.
+func attach(t *testing.T, command ...string) {
+	t.Helper()
+	run(t, append([]string{"portablectl", "attach"}, command...)...)
+	t.Cleanup(func() {
+		if _, err := os.Lstat("/etc/systemd/system.attached"); err == nil {
+			stop(t)
+			detach(t)
+		}
+		nothingLeft(t)
+	})
+}
+
+func stop(t *testing.T) {
+	t.Helper()
+	run(t, "systemctl", "stop", service, socket)
+}
+
+func detach(t *testing.T) {
+	t.Helper()
+	run(t, "portablectl", "detach", name)
+}
+
+// show returns properties of a unit.
+func show(t *testing.T, unit string, properties ...string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, line := range run(t, "systemctl", "show", "--property="+strings.Join(properties, ","), unit) {
+		key, value, _ := strings.Cut(line, "=")
+		all[key] = value
+	}
+	return all
+}
+
+// hold holds a unit's property.
+func hold(t *testing.T, unit, property, want string) {
+	t.Helper()
+	if got := show(t, unit, property)[property]; got != want {
+		t.Errorf("%s: %s=%s, want %s", unit, property, got, want)
+	}
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited a minute in vain: %s", what)
+		}
+	}
+}
+
+// settings changes the service as an administrator would, until the test ends.
+func settings(t *testing.T, text string) {
+	t.Helper()
+	directory := "/run/systemd/system/" + service + ".d"
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(directory, "90-test.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(directory); err != nil {
+			t.Error(err)
+		}
+		run(t, "systemctl", "daemon-reload")
+	})
+	run(t, "systemctl", "daemon-reload")
+}
+
+// systemd returns the version of PID 1.
+func systemd(t *testing.T) int {
+	t.Helper()
+	version := regexp.MustCompile(`^systemd (\d+)`).FindStringSubmatch(run(t, "systemctl", "--version")[0])
+	if version == nil {
+		t.Fatal("systemctl tells no version")
+	}
+	n, err := strconv.Atoi(version[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// needs skips a test where systemd is too old.
+func needs(t *testing.T, version int, why string) {
+	t.Helper()
+	if is := systemd(t); is < version {
+		t.Skipf("systemd %d: %s", is, why)
+	}
+}
