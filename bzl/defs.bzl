@@ -13,6 +13,7 @@ portable_image(
 
 load("//bzl/private:os_release.bzl", _os_release = "os_release")
 load("//bzl/private:os_release_info.bzl", _OsReleaseInfo = "OsReleaseInfo")
+load("//bzl/private:pkg_rootfs.bzl", _pkg_rootfs_rule = "pkg_rootfs_rule")
 load("//bzl/private:portable_image.bzl", _portable_image = "portable_image")
 load("//bzl/private:portable_image_info.bzl", _PortableImageInfo = "PortableImageInfo")
 load("//bzl/private:portable_image_set.bzl", _portable_image_set = "portable_image_set")
@@ -21,6 +22,7 @@ load("//bzl/private:rootfs.bzl", _rootfs = "rootfs")
 load("//bzl/private:rootfs_info.bzl", _RootfsInfo = "RootfsInfo")
 
 os_release = _os_release
+pkg_rootfs_rule = _pkg_rootfs_rule
 portable_image = _portable_image
 portable_image_set = _portable_image_set
 rootfs = _rootfs

@@ -14,7 +14,7 @@ def entry(*, path, type, origin, mode = "", owner = "", source = None, files = N
             in it, or "attributes" for the mode or owner of a path that another entry
             declares.
         origin: the label and attribute to name in errors, see `declared_by`.
-        mode: four octal digits; "" for a symlink and a tree.
+        mode: four octal digits, for a tree those of its files; "" for a symlink.
         owner: "UID:GID"; "" for root's.
         source: the File with a file's content, None for an empty file.
         files: a depset of File, for a "file" that stands for several.
@@ -80,7 +80,7 @@ def _line(entry, path, type, source):
     if source and source.is_directory:
         type = "tree"
     line = {"origin": entry.origin, "path": path, "type": type}
-    if entry.mode and type != "tree":
+    if entry.mode:
         line["mode"] = entry.mode
     if entry.owner:
         line["owner"] = entry.owner

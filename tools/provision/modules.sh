@@ -186,7 +186,7 @@ common --override_module=bazel_features=$tools/features
 common --override_module=bazel_skylib=$tools/skylib
 common --override_module=platforms=$tools/platforms
 EOT
-  for name in cc java license proto python shell; do
+  for name in cc java license pkg proto python shell; do
     printf 'common --override_module=rules_%s=%s\n' "$name" "$rules/$name"
   done
   for name in rules_go gazelle squashfs-tools protobuf buildozer zlib apple_support; do
@@ -196,7 +196,7 @@ EOT
   printf 'common --override_repository=%s\n' \
     "io_bazel_rules_go=$2/modules/rules_go" "bazel_gazelle=$2/modules/gazelle" \
     "bazel_skylib=$tools/skylib" "platforms=$tools/platforms"
-  for name in cc java license proto python shell; do
+  for name in cc java license pkg proto python shell; do
     printf 'common --override_repository=rules_%s=%s\n' "$name" "$rules/$name"
   done
 }

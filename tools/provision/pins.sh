@@ -37,7 +37,7 @@ pins_load() {
   # wrappers find in /usr/bin, and apt for debian.bzl. Nothing here is C, but
   # sh_binary (so gazelle's runner) asks for a C toolchain all the same.
   packages=(
-    "bazel-bootstrap=$bazel_version*" bazel-rules-shell default-jre-headless
+    "bazel-bootstrap=$bazel_version*" bazel-rules-pkg bazel-rules-shell default-jre-headless
     "squashfs-tools=1:$squashfs_tools_version*" shellcheck bubblewrap
     gcc libc6-dev bash dash coreutils sed grep gawk tar gzip xz-utils findutils diffutils
     patch procps util-linux base-files unzip zip git

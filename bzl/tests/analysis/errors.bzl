@@ -7,6 +7,7 @@ of files can tell is refused by the image action: see bzl/tests/bad.
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
 load("//bzl:defs.bzl", "os_release", "portable_image", "portable_image_set", "rootfs")
+load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
 _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
@@ -31,6 +32,11 @@ _ERRORS = {
         portable_image,
         {"os_release": "os_release_1.3", "units": ["subject.service"], "version": "1.2"},
         ["\"version\"", "\"1.2\"", ":os_release_1.3 says IMAGE_VERSION=1.3", "Leave image_version out"],
+    ),
+    "owner_by_name_in_rules_pkg": (
+        pkg_rootfs,
+        {"srcs": ["//bzl/tests/pkg:by_name"]},
+        ["\"srcs\"", "//bzl/tests/pkg:by_name has the user \"www-data\"", "names mean nothing to the host", "uid = NUMBER"],
     ),
     "platform_without_cpu": (
         portable_image_set,

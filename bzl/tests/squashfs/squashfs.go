@@ -95,6 +95,12 @@ func Unpack(t testing.TB, image string) string {
 	return into
 }
 
+// Superblock tells what the file system says of itself: compression, block size.
+func Superblock(t testing.TB, image string) string {
+	t.Helper()
+	return unsquashfs(t, "-stat", image)
+}
+
 // Diff tells how two images differ, a line for each difference (see listing.Diff);
 // none if they have the same bytes.
 func Diff(t testing.TB, a, b string) []string {

@@ -84,7 +84,7 @@ func memberBelow(tree *Entry, below string) (*Entry, error) {
 	case info.IsDir():
 		e.Type, e.Mode, e.Added = Directory, "0755", true
 	case info.Mode().IsRegular():
-		e.Type, e.Mode, e.Source = File, "0644", source
+		e.Type, e.Mode, e.Owner, e.Source = File, tree.Mode, tree.Owner, source
 	default:
 		return nil, tree.blame(fmt.Errorf("%q is neither a regular file nor a directory", source))
 	}

@@ -51,7 +51,7 @@ func TestWalk(t *testing.T) {
 		"/srv": {"/srv 0755", "/srv/a/b 0644", "/srv/a-b 0644", "/srv/a.b/c 0644", "/srv/link 0644", "/srv/z 0644"},
 		"/":    {"/a/b 0644", "/a-b 0644", "/a.b/c 0644", "/link 0644", "/z 0644"},
 	} {
-		got, err := all(walk(&Entry{Path: at, Type: Tree, Source: root}))
+		got, err := all(walk(&Entry{Path: at, Type: Tree, Mode: "0644", Source: root}))
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("at %s: got %v, %v, want %v", at, got, err, want)
 		}
@@ -80,7 +80,7 @@ func TestBadTrees(t *testing.T) {
 		"dangling":          {dangling, "no such file"},
 		"control character": {makeTree(t, "a\tb"), "control characters"},
 	} {
-		_, err := all(walk(&Entry{Path: "/srv", Type: Tree, Source: test.source, Origin: "trees in //:a"}))
+		_, err := all(walk(&Entry{Path: "/srv", Type: Tree, Mode: "0644", Source: test.source, Origin: "trees in //:a"}))
 		t.Run(name, func(t *testing.T) {
 			expect(t, err, test.want)
 			expect(t, err, "(from trees in //:a)")
@@ -93,7 +93,7 @@ func TestUnitsBelow(t *testing.T) {
 	root := makeTree(t, "lib/systemd/system/foo.service", "lib/systemd/system/README", "lib/systemd/system/foo.d/x", "lib/other.service")
 	header := &Header{Prefixes: []string{"foo"}, UnitDir: "/usr/lib/systemd/system"}
 	for at, want := range map[string]int{"/usr": 1, "/srv": 0, "/usr/lib/systemd/system/sub": 0} {
-		units, err := unitsBelow(&Entry{Path: at, Type: Tree, Source: root}, header)
+		units, err := unitsBelow(&Entry{Path: at, Type: Tree, Mode: "0644", Source: root}, header)
 		if err != nil || len(units) != want {
 			t.Errorf("at %s: %d units, %v, want %d", at, len(units), err, want)
 		}

@@ -89,7 +89,7 @@ func TestFind(t *testing.T) {
 		`{"path":"/a/b-c","type":"file","mode":"0600"}`,
 		`{"path":"/a","type":"directory","mode":"0700"}`,
 		`{"path":"/a","type":"attributes","owner":"1:2"}`,
-		fmt.Sprintf(`{"path":"/usr/share/a","type":"tree","source":%q}`, source),
+		fmt.Sprintf(`{"path":"/usr/share/a","type":"tree","mode":"0644","source":%q}`, source),
 	))
 	if err != nil {
 		t.Fatal(err)

@@ -75,8 +75,8 @@ const (
 	Directory Type = "directory"
 	File      Type = "file"
 	Symlink   Type = "symlink"
-	// Tree is the directory Source with all files that are in it, at any depth, with
-	// mode 0644, whatever theirs is. Symlinks are followed.
+	// Tree is the directory Source with all files that are in it, at any depth. They
+	// get the tree's mode and owner, whatever theirs are. Symlinks are followed.
 	Tree Type = "tree"
 	// Attributes are mode, owner or both, instead of those that a path has by the
 	// entry that declares it.
@@ -89,7 +89,7 @@ type Entry struct {
 	// Path is absolute and clean: no "..", ".", "//" or trailing slash.
 	Path string `json:"path"`
 	Type Type   `json:"type"`
-	// Mode is octal, "0755"; empty for a symlink and a tree.
+	// Mode is octal, "0755"; empty for a symlink.
 	Mode string `json:"mode"`
 	// Owner is "UID:GID", in decimal. Empty for root's, "0:0".
 	Owner string `json:"owner"`
@@ -176,9 +176,9 @@ func (e *Entry) checkFields() error {
 			return err
 		}
 	case Tree:
-		source = true
-		if e.Source == "" || e.Mode != "" || e.Owner != "" {
-			return fmt.Errorf("a tree has a source, and neither mode nor owner")
+		source, mode = true, true
+		if e.Source == "" {
+			return fmt.Errorf("a tree needs a source")
 		}
 	case Attributes:
 		mode = e.Mode != ""
