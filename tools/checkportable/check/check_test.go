@@ -136,21 +136,6 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
-	for value, want := range map[string][]string{
-		`a  b	c`:              {"a", "b", "c"},
-		`"a b" 'c "d"' e\ f`:  {"a b", `c "d"`, "e f"},
-		`/bin/sh -c "x; y"`:   {"/bin/sh", "-c", "x; y"},
-		``:                    nil,
-		`""`:                  {""},
-		`@/usr/bin/foo foo-0`: {"@/usr/bin/foo", "foo-0"},
-	} {
-		if got := words(value); !slices.Equal(got, want) {
-			t.Errorf("words(%s) = %q, want %q", value, got, want)
-		}
-	}
-}
-
 func TestParseSpan(t *testing.T) {
 	for text, want := range map[string]string{
 		"30": "30s", "30s": "30s", "5min": "5m0s", "1h 30min": "1h30m0s", "500ms": "500ms", "1.5s": "1.5s", "2min30s": "2m30s", "0": "0s",
@@ -159,15 +144,6 @@ func TestParseSpan(t *testing.T) {
 		got, ok := parseSpan(text)
 		if ok != (want != "") || ok && got.String() != want {
 			t.Errorf("parseSpan(%q) = %s, %t, want %q", text, got, ok, want)
-		}
-	}
-}
-
-func TestExpand(t *testing.T) {
-	u := &Unit{Name: "foo-x@.service"}
-	for text, want := range map[string]string{"a": "a", "%p.socket": "foo-x.socket", "%N": "foo-x@", "100%%": "100%", "%S/a": "/var/lib/a", "%i": "", "%": ""} {
-		if got, ok := u.expand(text); ok != (want != "") || ok && got != want {
-			t.Errorf("expand(%q) = %q, %t", text, got, ok)
 		}
 	}
 }

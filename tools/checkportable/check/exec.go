@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 var execChecks = []Check{
@@ -136,7 +137,7 @@ func (img *Image) eachCommand(visit func(command)) {
 // command reads a command line (systemd.service(5)). It says no where the path
 // depends on the host.
 func (u *Unit) command(a Assignment) (command, bool) {
-	all := words(a.Value)
+	all := unitfile.Words(a.Value)
 	if len(all) == 0 {
 		return command{}, false
 	}

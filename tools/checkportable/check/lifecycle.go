@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 var lifecycleChecks = []Check{
@@ -176,7 +177,7 @@ func (img *Image) isStarted(u *Unit) bool {
 		for _, a := range by.Assignments {
 			starts := a.Section == "Unit" && slices.Contains([]string{"Wants", "Requires", "BindsTo", "Upholds", "OnFailure", "OnSuccess"}, a.Name)
 			if starts || a.Section == "Install" && a.Name == "Also" || a.Section == "Service" && a.Name == "Sockets" {
-				names = append(names, words(a.Value)...)
+				names = append(names, unitfile.Words(a.Value)...)
 			}
 		}
 		for _, name := range names {

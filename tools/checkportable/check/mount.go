@@ -4,6 +4,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 // What is mounted needs no check: package image adds the mount points that units
@@ -26,67 +29,17 @@ var mountChecks = []Check{
 	},
 }
 
-// A mountPoint is a path of the image that a directive needs.
-type mountPoint struct {
+// A requiredPath is what must be there for a directive to take effect.
+type requiredPath struct {
 	Assignment
-	path      string
-	directory bool
+	path string
 }
 
-// stateRoots are where systemd.exec(5) puts a service's directories. What
-// RuntimeDirectory= names is below /run, which is always writable.
-var stateRoots = map[string]string{
-	"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "ConfigurationDirectory": "/etc",
-}
-
-// volatile are file systems that the host mounts first, and can make places in.
-var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
-
-// mountPoints are where the host's directories and files appear.
-func (u *Unit) mountPoints() []mountPoint {
-	var all []mountPoint
-	add := func(a Assignment, name string, directory bool) {
-		name, ok := u.expand(name)
-		if !ok || !path.IsAbs(name) || below(path.Clean(name), volatile) {
-			return
-		}
-		all = append(all, mountPoint{a, path.Clean(name), directory})
-	}
-	for _, name := range []string{"StateDirectory", "CacheDirectory", "LogsDirectory", "ConfigurationDirectory"} {
-		for _, a := range u.all("Service", name) {
-			for _, word := range words(a.Value) {
-				directory, _, _ := strings.Cut(word, ":")
-				add(a, stateRoots[name]+"/"+directory, true)
-			}
-		}
-	}
-	for _, name := range []string{"BindPaths", "BindReadOnlyPaths"} {
-		for _, a := range u.all("Service", name) {
-			for _, word := range words(a.Value) {
-				fields := strings.Split(strings.TrimLeft(word, "-+"), ":")
-				target := fields[0]
-				if len(fields) > 1 && fields[1] != "" {
-					target = fields[1]
-				}
-				add(a, target, false)
-			}
-		}
-	}
-	for _, a := range u.all("Service", "TemporaryFileSystem") {
-		for _, word := range words(a.Value) {
-			target, _, _ := strings.Cut(word, ":")
-			add(a, target, true)
-		}
-	}
-	return all
-}
-
-// requiredPaths are those that must be there for a directive to take effect.
-func (u *Unit) requiredPaths() []mountPoint {
-	var all []mountPoint
+func (u *Unit) requiredPaths() []requiredPath {
+	var all []requiredPath
 	for _, name := range []string{"ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "WorkingDirectory"} {
 		for _, a := range u.all("Service", name) {
-			for _, word := range words(a.Value) {
+			for _, word := range unitfile.Words(a.Value) {
 				if strings.HasPrefix(word, "-") || word == "~" {
 					continue
 				}
@@ -94,20 +47,26 @@ func (u *Unit) requiredPaths() []mountPoint {
 				if target = path.Clean(target); !ok || !path.IsAbs(target) || u.mounts(target) {
 					continue
 				}
-				all = append(all, mountPoint{a, target, false})
+				all = append(all, requiredPath{a, target})
 			}
 		}
 	}
 	return all
 }
 
+// volatile are file systems that the host mounts first, and can make places in.
+var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
+
 // mounts tells whether a path is the host's to have: in something that is mounted
 // into the image.
 func (u *Unit) mounts(name string) bool {
-	return below(name, volatile) || slices.ContainsFunc(u.mountPoints(), func(m mountPoint) bool { return below(name, []string{m.path}) })
-}
-
-// below tells whether a path is one of the directories, or in it.
-func below(name string, directories []string) bool {
-	return slices.ContainsFunc(directories, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+	var lines []unitfile.Assignment
+	for _, a := range u.Assignments {
+		lines = append(lines, a.Assignment)
+	}
+	mounted := slices.Clone(volatile)
+	for _, e := range image.MountPoints(u.Name, lines) {
+		mounted = append(mounted, e.Path)
+	}
+	return slices.ContainsFunc(mounted, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
 }

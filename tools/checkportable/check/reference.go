@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 var referenceChecks = []Check{
@@ -71,7 +72,7 @@ func (img *Image) eachReference(visit func(a Assignment, name string, needs bool
 			if !needs && d.Type != "UNIT [...]" {
 				continue
 			}
-			for _, word := range words(a.Value) {
+			for _, word := range unitfile.Words(a.Value) {
 				if name, ok := u.expand(word); ok {
 					visit(a, name, needs)
 				}

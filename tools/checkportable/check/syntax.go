@@ -1,6 +1,6 @@
 package check
 
-import "example.org/portable-walkthrough-go/tools/checkportable/unitfile"
+import "example.org/portable-walkthrough-go/tools/unitfile"
 
 var syntaxChecks = []Check{
 	{
@@ -19,7 +19,7 @@ var syntaxChecks = []Check{
 	{
 		ID: "unit-syntax", Severity: Error, Host: LineIgnored,
 		Finds: "a line of a unit file is no section, assignment or comment",
-		Why:   "systemd logs a warning and ignores the line.",
+		Why:   "systemd logs a warning and ignores the line; for a section header, it refuses the whole unit.",
 		Fix:   "Write [Section], Name=value, or a comment that starts with \"#\" or \";\".",
 		run:   problems(unitfile.Syntax),
 	},

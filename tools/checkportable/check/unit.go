@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/checkportable/unitfile"
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 // Unit is a unit file, with the drop-ins that package image appends to it.
@@ -189,81 +189,6 @@ func (img *Image) of(kind string) []*Unit {
 	return units
 }
 
-// expand replaces the specifiers (systemd.unit(5)) that the unit's name decides.
-// It says no if others are left.
-func (u *Unit) expand(text string) (string, bool) {
-	if !strings.Contains(text, "%") {
-		return text, true
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] != '%' {
-			b.WriteByte(text[i])
-			continue
-		}
-		if i++; i == len(text) {
-			return text, false
-		}
-		switch text[i] {
-		case '%':
-			b.WriteByte('%')
-		case 'n':
-			b.WriteString(u.Name)
-		case 'N':
-			b.WriteString(strings.TrimSuffix(u.Name, path.Ext(u.Name)))
-		case 'p':
-			b.WriteString(u.prefix())
-		case 'S':
-			b.WriteString("/var/lib")
-		case 'C':
-			b.WriteString("/var/cache")
-		case 'L':
-			b.WriteString("/var/log")
-		case 'E':
-			b.WriteString("/etc")
-		case 't':
-			b.WriteString("/run")
-		default:
-			return text, false
-		}
-	}
-	return b.String(), true
-}
-
-// words splits a value as systemd does: at blanks, with quotes and backslashes.
-func words(value string) []string {
-	var all []string
-	var word strings.Builder
-	var quote rune
-	inWord, escaped := false, false
-	for _, r := range value {
-		switch {
-		case escaped:
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\':
-			escaped, inWord = true, true
-		case quote != 0:
-			if r == quote {
-				quote = 0
-			} else {
-				word.WriteRune(r)
-			}
-		case (r == '"' || r == '\'') && word.Len() == 0:
-			quote, inWord = r, true
-		case r == ' ' || r == '\t':
-			if inWord {
-				all = append(all, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			word.WriteRune(r)
-			inWord = true
-		}
-	}
-	if inWord {
-		all = append(all, word.String())
-	}
-	return all
-}
+// expand replaces specifiers that the unit's name decides. It says no if others are
+// left.
+func (u *Unit) expand(text string) (string, bool) { return unitfile.Expand(u.Name, text) }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/unit"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 // An image is read-only, so that whatever the host mounts something over must be
@@ -63,28 +63,26 @@ func mountPoints(units []*Entry) ([]*Entry, error) {
 		if err != nil {
 			return nil, u.blame(err)
 		}
-		added = append(added, mountPointsOf(path.Base(u.Path), text)...)
+		// What is wrong with the text checkportable tells.
+		added = append(added, MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)...)
 	}
 	slices.SortStableFunc(added, func(a, b *Entry) int { return comparePaths(a.Path, b.Path) })
 	return added, nil
 }
 
-// mountPointsOf returns what a service with this name needs. Of a unit that can't
-// be read it returns what comes before the mistake; checkportable tells that.
-func mountPointsOf(name string, text []byte) (added []*Entry) {
-	sections, _ := unit.DeserializeSections(bytes.NewReader(text))
-	for _, section := range sections {
-		if section.Section != "Service" {
+// MountPoints returns what a service of this name needs for what is assigned in
+// it: an entry for each, of which Origin says why.
+func MountPoints(service string, lines []unitfile.Assignment) (added []*Entry) {
+	for _, line := range lines {
+		if line.Section != "Service" {
 			continue
 		}
-		for _, option := range section.Entries {
-			for _, word := range words(option.Value) {
-				points := mountPointsFor(name, option.Name, word)
-				for _, e := range points {
-					e.Origin, e.Added = fmt.Sprintf("%s=%s in %s", option.Name, word, name), true
-				}
-				added = append(added, points...)
+		for _, word := range unitfile.Words(line.Value) {
+			points := mountPointsFor(service, line.Name, word)
+			for _, e := range points {
+				e.Origin, e.Added = fmt.Sprintf("%s=%s in %s", line.Name, word, service), true
 			}
+			added = append(added, points...)
 		}
 	}
 	return added
@@ -95,7 +93,7 @@ func mountPointsFor(name, directive, word string) []*Entry {
 	directory := func(p string) *Entry { return &Entry{Path: p, Type: Directory, Mode: "0755"} }
 	fields := strings.Split(word, ":")
 	for i, field := range fields {
-		expanded, ok := expand(name, field)
+		expanded, ok := unitfile.Expand(name, field)
 		if !ok {
 			// What only the host can tell.
 			return nil
@@ -165,74 +163,6 @@ func mountable(p string) bool {
 		}
 	}
 	return true
-}
-
-// expand replaces the specifiers that mean the same on every host (systemd.unit(5),
-// "Specifiers"). Others are no success.
-func expand(name, text string) (expanded string, ok bool) {
-	if !strings.Contains(text, "%") {
-		return text, true
-	}
-	stem := strings.TrimSuffix(name, path.Ext(name))
-	prefix, _, _ := strings.Cut(stem, "@")
-	values := map[byte]string{
-		'%': "%", 'n': name, 'N': stem, 'p': prefix, 'P': prefix, 'j': prefix[strings.LastIndex(prefix, "-")+1:],
-		'C': "/var/cache", 'E': "/etc", 'L': "/var/log", 'S': "/var/lib", 't': "/run", 'T': "/tmp", 'V': "/var/tmp",
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] != '%' {
-			b.WriteByte(text[i])
-			continue
-		}
-		i++
-		if i == len(text) {
-			return "", false
-		}
-		value, known := values[text[i]]
-		if !known || strings.Contains("nN", text[i:i+1]) && strings.Contains(stem, "@") {
-			return "", false
-		}
-		b.WriteString(value)
-	}
-	return b.String(), true
-}
-
-// words splits a directive's value as systemd does: at white space, but not
-// between quotes or after a backslash (systemd.syntax(7)).
-func words(value string) []string {
-	// The parser leaves a continued line's end in.
-	value = strings.NewReplacer("\\\n", " ", "\\\r\n", " ").Replace(value)
-	var all []string
-	var word strings.Builder
-	inWord, quote := false, rune(0)
-	escaped := false
-	for _, r := range value {
-		switch {
-		case escaped:
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\':
-			escaped, inWord = true, true
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote == 0 && (r == '"' || r == '\''):
-			quote, inWord = r, true
-		case quote == 0 && strings.ContainsRune(" \t\n\r", r):
-			if inWord {
-				all = append(all, word.String())
-				word.Reset()
-			}
-			inWord = false
-		default:
-			word.WriteRune(r)
-			inWord = true
-		}
-	}
-	if inWord {
-		all = append(all, word.String())
-	}
-	return all
 }
 
 // maxUnit bounds units, which are held in memory; systemd takes no larger ones.

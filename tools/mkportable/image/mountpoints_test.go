@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 func TestMountPointsOfAService(t *testing.T) {
@@ -41,7 +43,7 @@ func TestMountPointsOfAService(t *testing.T) {
 		"Environment=StateDirectory=foo":               "",
 		"StateDirectory=a \\\n  b":                     "directory /var/lib/a, directory /var/lib/b",
 	} {
-		got := mountPointsOf("foo.service", []byte("[Service]\n"+text+"\n"))
+		got := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\n"+text+"\n")).Assignments)
 		var all []string
 		for _, e := range got {
 			line := string(e.Type) + " " + e.Path
@@ -66,11 +68,11 @@ func TestWhatAsksForNoMountPoint(t *testing.T) {
 		"foo@.service":  "[Service]\nStateDirectory=%i %n %N\n",
 		"foo-a.service": "[Install]\nStateDirectory=foo\n",
 	} {
-		if got := mountPointsOf(name, []byte(text)); len(got) > 0 {
+		if got := MountPoints(name, unitfile.Parse([]byte(text)).Assignments); len(got) > 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	got := mountPointsOf("foo-a@.service", []byte("[Service]\nStateDirectory=%p/%j\n"))
+	got := MountPoints("foo-a@.service", unitfile.Parse([]byte("[Service]\nStateDirectory=%p/%j\n")).Assignments)
 	if len(got) != 1 || got[0].Path != "/var/lib/foo-a/a" {
 		t.Errorf("%v", got)
 	}
@@ -110,7 +112,7 @@ func TestMountPointsAreSortedAndReasoned(t *testing.T) {
 		t.Errorf("%d mount points", len(got))
 	}
 	got, err = mountPoints([]*Entry{unit("foo-bad.service", "[Service]\nStateDirectory=before\nno assignment\nStateDirectory=after\n")})
-	if err != nil || len(got) != len(alwaysMounted)+1 {
+	if err != nil || len(got) != len(alwaysMounted)+2 {
 		t.Errorf("a line that is no assignment: %v, %v", got, err)
 	}
 	_, err = mountPoints([]*Entry{{Path: "/units/foo.service", Source: filepath.Join(dir, "missing"), Origin: "units in //:image"}})

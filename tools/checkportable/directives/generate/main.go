@@ -26,7 +26,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/checkportable/unitfile"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 func main() {

@@ -78,9 +78,11 @@ func Parse(content []byte) File {
 			name, ok := strings.CutSuffix(s.text[1:], "]")
 			if !ok || name == "" || strings.ContainsAny(name, "[]") {
 				f.problem(Syntax, s.line, fmt.Sprintf("%q is no section header", s.text))
-				// What follows belongs nowhere.
-				section = ""
-				continue
+				// What was meant, so that what follows is not a mistake as well.
+				name, _, _ = strings.Cut(strings.Trim(s.text, "[] "), "]")
+				if name = strings.TrimSpace(name); name == "" || strings.ContainsAny(name, "[]") {
+					continue
+				}
 			}
 			section = name
 			f.Sections = append(f.Sections, Section{Name: name, Line: s.line})

@@ -1,0 +1,36 @@
+package unitfile
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestWords(t *testing.T) {
+	for value, want := range map[string][]string{
+		`a  b	c`:              {"a", "b", "c"},
+		`"a b" 'c "d"' e\ f`:  {"a b", `c "d"`, "e f"},
+		`/bin/sh -c "x; y"`:   {"/bin/sh", "-c", "x; y"},
+		``:                    nil,
+		`""`:                  {""},
+		`@/usr/bin/foo foo-0`: {"@/usr/bin/foo", "foo-0"},
+	} {
+		if got := Words(value); !slices.Equal(got, want) {
+			t.Errorf("Words(%s) = %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	for text, want := range map[string]string{
+		"a": "a", "%p.socket": "foo-x.socket", "%j": "x", "100%%": "100%", "%S/a": "/var/lib/a",
+		// What the host knows, and what an instance is called.
+		"%H": "", "%i": "", "%N": "", "%": "",
+	} {
+		if got, ok := Expand("foo-x@.service", text); ok != (want != "") || got != want {
+			t.Errorf("Expand(%q) = %q, %t", text, got, ok)
+		}
+	}
+	if got, ok := Expand("foo.service", "%n %N"); !ok || got != "foo.service foo" {
+		t.Errorf("got %q, %t", got, ok)
+	}
+}
