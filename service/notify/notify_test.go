@@ -21,14 +21,17 @@ func reported(t *testing.T, r Reporter, d time.Duration) []string {
 			sent = append(sent, strings.Join(assignments, " "))
 			return nil
 		}
-		r.Run(ctx)
+		if err := r.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
 	})
 	return sent
 }
 
 func TestTheWatchdogIsFedTwiceInItsTime(t *testing.T) {
 	r := Reporter{Watchdog: 4 * time.Second, Status: func() string { return "fine" }, Alive: func() error { return nil }}
-	want := []string{"STATUS=fine WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"}
+	want := []string{"READY=1 STATUS=fine", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"}
 	if got := reported(t, r, 7*time.Second); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -42,7 +45,7 @@ func TestAStuckServiceDoesNotFeedIt(t *testing.T) {
 		Alive:    func() error { return errors.New("stuck") },
 		Failed:   func(err error) { failures = append(failures, err) },
 	}
-	if got := reported(t, r, 3500*time.Millisecond); !slices.Equal(got, []string{"STATUS=fine"}) || len(failures) != 4 {
+	if got := reported(t, r, 3500*time.Millisecond); !slices.Equal(got, []string{"READY=1 STATUS=fine"}) || len(failures) != 3 {
 		t.Errorf("sent %q, failures %v", got, failures)
 	}
 }
@@ -50,8 +53,15 @@ func TestAStuckServiceDoesNotFeedIt(t *testing.T) {
 func TestWithoutAWatchdogOnlyNewsAreSent(t *testing.T) {
 	calls := 0
 	r := Reporter{Status: func() string { calls++; return []string{"a", "a", "b"}[min(calls, 3)-1] }}
-	if got := reported(t, r, 21*time.Second); !slices.Equal(got, []string{"STATUS=a", "STATUS=b"}) {
+	if got := reported(t, r, 21*time.Second); !slices.Equal(got, []string{"READY=1 STATUS=a", "STATUS=b"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestAManagerThatCantBeToldIsAnError(t *testing.T) {
+	r := Reporter{Status: func() string { return "fine" }, Send: func(...string) error { return errors.New("gone") }}
+	if err := r.Start(t.Context()); err == nil {
+		t.Error("it started all the same")
 	}
 }
 

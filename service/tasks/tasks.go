@@ -3,21 +3,20 @@
 // "strict" of portable services allows four, and Go's runtime ends the program when
 // it can't start a thread.
 //
-// It starts one for each system call that takes more than some 20 µs while there is
-// other work, and two for package os/signal. So, where tasks are scarce: one
-// processor, no os/signal, and no system call that waits. The last is up to the
-// program: what [syscall.RawSyscall] calls the runtime never replaces by a thread.
+// The runtime has three, and starts one more for each system call that takes more
+// than some 20 µs while there is other work. So such a program is started with
+// GOMAXPROCS=1 in its environment, does without package os/signal, which takes three
+// (package terminate takes none), and makes no system call that waits while there is
+// one processor: what [syscall.RawSyscall] calls the runtime never replaces by a
+// thread. Where there is room, [Spread] then takes all processors.
 package tasks
 
 import (
-	"context"
 	"os"
-	"os/signal"
 	"path"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // plenty is the number of tasks from which on nothing needs to be done. Under load
@@ -59,27 +58,10 @@ func scarce(readFile func(string) ([]byte, error)) bool {
 	return false
 }
 
-// Adapt is to be called first in a program that is started with GOMAXPROCS=1 in its
-// environment, so that not even the start needs many threads. If tasks are not
-// scarce it takes all processors.
-//
-// It returns a context that is done when SIGTERM or SIGINT comes. More of them do
-// nothing: what is being answered is answered. Where tasks are scarce the context
-// is never done: these signals then end the program at once.
-func Adapt(parent context.Context, scarce bool) context.Context {
-	if scarce {
-		runtime.GOMAXPROCS(1)
-		return parent
-	}
-	if os.Getenv("GOMAXPROCS") == "1" {
+// Spread takes all processors for a program that was started with GOMAXPROCS=1, unless
+// tasks are scarce.
+func Spread() {
+	if os.Getenv("GOMAXPROCS") == "1" && !Scarce() {
 		runtime.SetDefaultGOMAXPROCS()
 	}
-	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() {
-		<-signals
-		cancel()
-	}()
-	return ctx
 }

@@ -1,0 +1,13 @@
+package terminate
+
+// sigaction is Linux's struct of that name on this architecture. A handler returns
+// to the kernel's own code, in the vDSO.
+type sigaction struct {
+	handler uintptr
+	flags   uint64
+	mask    uint64
+}
+
+func newSigaction() *sigaction {
+	return &sigaction{handler: handlerAddress(), flags: saOnStack | saRestart, mask: allOfThem}
+}
