@@ -1,5 +1,6 @@
-// Bench compares the service with the algorithm that it replaces and with a server
-// that counts nothing, in one run, alternating, on one machine:
+// Bench compares the service with the algorithm that it replaces, with a server that
+// counts nothing, and with the least that can count durably, in one run, alternating,
+// on one machine:
 //
 //	bazel run //service/bench
 //
@@ -8,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,7 +21,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 5, "how often each measurement is repeated; medians are printed")
+	rounds = flag.Int("rounds", 5, "how often each measurement of throughput is repeated; medians are printed")
 	period = flag.Duration("time", time.Second, "how long each measurement of throughput takes")
 	state  = flag.String("state", os.TempDir(), "where to keep the counts; the disk matters")
 	starts = flag.Int("starts", 40, "how many cold starts of each are measured")
@@ -28,9 +30,18 @@ var (
 var connections = []int{1, 16, 64, 256}
 
 // programs are environment variables that name them; the first is what it is about.
-var programs = []string{"SERVICE", "SEED", "BARE"}
+var programs = []string{"SERVICE", "SEED", "BARE", "LEAST"}
 
-var names = map[string]string{"SERVICE": "this service", "SEED": "seed's algorithm", "BARE": "bare net/http"}
+var names = map[string]string{"SERVICE": "this service", "SEED": "seed's algorithm", "BARE": "bare net/http", "LEAST": "the least, no HTTP"}
+
+// connectionsOf are how many connections a program is measured with: the least server
+// has one at a time.
+func connectionsOf(program string) []int {
+	if program == "LEAST" {
+		return connections[:1]
+	}
+	return connections
+}
 
 func main() {
 	fakesystemd.Main()
@@ -42,13 +53,16 @@ func main() {
 }
 
 func run() error {
-	fmt.Fprintf(os.Stderr, "about %v\n", (time.Duration(*rounds*len(connections)*len(programs)) * *period).Round(time.Second))
+	if *rounds < 1 || *starts < 1 {
+		return errors.New("-rounds and -starts must be at least 1")
+	}
+	fmt.Fprintf(os.Stderr, "about %v\n", (time.Duration(*rounds*len(connections)*3) * *period).Round(time.Second))
 	results := map[string]map[int]*load{}
 	memory := map[string][]int{}
 	var syncs []time.Duration
 	for _, program := range programs {
 		results[program] = map[int]*load{}
-		for _, c := range connections {
+		for _, c := range connectionsOf(program) {
 			results[program][c] = &load{}
 		}
 	}
@@ -88,6 +102,9 @@ func report(results map[string]map[int]*load, memory map[string][]int, cold map[
 	for _, c := range connections {
 		rate := func(program string) float64 { return median(results[program][c].rates) }
 		for _, program := range programs {
+			if !slices.Contains(connectionsOf(program), c) {
+				continue
+			}
 			times := results[program][c].times
 			slices.Sort(times)
 			fmt.Printf("| %d | %s | %.0f | %v | %v | %.2f | %.2f |\n", c, names[program], rate(program),
@@ -95,9 +112,12 @@ func report(results map[string]map[int]*load, memory map[string][]int, cold map[
 				rate(program)/rate("SEED"), rate(program)/rate("BARE"))
 		}
 	}
-	one := results["SERVICE"][1].times
-	fmt.Printf("\nOne write and fdatasync on this disk: %v (median); an answer at one connection: %.2f times that.\n",
-		sync.Round(time.Microsecond), float64(one[len(one)/2])/float64(sync))
+	p50 := func(program string) float64 {
+		times := results[program][1].times
+		return float64(times[len(times)/2]) / float64(sync)
+	}
+	fmt.Printf("\nOne write and fdatasync on this disk: %v (median). An answer at one connection takes %.2f times that; one of the least server %.2f, one of bare net/http %.2f.\n",
+		sync.Round(time.Microsecond), p50("SERVICE"), p50("LEAST"), p50("BARE"))
 	fmt.Println("\n| server | cold start | × seed's | resident after 1000 requests |")
 	fmt.Println("| --- | --- | --- | --- |")
 	for _, program := range programs {

@@ -83,7 +83,7 @@ func measure(program string, results map[int]*load) (rss int, err error) {
 	if rss, err = resident(<-s.process); err != nil {
 		return 0, err
 	}
-	for _, c := range connections {
+	for _, c := range connectionsOf(program) {
 		if err := results[c].add(s.listener.Addr(), c); err != nil {
 			return 0, err
 		}

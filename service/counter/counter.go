@@ -18,6 +18,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 )
@@ -131,6 +132,10 @@ func (c *Counter) Next() (uint64, error) {
 func (c *Counter) commit(b *batch) {
 	c.disk.Lock()
 	defer c.disk.Unlock()
+	if runtime.GOMAXPROCS(0) == 1 {
+		// The write holds the only processor: who is ready to count now comes along.
+		runtime.Gosched()
+	}
 	// Whoever comes from now on is too late for this batch.
 	c.mu.Lock()
 	c.pending = nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,7 +73,7 @@ func (d osDirectory) open(name string) (file, error) {
 	if err := claim(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%q: %w", f.Name(), err), f.Close())
 	}
-	return osFile{f}, nil
+	return &osFile{File: f}, nil
 }
 
 func claim(f *os.File) error {
@@ -95,7 +96,7 @@ func (d osDirectory) create() (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return &osFile{File: f}, nil
 }
 
 func (d osDirectory) link(f file, name string) error {
@@ -112,9 +113,12 @@ func (d osDirectory) sync() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-type osFile struct{ *os.File }
+type osFile struct {
+	*os.File
+	took time.Duration // the last Sync
+}
 
-func (f osFile) Size() (int64, error) {
+func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -122,15 +126,21 @@ func (f osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+// quick is how long a Sync may hold a processor. To give it to another thread and to
+// get one again takes some 20 µs, which a fast disk is hardly slower than.
+const quick = 300 * time.Microsecond
+
 // Sync is fdatasync(2): of what the inode says, only the size is needed, and it
 // does not change.
-func (f osFile) Sync() error {
+func (f *osFile) Sync() error {
 	call := unix.Syscall
-	if runtime.GOMAXPROCS(0) == 1 {
-		// The runtime would start one more thread for the only processor, and
-		// there may be no room for it; see package tasks.
+	// The runtime would start one more thread for the only processor, and there may
+	// be no room for it; see package tasks.
+	if f.took < quick || runtime.GOMAXPROCS(0) == 1 {
 		call = unix.RawSyscall
 	}
+	start := time.Now()
+	defer func() { f.took = time.Since(start) }()
 	for {
 		_, _, errno := call(unix.SYS_FDATASYNC, f.Fd(), 0, 0)
 		switch errno {

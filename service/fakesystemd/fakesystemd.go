@@ -30,6 +30,10 @@ type Service struct {
 	// Files is LimitNOFILE=, or 0 for this process's own.
 	Files uint64
 
+	// Watchdog is WatchdogSec=, or 0. A service that does not report in time is
+	// left alone; Heard tells.
+	Watchdog time.Duration
+
 	// Started is called with the process just after each start; nil for not.
 	Started func(*os.Process)
 }
@@ -54,6 +58,7 @@ type Manager struct {
 
 	mu      sync.Mutex
 	process *os.Process
+	heardOf map[string]int // assignments, and how often each was sent
 	ready   bool
 	stopped bool
 	runs    []Run
@@ -63,7 +68,7 @@ type Manager struct {
 
 // Start waits for connections, until Stop.
 func Start(service Service) (*Manager, error) {
-	m := &Manager{service: service, heard: make(chan string, 1024), ended: make(chan struct{})}
+	m := &Manager{service: service, heard: make(chan string, 1024), heardOf: map[string]int{}, ended: make(chan struct{})}
 	for _, l := range service.Listeners {
 		file, err := l.(interface{ File() (*os.File, error) }).File()
 		if err != nil {
@@ -175,6 +180,9 @@ func (m *Manager) prepare() (*prepared, error) {
 		fmt.Sprintf("LISTEN_FDS=%d", len(m.sockets)),
 		"NOTIFY_SOCKET="+m.notes.LocalAddr().String(),
 		fmt.Sprintf("%s=%d", asPrepared, m.service.Files))
+	if m.service.Watchdog > 0 {
+		p.cmd.Env = append(p.cmd.Env, fmt.Sprintf("WATCHDOG_USEC=%d", m.service.Watchdog.Microseconds()))
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -246,6 +254,13 @@ func (m *Manager) said() (notes []string, err error) {
 	}
 }
 
+// Heard returns how often the service has sent an assignment, in all its lives.
+func (m *Manager) Heard(assignment string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.heardOf[assignment]
+}
+
 func (m *Manager) listen() {
 	buffer := make([]byte, 4096)
 	for {
@@ -254,11 +269,12 @@ func (m *Manager) listen() {
 			return
 		}
 		message := string(buffer[:n])
-		if strings.Contains(message, "READY=1") {
-			m.mu.Lock()
-			m.ready = true
-			m.mu.Unlock()
+		m.mu.Lock()
+		for assignment := range strings.SplitSeq(message, "\n") {
+			m.heardOf[assignment]++
+			m.ready = m.ready || assignment == "READY=1"
 		}
+		m.mu.Unlock()
 		m.heard <- message
 	}
 }
