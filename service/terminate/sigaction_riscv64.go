@@ -6,6 +6,7 @@ type sigaction struct {
 	handler uintptr
 	flags   uint64
 	mask    uint64
+	_       uint64 // QEMU's user-mode emulation writes as much as elsewhere.
 }
 
 func newSigaction() *sigaction {
