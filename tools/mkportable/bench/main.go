@@ -97,14 +97,14 @@ func measure(ctx context.Context, tree treeSize, level, rounds int, staged bool)
 		}
 	}
 	base := median(times["bare"])
-	cells := []string{tree.String(), fmt.Sprintf("%.2f s", base.Seconds())}
+	cells := []string{tree.String(), fmt.Sprintf("%.3f s", base.Seconds())}
 	for _, name := range []string{"action", "staged"} {
 		if len(times[name]) == 0 {
 			cells = append(cells, "", "")
 			continue
 		}
 		m := median(times[name])
-		cells = append(cells, fmt.Sprintf("%.2f s", m.Seconds()), fmt.Sprintf("%.2f", m.Seconds()/base.Seconds()))
+		cells = append(cells, fmt.Sprintf("%.3f s", m.Seconds()), fmt.Sprintf("%.2f", m.Seconds()/base.Seconds()))
 	}
 	cells = append(cells, fmt.Sprintf("%.1f MB", float64(b.peak)/1e6), fmt.Sprintf("%.3f", b.written))
 	return "| " + strings.Join(cells, " | ") + " |", nil

@@ -57,7 +57,7 @@ func (s treeSize) rounds() int {
 // room is the disk space that the tree needs, with its staged copy and image.
 func (s treeSize) room() int64 {
 	const block = 4096
-	return int64(s.files)*((s.bytes+block-1)/block*block+512)*2 + s.bytes/2
+	return int64(s.files) * ((s.bytes+block-1)/block*block + 512) * 3
 }
 
 // makeTree writes the files, the same ones each time, and a spec of them.
@@ -106,7 +106,7 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 		}
 		if err := add(fmt.Sprintf("/usr/share/bench/%04d/file%07d", i/1000, i), func(path string) error {
 			if size.bytes >= 1<<30 {
-				return writeSparse(path, size.bytes, random)
+				return writeLarge(path, size.bytes, random)
 			}
 			content := make([]byte, size.bytes)
 			// Half of it can be compressed.
@@ -119,19 +119,27 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 	return lines.Flush()
 }
 
-// writeSparse writes a file that is a hole but for a MiB of every 16.
-func writeSparse(path string, bytes int64, random *rand.ChaCha8) error {
+// writeLarge writes a file of which a MiB of every 16 is random and the others say the
+// same. There are no holes: mksquashfs would not read those in a directory, and in an
+// archive it has to.
+func writeLarge(path string, bytes int64, random *rand.ChaCha8) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	same := []byte(strings.Repeat("twenty bytes of text, ", 1<<20/22+1))[:1<<20]
 	content := make([]byte, 1<<20)
-	for at := int64(0); at < bytes; at += 16 << 20 {
-		_, _ = random.Read(content)
-		if _, err := file.WriteAt(content, at); err != nil {
+	_, _ = random.Read(content)
+	for mib := range bytes >> 20 {
+		next := same
+		if mib%16 == 0 {
+			_, _ = random.Read(content)
+			next = content
+		}
+		if _, err := file.Write(next); err != nil {
 			return err
 		}
 	}
-	return file.Truncate(bytes)
+	return nil
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]string{
+		"1000": "1000 files, 25 MB", "1000000": "1000000 files, 500 MB", "4GiB": "a file of 4 GiB",
+		"": "neither", "0": "neither", "many": "neither", "-1GiB": "no number of GiB", "4 GiB": "no number of GiB",
+	} {
+		size, err := parseSize(text)
+		got := size.String()
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// digestOf is that of a small tree made anew.
+func digestOf(t *testing.T, size treeSize) string {
+	t.Helper()
+	b := &benchmark{root: t.TempDir()}
+	if err := b.makeTree(t.Context(), size); err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.New()
+	files := 0
+	err := filepath.WalkDir(b.tree(), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		fmt.Fprintln(digest, path[len(b.tree()):], len(content))
+		digest.Write(content)
+		files++
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files != size.files+2 {
+		t.Errorf("%d files, want %d and two units of a portable service", files, size.files)
+	}
+	return fmt.Sprintf("%x", digest.Sum(nil))
+}
+
+// Figures of two machines are comparable: their trees are the same.
+func TestTheTreeIsTheSameEachTime(t *testing.T) {
+	size := treeSize{2001, 100}
+	if a, b := digestOf(t, size), digestOf(t, size); a != b {
+		t.Error("two trees of one size differ")
+	}
+	if a, b := digestOf(t, size), digestOf(t, treeSize{2001, 101}); a == b {
+		t.Error("trees of two sizes do not differ")
+	}
+}
+
+func TestNoTreeWhereThereIsNoRoom(t *testing.T) {
+	b := &benchmark{root: t.TempDir()}
+	err := b.makeTree(t.Context(), treeSize{1, 1 << 60})
+	if err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestInterruptedWhileWriting(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (&benchmark{root: t.TempDir()}).makeTree(ctx, treeSize{10, 10}); err == nil {
+		t.Error("wrote on")
+	}
+}
