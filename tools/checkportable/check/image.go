@@ -35,9 +35,6 @@ type OSRelease struct {
 // osReleasePaths are where systemd looks for it, in its order.
 var osReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}
 
-// unitSuffixes are the unit types that a portable service may have.
-var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
-
 // Open reads the image that the spec in the named file declares. The caller
 // closes it.
 func Open(spec string, options Options) (*Image, error) {
@@ -63,7 +60,7 @@ func (img *Image) read() error {
 		}
 		switch dir, base := path.Split(e.Path); {
 		case e.Type == image.Directory:
-		case path.Clean(dir) == img.Header.UnitDir && hasSuffix(base, unitSuffixes):
+		case path.Clean(dir) == img.Header.UnitDir && image.IsUnit(base):
 			unit, err := img.readUnit(e)
 			if err != nil {
 				return err
@@ -96,15 +93,6 @@ func (img *Image) read() error {
 		break
 	}
 	return nil
-}
-
-func hasSuffix(name string, suffixes []string) bool {
-	for _, suffix := range suffixes {
-		if strings.HasSuffix(name, suffix) {
-			return true
-		}
-	}
-	return false
 }
 
 func isExecutable(e *image.Entry) bool {

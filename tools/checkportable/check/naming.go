@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
 
 var namingChecks = []Check{
@@ -13,7 +15,7 @@ var namingChecks = []Check{
 		Why:   "portablectl attach refuses an image in which no unit matches.",
 		Fix:   "Declare a unit called like the image, or add the units' prefix to the attribute prefixes.",
 		run: func(img *Image, r *reporter) {
-			if !slices.ContainsFunc(img.Units, func(u *Unit) bool { return img.attached(u.Name) }) {
+			if !slices.ContainsFunc(img.Units, func(u *Unit) bool { return img.Header.Attaches(u.Name) }) {
 				r.add(Finding{}, "no unit in %s matches the portable name %q", img.Header.UnitDir, img.Header.Name)
 			}
 		},
@@ -25,7 +27,7 @@ var namingChecks = []Check{
 		Fix:   "Call the unit NAME, NAME-SOMETHING or NAME@, or add its prefix to the attribute prefixes.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
-				if !img.attached(u.Name) {
+				if !img.Header.Attaches(u.Name) {
 					r.add(u.at(), "%s starts with none of the prefixes %q", u.Name, img.Header.Prefixes)
 				}
 			}
@@ -59,7 +61,7 @@ var namingChecks = []Check{
 				return
 			}
 			for _, prefix := range img.Header.Prefixes {
-				if !slices.ContainsFunc(strings.Fields(a.Value), func(known string) bool { return hasPrefix(prefix, known) }) {
+				if !slices.ContainsFunc(strings.Fields(a.Value), func(known string) bool { return image.HasPrefix(prefix, known) }) {
 					r.add(Finding{File: in(img.OSRelease.Entry).File, Line: a.Line}, "PORTABLE_PREFIXES is %q, which does not cover %q", a.Value, prefix)
 				}
 			}
@@ -97,22 +99,10 @@ var namingChecks = []Check{
 	},
 }
 
-// attached tells whether portablectl(1) takes a unit of that name.
-func (img *Image) attached(unit string) bool {
-	return slices.ContainsFunc(img.Header.Prefixes, func(prefix string) bool { return hasPrefix(unit, prefix) })
-}
-
 func (img *Image) unitNames() []string {
 	var names []string
 	for _, u := range img.Units {
 		names = append(names, u.Name)
 	}
 	return names
-}
-
-// hasPrefix compares as systemd-portabled does: the prefix, and then nothing or
-// one of three characters.
-func hasPrefix(name, prefix string) bool {
-	rest, ok := strings.CutPrefix(name, prefix)
-	return ok && (rest == "" || strings.Contains("-.@", rest[:1]))
 }

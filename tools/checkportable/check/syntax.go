@@ -24,9 +24,9 @@ var syntaxChecks = []Check{
 		run:   problems(unitfile.Syntax),
 	},
 	{
-		ID: "unit-encoding", Severity: Error, Host: LineIgnored,
+		ID: "unit-encoding", Severity: Error, Host: UnitRefused,
 		Finds: "a unit file has a NUL byte or is not UTF-8",
-		Why:   "systemd ignores the line, or takes only a part of it.",
+		Why:   "systemd refuses the unit; of a line with a NUL byte it takes a part.",
 		Fix:   "Save the file as UTF-8.",
 		run:   problems(unitfile.Encoding),
 	},

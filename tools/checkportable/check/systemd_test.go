@@ -43,6 +43,12 @@ func TestSystemdAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
+		id, _, _ := strings.Cut(filepath.Base(name), ".")
+		good := strings.HasSuffix(name, ".good.txtar")
+		want, known := systemdSays[id]
+		if !good && !known {
+			continue
+		}
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			f := readFixture(t, name)
 			args := []string{"verify", "--man=no", "--root=" + f.unpack(t)}
@@ -52,18 +58,13 @@ func TestSystemdAgrees(t *testing.T) {
 				}
 			}
 			said, _ := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
-			id, _, _ := strings.Cut(filepath.Base(name), ".")
-			want, known := systemdSays[id]
-			if strings.HasSuffix(name, ".good.txtar") {
+			if good {
 				for line := range strings.Lines(string(said)) {
 					// The images hold none of systemd's own units.
 					if missing := notFound.FindStringSubmatch(line); missing == nil || !directives.IsUnit(missing[1]) {
 						t.Errorf("systemd finds fault with a good image: %s", line)
 					}
 				}
-				return
-			}
-			if !known {
 				return
 			}
 			if !regexp.MustCompile(want).Match(said) {

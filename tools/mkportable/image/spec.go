@@ -270,19 +270,30 @@ func checkTarget(p, target string) error {
 // unitSuffixes are the unit types that a portable service may have.
 var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
 
+// IsUnit tells whether systemd-portabled takes files of that name for units, if
+// their prefix is right.
+func IsUnit(name string) bool { return slices.Contains(unitSuffixes, path.Ext(name)) }
+
+// HasPrefix compares as portablectl(1) does: after the prefix comes nothing, or
+// one of three characters.
+func HasPrefix(name, prefix string) bool {
+	rest, ok := strings.CutPrefix(name, prefix)
+	return ok && (rest == "" || strings.Contains("-.@", rest[:1]))
+}
+
+// Attaches tells whether a unit of that name has one of the image's prefixes.
+func (h *Header) Attaches(unit string) bool {
+	return slices.ContainsFunc(h.Prefixes, func(prefix string) bool { return HasPrefix(unit, prefix) })
+}
+
 // checkUnit refuses a unit that systemd-portabled would silently leave out.
 func (h *Header) checkUnit(e *Entry) (isUnit bool, err error) {
 	dir, base := path.Split(e.Path)
-	if path.Clean(dir) != h.UnitDir {
+	if path.Clean(dir) != h.UnitDir || !IsUnit(base) {
 		return false, nil
 	}
-	if !slices.Contains(unitSuffixes, path.Ext(base)) {
-		return false, nil
-	}
-	for _, prefix := range h.Prefixes {
-		if rest, ok := strings.CutPrefix(base, prefix); ok && (rest == "" || strings.Contains("-.@", rest[:1])) {
-			return true, nil
-		}
+	if h.Attaches(base) {
+		return true, nil
 	}
 	return false, fmt.Errorf("%q: the unit does not match the portable name %q, so it would never be attached; call it %s%s, or %s-SOMETHING%s",
 		e.Path, h.Name, h.Name, path.Ext(base), h.Name, path.Ext(base))
