@@ -63,7 +63,7 @@ func declare(t *testing.T, root, spec string) *action {
 	if err := os.WriteFile(filepath.Join(a.root, a.spec), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	a.changeHeader(t, func() { a.header["output"], a.header["manifest"] = "made/image.raw", "made/image.manifest" })
+	a.changeHeader(t, func() { a.header["output"] = "made/image.raw" })
 	if err := os.Mkdir(filepath.Dir(a.output()), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -25,10 +25,11 @@ import (
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable [-quiet] SPEC\n\nMakes the portable service image that SPEC, a file of JSON lines, declares.")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable [-quiet] SPEC\n       mkportable -manifest=FILE SPEC\n\nMakes, or lists, the portable service image that SPEC, a file of JSON lines, declares.")
 		flag.PrintDefaults()
 	}
 	quiet := flag.Bool("quiet", false, "do not tell how far a run of more than some seconds is")
+	manifest := flag.String("manifest", "", "make no image, but a `FILE` that lists what it would hold")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		flag.Usage()
@@ -40,7 +41,13 @@ func main() {
 	if !*quiet {
 		progress = os.Stderr
 	}
-	if err := image.Build(ctx, flag.Arg(0), progress); err != nil {
+	var err error
+	if *manifest != "" {
+		err = image.List(flag.Arg(0), *manifest)
+	} else {
+		err = image.Build(ctx, flag.Arg(0), progress)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "mkportable: %v\n", err)
 		os.Exit(1)
 	}

@@ -4,10 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"strings"
@@ -28,34 +26,18 @@ func Build(ctx context.Context, spec string, progress io.Writer) error {
 }
 
 func (s *Spec) build(ctx context.Context) error {
-	h := &s.Header
-	image, listing := h.Output+".partial", ""
-	old := []string{h.Output, image}
-	if h.Manifest != "" {
-		listing = h.Manifest + ".partial"
-		old = append(old, h.Manifest, listing)
-	}
-	for _, name := range old {
+	output := s.Header.Output
+	partial := output + ".partial"
+	for _, name := range []string{output, partial} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove old output: %w", err)
 		}
 	}
-	defer os.Remove(image)
-	defer os.Remove(listing)
-	manifest, err := newManifest(listing)
-	if err != nil {
+	defer os.Remove(partial)
+	if err := s.Header.Squashfs.run(ctx, partial, s.writeTar); err != nil {
 		return err
 	}
-	err = h.Squashfs.run(ctx, image, func(w io.Writer) error { return s.writeTar(w, manifest) })
-	if err := errors.Join(err, manifest.close()); err != nil {
-		return err
-	}
-	if h.Manifest != "" {
-		if err := os.Rename(listing, h.Manifest); err != nil {
-			return fmt.Errorf("publish manifest: %w", err)
-		}
-	}
-	if err := os.Rename(image, h.Output); err != nil {
+	if err := os.Rename(partial, output); err != nil {
 		return fmt.Errorf("publish image: %w", err)
 	}
 	s.progress.end()
@@ -63,14 +45,20 @@ func (s *Spec) build(ctx context.Context) error {
 }
 
 // writeTar streams the entries as a tar archive.
-func (s *Spec) writeTar(w io.Writer, m *manifest) error {
+func (s *Spec) writeTar(w io.Writer) error {
 	archive := &archive{
-		tar:      tar.NewWriter(s.progress.count(w)),
-		time:     time.Unix(s.Header.Squashfs.Timestamp, 0).UTC(),
-		buffer:   make([]byte, 1<<18),
-		manifest: m,
-		digest:   sha256.New(),
+		tar:    tar.NewWriter(s.progress.count(w)),
+		time:   time.Unix(s.Header.Squashfs.Timestamp, 0).UTC(),
+		buffer: make([]byte, 1<<18),
 	}
+	if err := s.eachPath(archive.add); err != nil {
+		return err
+	}
+	return archive.tar.Close()
+}
+
+// eachPath calls add for all that the image holds, sorted, and checks it.
+func (s *Spec) eachPath(add func(*Entry) error) error {
 	var tree tree
 	var required required
 	for e, err := range s.Entries() {
@@ -80,15 +68,12 @@ func (s *Spec) writeTar(w io.Writer, m *manifest) error {
 		if err := required.see(&s.Header, e); err != nil {
 			return e.blame(err)
 		}
-		if err := tree.add(e, archive.add); err != nil {
+		if err := tree.add(e, add); err != nil {
 			return err
 		}
 		s.progress.entry()
 	}
-	if err := required.check(&s.Header); err != nil {
-		return err
-	}
-	return archive.tar.Close()
+	return required.check(&s.Header)
 }
 
 // required is what makes an image a portable service image at all.
@@ -116,13 +101,11 @@ func (r *required) check(h *Header) error {
 	return nil
 }
 
-// archive writes entries to a tar stream, and lists them.
+// archive writes entries to a tar stream.
 type archive struct {
-	tar      *tar.Writer
-	time     time.Time
-	buffer   []byte
-	manifest *manifest
-	digest   hash.Hash
+	tar    *tar.Writer
+	time   time.Time
+	buffer []byte
 }
 
 func (a *archive) add(e *Entry) error {
@@ -137,7 +120,6 @@ func (a *archive) add(e *Entry) error {
 		header.Name += "/"
 	case Symlink:
 		header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, e.Target, 0o777
-		a.manifest.add(e, 0, nil)
 		return a.tar.WriteHeader(header)
 	case File:
 		header.Typeflag = tar.TypeReg
@@ -146,37 +128,40 @@ func (a *archive) add(e *Entry) error {
 		return err
 	}
 	if e.Type == File {
-		return e.blame(a.addFile(header, e))
+		return e.blame(e.read(func(content io.Reader, size int64) error {
+			header.Size = size
+			return a.copy(header, content)
+		}))
 	}
-	a.manifest.add(e, 0, nil)
 	return a.tar.WriteHeader(header)
 }
 
-func (a *archive) addFile(header *tar.Header, e *Entry) error {
-	a.digest.Reset()
-	var err error
-	switch {
-	case len(e.Dropins) > 0:
-		var text []byte
-		if text, err = e.content(); err == nil {
-			header.Size = int64(len(text))
-			err = a.copy(header, bytes.NewReader(text))
-		}
-	case e.Source != "":
-		err = a.copyFile(header, e.Source)
-	default:
-		err = a.tar.WriteHeader(header)
-	}
-	if err != nil {
+// copy writes a file of header.Size bytes.
+func (a *archive) copy(header *tar.Header, content io.Reader) error {
+	if err := a.tar.WriteHeader(header); err != nil {
 		return err
 	}
-	a.manifest.add(e, header.Size, a.digest.Sum(nil))
-	return nil
+	// Bare reader and writer, or io would leave the buffer aside for its own.
+	n, err := io.CopyBuffer(struct{ io.Writer }{a.tar}, struct{ io.Reader }{content}, a.buffer)
+	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n != header.Size {
+		return fmt.Errorf("it changed while it was read: %d bytes at first", header.Size)
+	}
+	return err
 }
 
-// copyFile writes a file whose content is read from the named one.
-func (a *archive) copyFile(header *tar.Header, source string) error {
-	file, err := os.Open(source)
+// read calls use with a file's content and its size.
+func (e *Entry) read(use func(content io.Reader, size int64) error) error {
+	if len(e.Dropins) > 0 {
+		text, err := e.content()
+		if err != nil {
+			return err
+		}
+		return use(bytes.NewReader(text), int64(len(text)))
+	}
+	if e.Source == "" {
+		return use(strings.NewReader(""), 0)
+	}
+	file, err := os.Open(e.Source)
 	if err != nil {
 		return err
 	}
@@ -186,29 +171,10 @@ func (a *archive) copyFile(header *tar.Header, source string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is not a regular file; pack a directory with trees", source)
+		return fmt.Errorf("%q is not a regular file; pack a directory with trees", e.Source)
 	}
-	header.Size = info.Size()
-	err = a.copy(header, file)
-	if errors.Is(err, tar.ErrWriteTooLong) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%q changed while it was read: %d bytes at first", source, header.Size)
+	if err := use(file, info.Size()); err != nil {
+		return fmt.Errorf("%q: %w", e.Source, err)
 	}
-	return err
-}
-
-// copy writes a file of header.Size bytes.
-func (a *archive) copy(header *tar.Header, content io.Reader) error {
-	if err := a.tar.WriteHeader(header); err != nil {
-		return err
-	}
-	// Bare, or io would leave the buffer aside for the writer's own.
-	into := struct{ io.Writer }{a.tar}
-	if a.manifest != nil {
-		into.Writer = io.MultiWriter(a.tar, a.digest)
-	}
-	n, err := io.CopyBuffer(into, struct{ io.Reader }{content}, a.buffer)
-	if err == nil && n != header.Size {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+	return nil
 }

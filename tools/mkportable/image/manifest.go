@@ -2,8 +2,12 @@ package image
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"os"
 	"strconv"
 )
@@ -23,36 +27,57 @@ import (
 // holds.
 const manifestColumns = "# path\ttype\tmode\towner\tsize\tcontent\torigin\n"
 
-// A manifest is a listing of an image, for people and their tools. A nil one lists
-// nothing.
-type manifest struct {
-	file  *os.File
-	lines *bufio.Writer
-}
-
-// newManifest makes the named file; nil for no name.
-func newManifest(name string) (*manifest, error) {
-	if name == "" {
-		return nil, nil
-	}
-	file, err := os.Create(name)
+// List writes a manifest of the image that the spec in the named file declares,
+// without making that: a line for each path, see manifestColumns. When it fails no
+// manifest is left.
+func List(spec, output string) error {
+	s, err := Open(spec)
 	if err != nil {
-		return nil, fmt.Errorf("make manifest: %w", err)
+		return err
 	}
-	m := &manifest{file: file, lines: bufio.NewWriterSize(file, 1<<16)}
-	_, _ = m.lines.WriteString(manifestColumns)
-	return m, nil
+	defer s.Close()
+	return s.blame(s.list(output))
 }
 
-// add lists an entry; size and digest are a file's.
-func (m *manifest) add(e *Entry, size int64, digest []byte) {
-	if m == nil {
-		return
+func (s *Spec) list(output string) (err error) {
+	file, err := os.Create(output)
+	if err != nil {
+		return fmt.Errorf("make manifest: %w", err)
 	}
-	mode, owner, bytes, content, origin := e.Mode, e.Owner, "-", "-", e.origin()
+	defer func() {
+		if err = errors.Join(err, file.Close()); err != nil {
+			os.Remove(output)
+		}
+	}()
+	m := &manifest{lines: bufio.NewWriterSize(file, 1<<16), digest: sha256.New(), buffer: make([]byte, 1<<18)}
+	// An error of the writer stays with it, and is told at the end.
+	_, _ = m.lines.WriteString(manifestColumns)
+	if err := s.eachPath(m.add); err != nil {
+		return err
+	}
+	return m.lines.Flush()
+}
+
+// A manifest is a listing of an image, for people and their tools.
+type manifest struct {
+	lines  *bufio.Writer
+	digest hash.Hash
+	buffer []byte
+}
+
+func (m *manifest) add(e *Entry) error {
+	mode, owner, size, content, origin := e.Mode, e.Owner, "-", "-", e.origin()
 	switch e.Type {
 	case File:
-		bytes, content = strconv.FormatInt(size, 10), fmt.Sprintf("%x", digest)
+		err := e.read(func(r io.Reader, _ int64) error {
+			m.digest.Reset()
+			n, err := io.CopyBuffer(m.digest, struct{ io.Reader }{r}, m.buffer)
+			size, content = strconv.FormatInt(n, 10), hex.EncodeToString(m.digest.Sum(nil))
+			return err
+		})
+		if err != nil {
+			return e.blame(err)
+		}
 	case Symlink:
 		mode, content = "-", e.Target
 	}
@@ -62,16 +87,6 @@ func (m *manifest) add(e *Entry, size int64, digest []byte) {
 	if e.Added {
 		origin = "added: " + origin
 	}
-	// An error stays with the writer, and is told at the end.
-	_, _ = fmt.Fprintf(m.lines, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Path, e.Type, mode, owner, bytes, content, origin)
-}
-
-func (m *manifest) close() error {
-	if m == nil {
-		return nil
-	}
-	if err := errors.Join(m.lines.Flush(), m.file.Close()); err != nil {
-		return fmt.Errorf("write manifest: %w", err)
-	}
+	_, _ = fmt.Fprintf(m.lines, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Path, e.Type, mode, owner, size, content, origin)
 	return nil
 }

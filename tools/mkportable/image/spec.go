@@ -38,8 +38,6 @@ type Header struct {
 	Profile string `json:"profile"`
 	// Output is where the image goes. It is replaced if it exists.
 	Output string `json:"output"`
-	// Manifest is where a listing of the image goes (see manifest); empty for none.
-	Manifest string `json:"manifest"`
 	// UnitDir is the directory of the image in which systemd looks for units.
 	UnitDir  string   `json:"unit_dir"`
 	Squashfs Squashfs `json:"squashfs"`
