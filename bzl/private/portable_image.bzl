@@ -289,7 +289,8 @@ mount point by itself; the manifest lists it.""",
         "version": attr.string(
             doc = """The image's version: makes its file NAME_VERSION.raw, which portablectl still knows as NAME.
 
-So versions lie side by side, and `portablectl reattach` takes one for another.
+So versions lie side by side, and `portablectl reattach` takes one for another. (systemd
+252 finds it by the file's name only when it is to be detached.)
 Letters, digits, `.`, `~`, `^` and `-`, which systemd's comparison of versions
 knows. Default: no version, NAME.raw.""",
         ),
