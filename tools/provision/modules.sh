@@ -150,13 +150,22 @@ modules_empty() {
   done
 }
 
+# modules_registry DIRECTORY: what only this repository depends on, and not those that
+# depend on it: there, an override of a module that is not in the graph is an error.
+modules_registry() {
+  local pkg=$1/modules/rules_pkg/$rules_pkg_version
+  mkdir -p -- "$pkg"
+  printf '{}\n' >"$1/bazel_registry.json"
+  printf '{"type": "local_path", "path": "/usr/share/bazel/rules/pkg"}\n' >"$pkg/source.json"
+  sed -E "0,/version = \"[^\"]*\"/s//version = \"$rules_pkg_version\"/" "$sysroot/usr/share/bazel/rules/pkg/MODULE.bazel" >"$pkg/MODULE.bazel"
+}
+
 # modules_bazelrc DIRECTORY FINAL-DIRECTORY
 modules_bazelrc() {
   local name rules=/usr/share/bazel/rules tools=/usr/share/bazel/tools
   # Nothing is downloaded, by anybody, ever.
   printf 'block *\n' >"$1/downloader.cfg"
-  mkdir -- "$1/registry"
-  printf '{}\n' >"$1/registry/bazel_registry.json"
+  modules_registry "$1/registry"
   cat <<EOT
 # Made by tools/provision. The closed world: modules from this machine's disk.
 common --registry=file://$2/registry
@@ -186,7 +195,7 @@ common --override_module=bazel_features=$tools/features
 common --override_module=bazel_skylib=$tools/skylib
 common --override_module=platforms=$tools/platforms
 EOT
-  for name in cc java license pkg proto python shell; do
+  for name in cc java license proto python shell; do
     printf 'common --override_module=rules_%s=%s\n' "$name" "$rules/$name"
   done
   for name in rules_go gazelle squashfs-tools protobuf buildozer zlib apple_support; do

@@ -16,6 +16,8 @@ pins_load() {
   bazel_version=${PROVISION_BAZEL_VERSION:-$(pin_of .bazelversion '1p')}
   squashfs_tools_version=$(pin_of MODULE.bazel \
     's/^bazel_dep\(name = "squashfs-tools", version = "([^"]+)".*/\1/p')
+  rules_pkg_version=$(pin_of MODULE.bazel \
+    's/^bazel_dep\(name = "rules_pkg", version = "([^"]+)".*/\1/p')
   rules_go_version=$(pin_of go.mod 's,.*github.com/bazelbuild/rules_go v([^ ]+).*,\1,p')
   gazelle_version=$(pin_of go.mod 's,.*github.com/bazelbuild/bazel-gazelle v([^ ]+).*,\1,p')
   go_version=$(pin_of bzl/toolchains/versions.bzl 's/^GO_VERSION = "([^"]+)"/\1/p')

@@ -27,7 +27,7 @@ world_locate() {
   sysroot=$cache/sysroot-$(digest_of "$architecture" "$suite" "${packages[@]}" \
     "${assumed[@]}" -- "$provision"/{debs,sysroot}.sh)
   world=$cache/world-$(digest_of "${sysroot##*/}" "$cache" "$go_version" \
-    "$go_toolchain_sum" -- "$provision"/{world,modules}.sh "$provision/import" \
+    "$go_toolchain_sum" "$rules_pkg_version" -- "$provision"/{world,modules}.sh "$provision/import" \
     "$provision"/imported/* "$workspace"/go.{mod,sum})
 }
 
