@@ -54,7 +54,7 @@ func console() error {
 			return err
 		}
 		fmt.Printf("Booting %s; a shell comes in some seconds. Ctrl-D there, or Ctrl-A X, ends it.\n", m.Suite)
-		return m.Console(context.Background(), all.Files, welcome, false)
+		return m.Console(context.Background(), all.Files, welcome, kvm(&m))
 	}
 	return fmt.Errorf("no suite %q; there are %s", *wanted, strings.Join(names, ", "))
 }

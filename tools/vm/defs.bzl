@@ -104,7 +104,13 @@ def _only(ctx, target):
     return files[0]
 
 def _guest_files(ctx):
-    return {name: _only(ctx, target) for target, name in ctx.attr.files.items()}
+    files = {}
+    for target, name in ctx.attr.files.items():
+        if name.endswith("/"):
+            files |= {name + file.basename: file for file in target[DefaultInfo].files.to_list()}
+        else:
+            files[name] = _only(ctx, target)
+    return files
 
 def _agent(ctx):
     # With an outgoing transition an attribute is a list.
@@ -120,6 +126,7 @@ def _vm_test_impl(ctx):
         "files": {name: _location(ctx, file) for name, file in files.items()},
         "machine": machine.config | {"agent": _location(ctx, agent)},
         "program": _location(ctx, program),
+        "run": ctx.attr.run,
     }))
     return [
         DefaultInfo(
@@ -131,7 +138,7 @@ def _vm_test_impl(ctx):
 
 _GUEST_ATTRS = {
     "files": attr.label_keyed_string_dict(
-        doc = "What the machine shall have below /vm/files, and under which name.",
+        doc = "What the machine shall have below /vm/files, and under which name; several files get a directory, with / at the end.",
         allow_files = True,
         cfg = _guest_transition,
     ),
@@ -164,6 +171,9 @@ the journal, and what the test keeps (package guest) are outputs of the test."""
             doc = "A vm_machine.",
             mandatory = True,
             providers = [VmMachineInfo],
+        ),
+        "run": attr.string(
+            doc = "A pattern of the tests to run, as for -test.run. Default: all.",
         ),
         "test": attr.label(
             doc = "A go_test, static, with the tag manual: it makes no sense elsewhere.",

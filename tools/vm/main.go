@@ -68,11 +68,21 @@ func test() (status int, err error) {
 		return 0, err
 	}
 	fmt.Fprintf(t.Log, "--- %s: packages\n%s", t.Machine.Suite, lock)
-	result, err := t.Run(context.Background())
+	t.KVM = kvm(&t.Machine)
+	// bazel test --test_filter
+	if only := os.Getenv("TESTBRIDGE_TEST_ONLY"); only != "" {
+		t.Run = only
+	}
+	result, err := t.Start(context.Background())
 	if err != nil {
 		return 0, err
 	}
 	return result.Status, report(&t, result)
+}
+
+// kvm says whether the processor's own virtualization is wanted and works.
+func kvm(m *machine.Machine) bool {
+	return os.Getenv("VM_ACCEL") == "auto" && m.BootsWithKVM(context.Background(), os.Stdout)
 }
 
 // limit is Bazel's, less what is needed to tell of a machine that hangs.

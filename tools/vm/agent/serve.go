@@ -83,8 +83,10 @@ func runTest(boot wire.Boot, port io.Writer) (status int) {
 	// Longer than the test's own limit, at which it shows what it was at.
 	test := exec.Command(testProgram, "-test.v", fmt.Sprintf("-test.timeout=%ds", boot.Seconds))
 	stage := ""
-	if boot.Stage.Run != "" {
+	if boot.Number > 1 {
 		stage = "later"
+	}
+	if boot.Stage.Run != "" {
 		test.Args = append(test.Args, "-test.run="+boot.Stage.Run)
 	}
 	test.Env = []string{

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -40,10 +39,4 @@ func (m *Machine) Console(ctx context.Context, files map[string]string, welcome 
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
-}
-
-// BootsWithKVM tries whether this machine's /dev/kvm really boots the kernel: there
-// are some that open and hang.
-func (m *Machine) BootsWithKVM(ctx context.Context, log io.Writer) bool {
-	return false
 }

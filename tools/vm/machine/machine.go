@@ -38,6 +38,8 @@ type board struct {
 	arguments       []string
 	tcg             []string
 	console, second string
+	// major is the second port's device number; its minor number is 65.
+	major uint32
 }
 
 var boards = map[string]board{
@@ -45,12 +47,12 @@ var boards = map[string]board{
 		arguments: []string{"-machine", "q35,usb=off"},
 		// Without cx16: trixie's kernel once panicked on cmpxchg16b.
 		tcg:     []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-cx16"},
-		console: "ttyS0", second: "ttyS1",
+		console: "ttyS0", second: "ttyS1", major: 4,
 	},
 	"arm64": {
 		arguments: []string{"-machine", "virt"},
 		tcg:       []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "cortex-a72"},
-		console:   "ttyAMA0", second: "ttyAMA1",
+		console:   "ttyAMA0", second: "ttyAMA1", major: 204,
 	},
 }
 

@@ -23,6 +23,8 @@ type Test struct {
 	Program string `json:"program"`
 	// Files are what it needs, by their names below /vm/files.
 	Files map[string]string `json:"files"`
+	// Run is a pattern of the tests to run; empty for all.
+	Run string `json:"run"`
 
 	// Limit is for all boots together.
 	Limit time.Duration `json:"-"`
@@ -65,9 +67,9 @@ const (
 	outputSize = 64 << 20
 )
 
-// Run runs the test. An error means that there is no result.
-func (t *Test) Run(ctx context.Context) (result Result, err error) {
-	scratch, err := os.MkdirTemp("", "vm")
+// Start runs the test, to its end. An error means that there is no result.
+func (t *Test) Start(ctx context.Context) (result Result, err error) {
+	scratch, err := os.MkdirTemp(os.Getenv("TEST_TMPDIR"), "vm")
 	if err != nil {
 		return result, err
 	}
@@ -90,7 +92,7 @@ func (t *Test) Run(ctx context.Context) (result Result, err error) {
 	deadline := time.Now().Add(t.Limit)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	var stage wire.Stage
+	stage := wire.Stage{Run: t.Run}
 	for number := 1; number <= maxBoots; number++ {
 		output := filepath.Join(scratch, "output")
 		if err := blank(output, outputSize); err != nil {
@@ -98,7 +100,7 @@ func (t *Test) Run(ctx context.Context) (result Result, err error) {
 		}
 		console := filepath.Join(t.Outputs, fmt.Sprintf("boot%d-console.log", number))
 		board := boards[t.Machine.Architecture]
-		told := wire.Boot{Port: "/dev/" + board.second, Seconds: int(time.Until(deadline).Seconds()) - 20, Stage: stage}
+		told := wire.Boot{Number: number, Port: "/dev/" + board.second, Seconds: int(time.Until(deadline).Seconds()) - 20, Stage: stage}
 		b := boot{
 			initrd: initrd,
 			append: []string{told.Parameter()},

@@ -84,7 +84,11 @@ func detach(t *testing.T) {
 func show(t *testing.T, unit string, properties ...string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, line := range run(t, "systemctl", "show", "--property="+strings.Join(properties, ","), unit) {
+	out, err := exec.Command("systemctl", "show", "--property="+strings.Join(properties, ","), unit).Output()
+	if err != nil {
+		t.Fatalf("systemctl show %s: %v", unit, err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		key, value, _ := strings.Cut(line, "=")
 		all[key] = value
 	}

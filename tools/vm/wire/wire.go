@@ -50,8 +50,7 @@ type Figure struct {
 
 // A Stage is a part of a test that runs in a boot of its own.
 type Stage struct {
-	// Run is the pattern for -test.run; empty for the first boot, which runs all tests
-	// that ask for no stage.
+	// Run is the pattern for -test.run; empty for all tests.
 	Run string `json:"run,omitempty"`
 	// Value is what the stage before wants this one to know.
 	Value string `json:"value,omitempty"`
@@ -59,6 +58,8 @@ type Stage struct {
 
 // Boot is what a machine is told on the kernel's command line.
 type Boot struct {
+	// Number counts the boots of a test, from 1.
+	Number int `json:"number"`
 	// Port is the second serial port's device.
 	Port string `json:"port"`
 	// Seconds is how long the test may take.

@@ -1,0 +1,106 @@
+package walkthrough
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.org/portable-walkthrough-go/tools/vm/guest"
+)
+
+// TestProfiles uses the service under every profile that systemd has.
+func TestProfiles(t *testing.T) {
+	for _, profile := range []struct {
+		name string
+		// exposure is the most that systemd-analyze security may say, of 10.
+		exposure float64
+	}{
+		// A profile comes after the unit. Those of default and nonetwork give back
+		// capabilities, address families and system calls that the unit takes away, and
+		// a list in a unit can't be made shorter than what a later one adds.
+		{"default", 2.1},
+		{"nonetwork", 1.8},
+		{"strict", 0.9},
+		{"trusted", 0.9},
+	} {
+		t.Run(profile.name, func(t *testing.T) {
+			attach(t, "--profile="+profile.name, image)
+			run(t, "systemctl", "start", socket)
+			first := visit(t)
+			var all visitors
+			c := kept()
+			for i := range 499 {
+				if i%10 == 0 {
+					all.add(fresh().visit())
+					continue
+				}
+				all.add(c.visit())
+			}
+			c.CloseIdleConnections()
+			if count, last := all.hold(t); count != 499 || last != first+499 {
+				t.Errorf("%d answers, the last one #%d, after #%d", count, last, first)
+			}
+			confined(t)
+			rating(t, profile.name, profile.exposure)
+			hold(t, service, "NRestarts", "0")
+			stop(t)
+			hold(t, service, "Result", "success")
+		})
+	}
+}
+
+// confined looks at the process: the sandbox is not only asked for.
+func confined(t *testing.T) {
+	t.Helper()
+	pid := show(t, service, "MainPID")["MainPID"]
+	text, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := map[string]string{}
+	for _, line := range strings.Split(string(text), "\n") {
+		key, value, _ := strings.Cut(line, ":")
+		status[key] = strings.TrimSpace(value)
+	}
+	const none = "0000000000000000"
+	// 2 is a filter; without libseccomp systemd would go on without one.
+	for key, want := range map[string]string{"Seccomp": "2", "NoNewPrivs": "1", "CapEff": none, "CapPrm": none, "CapAmb": none} {
+		if status[key] != want {
+			t.Errorf("%s: %s, want %s", key, status[key], want)
+		}
+	}
+	if uid := strings.Fields(status["Uid"]); uid[0] == "0" {
+		t.Error("the service runs as root")
+	}
+	t.Logf("%s threads, %s resident", status["Threads"], status["VmRSS"])
+	// It sees its image, and nothing of the host's programs.
+	if _, err := os.Stat(filepath.Join("/proc", pid, "root/usr/bin/bash")); err == nil {
+		t.Error("the service sees the host's /usr/bin")
+	}
+	if _, err := os.Stat(filepath.Join("/proc", pid, "root/usr/bin", name)); err != nil {
+		t.Error(err)
+	}
+}
+
+var overall = regexp.MustCompile(`Overall exposure level for [^:]+: ([0-9.]+)`)
+
+// rating holds what systemd thinks of the attached service's sandbox.
+func rating(t *testing.T, profile string, most float64) {
+	t.Helper()
+	said := run(t, "systemd-analyze", "security", "--no-pager", service)
+	match := overall.FindStringSubmatch(said[len(said)-1])
+	if match == nil {
+		t.Fatalf("systemd-analyze security says %q", said[len(said)-1])
+	}
+	exposure, err := strconv.ParseFloat(match[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest.Figure(t, "exposure under profile "+profile, exposure, "of 10")
+	if exposure > most {
+		t.Errorf("exposure level %v, want at most %v", exposure, most)
+	}
+}
