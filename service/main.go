@@ -10,7 +10,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"time"
 
 	"example.org/portable-walkthrough-go/service/counter"
 	"example.org/portable-walkthrough-go/service/idle"
@@ -55,9 +54,6 @@ func run(args []string, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	// Not at once: it stops everything for a while, and the first visitor waits.
-	defer time.AfterFunc(10*time.Millisecond, tasks.Spread).Stop()
-	err = errors.Join(server.Run(ctx), notify.Send(notify.Stopping))
-	finish(err)
-	return err
+	defer tasks.SpreadSoon().Stop()
+	return finish(errors.Join(server.Run(ctx), notify.Send(notify.Stopping)))
 }

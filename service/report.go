@@ -15,9 +15,9 @@ import (
 const drainTimeout = 20 * time.Second
 
 // report tells the log and the service manager that the service is ready, and from
-// then on how it is, until the function that it returns is called. ctx is done when
-// the service is to stop.
-func report(ctx context.Context, server *idle.Server, count *counter.Counter, log *slog.Logger) (finish func(error), err error) {
+// then on how it is, until the function that it returns is called with what the
+// service ended with, which that returns. ctx is done when the service is to stop.
+func report(ctx context.Context, server *idle.Server, count *counter.Counter, log *slog.Logger) (finish func(error) error, err error) {
 	start, first := time.Now(), count.Last()
 	log.Info("started", "version", version, "visitors", first)
 	failed := func(err error) { log.Warn("service manager not informed", "error", err) }
@@ -51,15 +51,11 @@ func report(ctx context.Context, server *idle.Server, count *counter.Counter, lo
 	}
 
 	undo := context.AfterFunc(ctx, func() {
-		news := []string{notify.Stopping}
-		if server.Connections() > 0 {
-			news = append(news, notify.ExtendTimeout(drainTimeout+5*time.Second))
-		}
-		if err := notify.Send(news...); err != nil {
+		if err := notify.Send(notify.Stopping, notify.ExtendTimeout(drainTimeout+5*time.Second)); err != nil {
 			failed(err)
 		}
 	})
-	return func(err error) {
+	return func(err error) error {
 		reason := "idle"
 		switch signalled := !undo(); {
 		case err != nil:
@@ -69,5 +65,6 @@ func report(ctx context.Context, server *idle.Server, count *counter.Counter, lo
 		}
 		stop()
 		log.Info("stopped", "reason", reason, "visits", count.Last()-first, "visitors", count.Last(), "after", time.Since(start).Round(time.Millisecond))
+		return err
 	}, nil
 }

@@ -91,6 +91,13 @@ func open(directory directory) (*Counter, error) {
 		return nil, fmt.Errorf("open counter: %w; it must be a regular file that the service may read and write, in use by nobody else", err)
 	}
 	last, err := load(file)
+	if err == nil && last == 0 {
+		// Whoever made the file may have been killed before its name was on disk,
+		// and without the name the first numbers would be given again.
+		if err = directory.sync(); err != nil {
+			err = fmt.Errorf("open counter: %w", err)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}

@@ -39,7 +39,7 @@ type file interface {
 }
 
 // create makes the counter's file. Under its own name it is whole: it gets that
-// when the content is on disk.
+// when the content is on disk. Its name may not be.
 func create(directory directory, content []byte) (err error) {
 	temporary, err := directory.create()
 	if err != nil {
@@ -57,7 +57,7 @@ func create(directory directory, content []byte) (err error) {
 	if err := directory.link(temporary, FileName); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return directory.sync()
+	return nil
 }
 
 // osDirectory is the path of a directory of the operating system.

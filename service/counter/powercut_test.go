@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// Power is cut at a random moment, over and over. Of what was not synced, the disk
-// keeps what it likes. No number that was given out comes again.
+// Power is cut at a random moment, or the process is killed, over and over. Of what
+// was not synced the disk keeps what it likes when power is cut, and all when only
+// the process ends. No number that was given out comes again.
 func TestPowerCuts(t *testing.T) {
 	for seed := range uint64(3000) {
 		if err := powerCuts(seed, func(d *disk) directory { return d }); err != nil {
@@ -42,10 +43,13 @@ func TestPowerCutsSeeAMissingSync(t *testing.T) {
 
 func powerCuts(seed uint64, with func(*disk) directory) error {
 	random := rand.New(rand.NewPCG(seed, 0))
-	d := &disk{durable: map[string]*inode{}}
+	d := &disk{names: map[string]*inode{}, durable: map[string]*inode{}}
 	highest := uint64(0)
-	for range 5 {
-		d.boot(1 + random.IntN(40))
+	for range 8 {
+		d.left = 1 + random.IntN(40)
+		if random.IntN(2) == 0 {
+			d.left = 1 + random.IntN(8) // The start alone takes that many.
+		}
 		c, err := open(with(d))
 		if err != nil && !errors.Is(err, errPower) {
 			return err
@@ -78,7 +82,9 @@ func powerCuts(seed uint64, with func(*disk) directory) error {
 				return wrong
 			}
 		}
-		d.cut(random)
+		if random.IntN(3) > 0 {
+			d.cut(random)
+		} // Else it was killed.
 	}
 	return nil
 }
@@ -91,7 +97,7 @@ type disk struct {
 	ignoreSync, ignoreDirectorySync bool
 
 	mu       sync.Mutex
-	left     int               // operations until power is cut
+	left     int               // operations until power is cut, or the process killed
 	names    map[string]*inode // as seen by the system
 	durable  map[string]*inode // as on disk
 	sequence int
@@ -100,11 +106,6 @@ type disk struct {
 type inode struct {
 	content []byte
 	written [][]byte // contents not synced, oldest first
-}
-
-func (d *disk) boot(operations int) {
-	d.left = operations
-	d.names = maps.Clone(d.durable)
 }
 
 // operation reports whether there is still power for one more.
@@ -126,6 +127,7 @@ func (d *disk) cut(random *rand.Rand) {
 		}
 		node.written = nil
 	}
+	d.names = maps.Clone(d.durable)
 }
 
 func (d *disk) open(name string) (file, error) {

@@ -3,9 +3,11 @@ package idle
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -35,7 +37,8 @@ type gate struct {
 	empty chan struct{}
 
 	mu       sync.Mutex
-	changed  sync.Cond // phase, parked, or less than max conns
+	changed  sync.Cond // phase, or less than max conns: accept loops wait for it
+	arrived  sync.Cond // parked: park waits for it
 	phase    phase
 	parked   int // accept loops that wait
 	conns    map[*conn]struct{}
@@ -50,7 +53,7 @@ func newGate(listeners []net.Listener, limit int) (*gate, error) {
 		conns:    make(map[*conn]struct{}),
 		answered: time.Now(),
 	}
-	g.changed.L = &g.mu
+	g.changed.L, g.arrived.L = &g.mu, &g.mu
 	for _, l := range listeners {
 		stoppable, ok := l.(stoppable)
 		if !ok {
@@ -94,7 +97,7 @@ func (g *gate) pass() bool {
 	defer g.mu.Unlock()
 	for g.phase == parking || g.phase == accepting && len(g.conns) >= g.max {
 		g.parked++
-		g.changed.Broadcast()
+		g.arrived.Broadcast()
 		g.changed.Wait()
 		g.parked--
 	}
@@ -168,11 +171,11 @@ func (g *gate) park(limit time.Duration) bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		late = true
-		g.changed.Broadcast()
+		g.arrived.Broadcast()
 	})
 	defer timer.Stop()
 	for g.parked < len(g.listeners) && !late {
-		g.changed.Wait()
+		g.arrived.Wait()
 	}
 	return g.parked == len(g.listeners)
 }
@@ -211,6 +214,16 @@ func (g *gate) close() {
 	g.changed.Broadcast()
 	for c := range g.conns {
 		c.hurry()
+	}
+}
+
+// cutOff closes the connections that are open, whatever is under way on them.
+func (g *gate) cutOff() {
+	g.mu.Lock()
+	open := slices.Collect(maps.Keys(g.conns))
+	g.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
 	}
 }
 

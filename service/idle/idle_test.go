@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pipes is a listener in memory, whose connections and deadlines obey the fake
@@ -243,5 +245,145 @@ func TestListenerWithoutDeadline(t *testing.T) {
 	_, err := New([]net.Listener{struct{ net.Listener }{listen()}}, nil, Options{})
 	if err == nil || !strings.Contains(err.Error(), "SetDeadline") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Full, the accept loops wait, and do not wake each other over and over: then the
+// bubble would never come to rest.
+func TestFullWithTwoListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := listen(), listen()
+		server, err := New([]net.Listener{first, second}, http.HandlerFunc(hello), Options{MaxConnections: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- server.Run(ctx) }()
+		one, other := first.dial(), second.dial()
+		synctest.Wait()
+		if err := server.Ping(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		one.Close()
+		if answer := ask(t, second.dial()); !strings.Contains(answer, "hello") {
+			t.Errorf("got %q", answer)
+		}
+		other.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// late is a listener whose Accept ignores deadlines, as accept4(2) does on a socket
+// that blocks, and returns a connection when that comes.
+type late struct {
+	*pipes
+}
+
+func (l late) Accept() (net.Conn, error) {
+	if conn, more := <-l.queue; more {
+		return conn, nil
+	}
+	return nil, errors.New("closed")
+}
+
+func (l late) SetDeadline(time.Time) error { return nil }
+
+// A connection that is accepted while the server drains is answered.
+func TestDrainWaitsForALateAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := late{listen()}
+		server, err := New([]net.Listener{at}, http.HandlerFunc(hello), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		synctest.Wait()
+		stop()
+		time.Sleep(5 * time.Second)
+		if answer := ask(t, at.dial()); !strings.Contains(answer, "hello") {
+			t.Errorf("got %q", answer)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if open := server.Connections(); open != 0 {
+			t.Errorf("%d connections open after the end", open)
+		}
+	})
+}
+
+// An accept loop that never ends does not hold up the end for ever.
+func TestDrainIsBoundedWithAStuckLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := late{listen()}
+		server, err := New([]net.Listener{at}, http.HandlerFunc(hello), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		start := time.Now().Add(time.Second)
+		if err := server.Run(ctx); err == nil || !strings.Contains(err.Error(), "does not end") {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(start); took != 20*time.Second {
+			t.Errorf("took %v, want 20 s", took)
+		}
+		close(at.queue)
+	})
+}
+
+// A request that came in time is read although the deadline is over. Package net's
+// own connection, the control, does not.
+func TestTheLastLook(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	plain, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGate([]net.Listener{listener}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := g.admit(plain)
+	defer conn.Close()
+	if _, err := client.Write([]byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	// It is there when the socket can be read.
+	if err := conn.raw.Read(func(fd uintptr) bool {
+		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(past); err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 16)
+	if n, err := plain.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("package net read %q, %v: the control proves nothing", buffer[:n], err)
+	}
+	if n, err := conn.Read(buffer); string(buffer[:n]) != "hi" || err != nil {
+		t.Errorf("got %q, %v", buffer[:n], err)
+	}
+	if n, err := conn.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %q, %v where nothing is left", buffer[:n], err)
 	}
 }

@@ -133,30 +133,31 @@ func (s *Server) closing(handler http.Handler) http.Handler {
 }
 
 // Run serves until the time-out of [Options] is over, or until ctx is done and
-// what was begun is answered. Both are no error. When it returns the listeners
-// are closed, and no connection is open that was accepted.
+// what was begun is answered. Both are no error. When it returns without one, the
+// listeners are closed, and no connection is open that was accepted.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, len(s.gate.listeners))
+	ended := make(chan struct{})
 	var loops sync.WaitGroup
 	for i := range s.gate.listeners {
 		loops.Go(func() { failed <- s.http.Serve(&s.gate.listeners[i]) })
 	}
-	err := s.serve(ctx, failed)
-	loops.Wait()
-	return err
+	go func() {
+		defer close(ended)
+		loops.Wait()
+	}()
+	return s.serve(ctx, failed, ended)
 }
 
-func (s *Server) serve(ctx context.Context, failed <-chan error) error {
+func (s *Server) serve(ctx context.Context, failed <-chan error, ended <-chan struct{}) error {
 	timer := time.NewTimer(s.options.Timeout)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			s.drain()
-			return nil
+			return s.drain(ended)
 		case err := <-failed:
-			s.drain()
-			return fmt.Errorf("accept: %w", err)
+			return errors.Join(fmt.Errorf("accept: %w", err), s.drain(ended))
 		case <-timer.C:
 		case <-s.gate.empty:
 		}
@@ -172,6 +173,7 @@ func (s *Server) serve(ctx context.Context, failed <-chan error) error {
 			continue
 		}
 		if s.exit() {
+			<-ended // They wait at the gate, which is closed: at once.
 			return nil
 		}
 		timer.Reset(s.options.Timeout)
@@ -186,25 +188,34 @@ func (s *Server) exit() bool {
 	return s.gate.park(parkLimit) && s.gate.closeIfEmpty()
 }
 
-// drain stops accepting for good and waits for the open connections.
-func (s *Server) drain() {
+// drain stops accepting for good and waits for the accept loops, which may still
+// bring a connection, and for the open connections.
+func (s *Server) drain(ended <-chan struct{}) error {
 	s.parking.Lock()
 	defer s.parking.Unlock()
 	deadline := time.NewTimer(s.options.DrainTimeout)
 	defer deadline.Stop()
 	s.gate.park(parkLimit)
 	s.gate.close()
-	for {
+	for accepting := true; ; {
 		open, _ := s.gate.quiet()
-		if open == 0 {
-			return
+		if open == 0 && !accepting {
+			return nil
 		}
 		select {
 		case <-s.gate.empty:
+		case <-ended:
+			accepting, ended = false, nil
 		case <-deadline.C:
-			s.options.Log.Warn("closing connections that did not end in time", "connections", open, "timeout", s.options.DrainTimeout)
-			_ = s.http.Close()
-			return
+			if open > 0 {
+				s.options.Log.Warn("closing connections that did not end in time", "connections", open, "timeout", s.options.DrainTimeout)
+			}
+			// Not http.Server.Close, which would wait for the accept loops.
+			s.gate.cutOff()
+			if accepting {
+				return errors.New("an accept loop does not end: has another process that shares the socket made it blocking?")
+			}
+			return nil
 		}
 	}
 }

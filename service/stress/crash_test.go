@@ -3,6 +3,7 @@ package stress
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -17,17 +18,28 @@ import (
 // Killed at any moment, the service repeats no number and none goes back. Whoever
 // asks after an answer gets a higher one.
 func TestNoNumberIsRepeatedAfterAKill(t *testing.T) {
-	killed(t, "SERVICE", 500, func(repeated string) { t.Error(repeated) })
+	killed(t, "SERVICE", listeners(t), 500, func(repeated string) { t.Error(repeated) })
+}
+
+// The negative control: the walk-through's algorithm, which truncates the file and
+// then writes it, starts again at 1 when it is killed in between, and the same test
+// sees it.
+func TestTruncatingRepeatsNumbers(t *testing.T) {
+	var seen atomic.Pointer[string]
+	killed(t, "SEED", listeners(t)[:1], 500, func(repeated string) { seen.Store(&repeated) })
+	if seen.Load() == nil {
+		t.Fatal("no number was repeated: the test can't see what it is for")
+	}
+	t.Log(*seen.Load())
 }
 
 // killed kills a service under load a number of times, and reports numbers that are
 // not higher than one that was seen before the question.
-func killed(t *testing.T, program string, kills int, repeated func(string)) {
+func killed(t *testing.T, program string, at []net.Listener, kills int, repeated func(string)) {
 	path, err := runfile.Path(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := listeners(t)
 	life := 25 * time.Millisecond
 	if slow() {
 		life *= 8

@@ -7,8 +7,10 @@
 // than some 20 µs while there is other work. So such a program is started with
 // GOMAXPROCS=1 in its environment, does without package os/signal, which takes three
 // (package terminate takes none), and makes no system call that waits while there is
-// one processor: what [syscall.RawSyscall] calls the runtime never replaces by a
-// thread. Where there is room, [Spread] then takes all processors.
+// one processor and may take long, as for sockets and the disk: what
+// [syscall.RawSyscall] calls the runtime never replaces by a thread. For one that is
+// slow unexpectedly there is the fourth. Where there is room, [SpreadSoon] then takes all
+// processors.
 package tasks
 
 import (
@@ -17,17 +19,16 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// plenty is the number of tasks from which on nothing needs to be done. Under load
-// a server with two processors was seen with ten threads.
-const plenty = 64
+// Scarce reports whether the cgroup of this process, or one above it, may have only
+// few tasks (pids.max): less than 64, or four for each processor. Under load a
+// server with two processors was seen with ten threads. A limit that can't be seen is
+// none.
+func Scarce() bool { return scarce(os.ReadFile, max(64, 4*runtime.NumCPU())) }
 
-// Scarce reports whether the cgroup of this process may have only few tasks
-// (pids.max). A limit that can't be seen is none.
-func Scarce() bool { return scarce(os.ReadFile) }
-
-func scarce(readFile func(string) ([]byte, error)) bool {
+func scarce(readFile func(string) ([]byte, error), plenty int) bool {
 	groups, err := readFile("/proc/self/cgroup")
 	if err != nil {
 		return false
@@ -46,22 +47,27 @@ func scarce(readFile func(string) ([]byte, error)) bool {
 		default:
 			continue
 		}
-		text, err := readFile(path.Join(root, fields[2], "pids.max"))
-		if err != nil {
-			continue
-		}
-		// It is "max" without a limit.
-		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && n < plenty {
-			return true
+		for group := path.Join("/", fields[2]); ; group = path.Dir(group) {
+			text, err := readFile(path.Join(root, group, "pids.max"))
+			// It is "max" without a limit.
+			if n, notANumber := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && notANumber == nil && n < plenty {
+				return true
+			}
+			if group == "/" {
+				break
+			}
 		}
 	}
 	return false
 }
 
-// Spread takes all processors for a program that was started with GOMAXPROCS=1, unless
-// tasks are scarce.
-func Spread() {
-	if os.Getenv("GOMAXPROCS") == "1" && !Scarce() {
-		runtime.SetDefaultGOMAXPROCS()
-	}
+// SpreadSoon takes all processors for a program that was started with GOMAXPROCS=1,
+// unless tasks are scarce: some milliseconds from now, since that stops everything for
+// a while, and the first visitor is waiting. The timer can be stopped.
+func SpreadSoon() *time.Timer {
+	return time.AfterFunc(10*time.Millisecond, func() {
+		if os.Getenv("GOMAXPROCS") == "1" && !Scarce() {
+			runtime.SetDefaultGOMAXPROCS()
+		}
+	})
 }

@@ -12,6 +12,8 @@ func TestScarce(t *testing.T) {
 	}{
 		"strict":      {map[string]string{"/proc/self/cgroup": "0::/system.slice/a.service\n", "/sys/fs/cgroup/system.slice/a.service/pids.max": "4\n"}, true},
 		"default":     {map[string]string{"/proc/self/cgroup": "0::/system.slice/a.service\n", "/sys/fs/cgroup/system.slice/a.service/pids.max": "4915\n"}, false},
+		"slice":       {map[string]string{"/proc/self/cgroup": "0::/small.slice/a.service\n", "/sys/fs/cgroup/small.slice/a.service/pids.max": "max\n", "/sys/fs/cgroup/small.slice/pids.max": "63\n"}, true},
+		"just enough": {map[string]string{"/proc/self/cgroup": "0::/a\n", "/sys/fs/cgroup/a/pids.max": "64\n"}, false},
 		"no limit":    {map[string]string{"/proc/self/cgroup": "0::/a\n", "/sys/fs/cgroup/a/pids.max": "max\n"}, false},
 		"version 1":   {map[string]string{"/proc/self/cgroup": "9:name=systemd:/\n8:pids:/a\n0::/\n", "/sys/fs/cgroup/pids/a/pids.max": "4\n"}, true},
 		"not mounted": {map[string]string{"/proc/self/cgroup": "0::/a\n"}, false},
@@ -24,7 +26,7 @@ func TestScarce(t *testing.T) {
 					return []byte(text), nil
 				}
 				return nil, os.ErrNotExist
-			})
+			}, 64)
 			if got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
 			}

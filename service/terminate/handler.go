@@ -51,8 +51,9 @@ func catch(signals []syscall.Signal) (<-chan struct{}, error) {
 	}
 	came := make(chan struct{})
 	go func() {
-		defer close(came)
-		_, _ = events.Read(make([]byte, 8)) // It waits; nothing can go wrong.
+		if _, err := events.Read(make([]byte, 8)); err == nil {
+			close(came)
+		}
 	}()
 	return came, nil
 }

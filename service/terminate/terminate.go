@@ -25,8 +25,8 @@ var asked = sync.OnceValues(func() (<-chan struct{}, error) { return catch(signa
 
 // Context returns a context that is done when SIGTERM or SIGINT comes, or parent is.
 // From the first call on these signals no longer end the process, however many
-// come: what is being answered is answered. A signal that the process's parent
-// ignored (nohup does so with some) stays ignored.
+// come: what is being answered is answered. If the process's parent ignored SIGINT, as
+// a shell does for a program in the background, that stays ignored.
 func Context(parent context.Context) (context.Context, error) {
 	came, err := asked()
 	if err != nil {
