@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/osrelease"
@@ -20,7 +21,7 @@ type Image struct {
 	DropIns []*Unit
 	// OSRelease is nil if the image has none.
 	OSRelease *OSRelease
-	// programs are the entries that can be run.
+	// programs are what can be run and is meant to be, see keepPrograms.
 	programs []*image.Entry
 	spec     *image.Spec
 	heads    map[string]*program
@@ -77,6 +78,7 @@ func (img *Image) read() error {
 			img.programs = append(img.programs, e)
 		}
 	}
+	img.keepPrograms()
 	for _, name := range osReleasePaths {
 		e, err := img.resolve(name)
 		if err != nil {
@@ -93,6 +95,40 @@ func (img *Image) read() error {
 		break
 	}
 	return nil
+}
+
+// keepPrograms takes a program's runfiles from the programs: Bazel marks them all as
+// executable, be they data. It keeps those that a unit runs, with the interpreters
+// of scripts.
+func (img *Image) keepPrograms() {
+	kept := map[string]bool{}
+	img.programs = slices.DeleteFunc(img.programs, func(e *image.Entry) bool {
+		kept[e.Path] = !img.isRunfile(e)
+		return !kept[e.Path]
+	})
+	var keep func(name string)
+	keep = func(name string) {
+		e := img.find(name)
+		if e == nil || e.Type != image.File || !isExecutable(e) || kept[e.Path] {
+			return
+		}
+		kept[e.Path] = true
+		img.programs = append(img.programs, e)
+		if script := img.head(e).interpreter; script != "" {
+			keep(script)
+		}
+	}
+	img.eachCommand(func(c command) { keep(c.path) })
+}
+
+// isRunfile is whether an entry lies in PROGRAM.runfiles.
+func (img *Image) isRunfile(e *image.Entry) bool {
+	for at, c := range e.Path {
+		if program, ok := strings.CutSuffix(e.Path[:at], ".runfiles"); ok && c == '/' && img.find(program) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func isExecutable(e *image.Entry) bool {
