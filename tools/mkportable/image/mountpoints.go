@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/unitfile"
@@ -64,7 +65,13 @@ func mountPoints(units []*Entry) ([]*Entry, error) {
 			return nil, u.blame(err)
 		}
 		// What is wrong with the text checkportable tells.
-		added = append(added, MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)...)
+		points := MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)
+		for _, e := range points {
+			if err := e.check(); err != nil {
+				return nil, u.blame(fmt.Errorf("%s: %w", e.Origin, err))
+			}
+		}
+		added = append(added, points...)
 	}
 	slices.SortStableFunc(added, func(a, b *Entry) int { return comparePaths(a.Path, b.Path) })
 	return added, nil
@@ -79,6 +86,9 @@ func MountPoints(service string, lines []unitfile.Assignment) (added []*Entry) {
 		}
 		for _, word := range unitfile.Words(line.Value) {
 			points := mountPointsFor(service, line.Name, word)
+			if unprintable(word) {
+				word = strconv.Quote(word)
+			}
 			for _, e := range points {
 				e.Origin, e.Added = fmt.Sprintf("%s=%s in %s", line.Name, word, service), true
 			}

@@ -119,6 +119,32 @@ func TestMountPointsAreSortedAndReasoned(t *testing.T) {
 	expect(t, err, "(from units in //:image)")
 }
 
+// What a unit names is a path of the image as any other.
+func TestMountPointsAreChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		"BindPaths=\"/srv/a\tb\"":                               `BindPaths="/srv/a\tb" in foo.service: "/srv/a\tb": control characters`,
+		"StateDirectory=\"a\tb\"":                               "control characters",
+		"BindPaths=/" + strings.Repeat("x", nameMax+1):          "longer than squashfs's",
+		"StateDirectory=a:" + strings.Repeat("x", nameMax+1):    "longer than squashfs's",
+		"StateDirectory=" + strings.Repeat("x", nameMax) + " a": "",
+	} {
+		source := filepath.Join(t.TempDir(), "foo.service")
+		if err := os.WriteFile(source, []byte("[Service]\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := mountPoints([]*Entry{{Path: "/units/foo.service", Type: File, Source: source, Origin: "units in //:image"}})
+		expect(t, err, want)
+		if err != nil {
+			expect(t, err, "(from units in //:image)")
+		}
+	}
+	// The source of a bind mount is the host's: it may have any name, but is shown.
+	got := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\nBindPaths=\"/srv/a\tb:/data\"\n")).Assignments)
+	if len(got) != 1 || got[0].Path != "/data" || got[0].Origin != `BindPaths="/srv/a\tb:/data" in foo.service` {
+		t.Errorf("got %+v", got[0])
+	}
+}
+
 // A drop-in in an image would not be seen by systemd-portabled; behind the unit it
 // says what it said.
 func TestDropinsAreAppended(t *testing.T) {

@@ -229,7 +229,7 @@ func checkPath(p string) error {
 		return fmt.Errorf("%q: the root directory is made by itself, with mode 0755; leave it out", p)
 	case path.Clean(p) != p:
 		return fmt.Errorf("%q: not a clean path (no \"..\", \".\", \"//\" and no slash at its end); did you mean %q?", p, path.Clean(p))
-	case !utf8.ValidString(p) || strings.ContainsFunc(p, unicode.IsControl):
+	case unprintable(p):
 		return fmt.Errorf("%q: control characters or invalid UTF-8 in a path", p)
 	}
 	for name := range strings.SplitSeq(p, "/") {
@@ -240,8 +240,15 @@ func checkPath(p string) error {
 	return nil
 }
 
+// unprintable is what would look like more than one column or line of a manifest.
+func unprintable(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
+}
+
 // checkTarget holds symlinks inside the image also where it is not the root
-// directory: mounted for a look, or unpacked.
+// directory: mounted for a look, or unpacked. What lies above a symlink are
+// directories, so that ".." at its start is what it seems; after a name, which may
+// be another symlink's, it could lead anywhere.
 func checkTarget(p, target string) error {
 	if target == "" {
 		return fmt.Errorf("a symlink needs a target")
@@ -249,17 +256,21 @@ func checkTarget(p, target string) error {
 	if path.IsAbs(target) {
 		return fmt.Errorf("symlink target %q is absolute and would leave the image where that is mounted; write it relative to %q", target, path.Dir(p))
 	}
-	depth := strings.Count(p, "/") - 1
+	if unprintable(target) {
+		return fmt.Errorf("symlink target %q: control characters or invalid UTF-8 in a path", target)
+	}
+	depth, named := strings.Count(p, "/")-1, false
 	for name := range strings.SplitSeq(target, "/") {
-		switch name {
-		case "..":
-			depth--
-		case ".", "":
+		switch {
+		case name == "" || name == ".":
+		case name != "..":
+			named = true
+		case named:
+			return fmt.Errorf("symlink target %q has \"..\" after a name, which may be a symlink out of the image; did you mean %q?", target, path.Clean(target))
 		default:
-			depth++
-		}
-		if depth < 0 {
-			return fmt.Errorf("symlink target %q climbs out of the image", target)
+			if depth--; depth < 0 {
+				return fmt.Errorf("symlink target %q climbs out of the image", target)
+			}
 		}
 	}
 	return nil

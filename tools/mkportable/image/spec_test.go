@@ -16,6 +16,7 @@ func TestEntryCheck(t *testing.T) {
 		"empty file":          {Entry{Path: "/etc/machine-id", Type: File, Mode: "0644"}, ""},
 		"symlink":             {Entry{Path: "/etc/mtab", Type: Symlink, Target: "../proc/self/mounts"}, ""},
 		"symlink to the root": {Entry{Path: "/a/b", Type: Symlink, Target: ".."}, ""},
+		"symlink, dots":       {Entry{Path: "/a/b", Type: Symlink, Target: "./../c/./d"}, ""},
 		"owned":               {Entry{Path: "/srv", Type: Directory, Mode: "0755", Owner: "33:4294967294"}, ""},
 		"tree":                {Entry{Path: "/srv", Type: Tree, Mode: "0644", Source: "a"}, ""},
 		"tree at the root":    {Entry{Path: "/", Type: Tree, Mode: "0644", Source: "a"}, ""},
@@ -52,7 +53,10 @@ func TestEntryCheck(t *testing.T) {
 		"symlink to nothing":     {Entry{Path: "/a", Type: Symlink}, "needs a target"},
 		"absolute symlink":       {Entry{Path: "/a", Type: Symlink, Target: "/etc/passwd"}, "relative"},
 		"symlink out":            {Entry{Path: "/a/b", Type: Symlink, Target: "../../etc/passwd"}, "climbs out"},
-		"symlink out, later":     {Entry{Path: "/a", Type: Symlink, Target: "b/../../c"}, "climbs out"},
+		"symlink out, later":     {Entry{Path: "/a", Type: Symlink, Target: "b/../../c"}, "after a name"},
+		"symlink by a symlink":   {Entry{Path: "/b", Type: Symlink, Target: "a/up/../x"}, `did you mean "a/x"`},
+		"symlink, two lines":     {Entry{Path: "/a", Type: Symlink, Target: "b\n/c\tfile"}, "control characters"},
+		"symlink, not UTF-8":     {Entry{Path: "/a", Type: Symlink, Target: "\xff"}, "invalid UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, test.entry.check(), test.want) })
 	}
