@@ -18,10 +18,7 @@ func fold(group []*Entry) (*Entry, error) {
 		case e.Type == Attributes:
 			attributes = append(attributes, e)
 		case !e.Added && declared != nil:
-			if declared.Origin == e.Origin {
-				return nil, fmt.Errorf("%q: declared twice, by %s: it stands for several files; give the path a slash at its end to make it a directory for them", e.Path, e.origin())
-			}
-			return nil, fmt.Errorf("%q: declared twice, by %s and by %s; leave one of them out", e.Path, declared.origin(), e.origin())
+			return nil, declared.twice(e)
 		case !e.Added:
 			declared = e
 		case added == nil:
@@ -42,6 +39,18 @@ func fold(group []*Entry) (*Entry, error) {
 		return nil, fmt.Errorf("%q: %s is for a path that nothing declares; declare it, or mend the path", group[0].Path, group[0].origin())
 	}
 	return folded.with(attributes)
+}
+
+// twice is the error for two entries that declare one path.
+func (e *Entry) twice(other *Entry) error {
+	switch {
+	case e.Origin != other.Origin:
+		return fmt.Errorf("%q: declared twice, by %s and by %s; leave one of them out", e.Path, e.origin(), other.origin())
+	case e.Source == other.Source:
+		return fmt.Errorf("%q: declared twice, by %s; leave one of them out", e.Path, e.origin())
+	}
+	return fmt.Errorf("%q: declared twice, by %s: from %q and %q; if that is one label, give the path a slash at its end to make it a directory for them, else leave one of them out",
+		e.Path, e.origin(), e.Source, other.Source)
 }
 
 // choose prefers what is declared to what is added.

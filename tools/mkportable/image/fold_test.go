@@ -7,6 +7,9 @@ func TestFold(t *testing.T) {
 		return &Entry{Path: "/p", Type: Directory, Mode: mode, Origin: origin, Added: added}
 	}
 	file := &Entry{Path: "/p", Type: File, Mode: "0644", Origin: "files in //:a"}
+	from := func(source string) *Entry {
+		return &Entry{Path: "/p", Type: File, Mode: "0644", Source: source, Origin: "files in //:a"}
+	}
 	link := &Entry{Path: "/p", Type: Symlink, Target: "q", Origin: "symlinks in //:a"}
 	guess := &Entry{Path: "/p", Type: Directory, Mode: "0755", Origin: "BindPaths=/p", Added: true, anyType: true}
 	mode := &Entry{Path: "/p", Type: Attributes, Mode: "0700", Origin: "modes in //:a"}
@@ -28,6 +31,8 @@ func TestFold(t *testing.T) {
 		"a symlink to mount over":    {[]*Entry{link, directory("0755", "t", true)}, "symlink   symlinks in //:a", ""},
 
 		"twice":             {[]*Entry{file, link}, "", `"/p": declared twice, by files in //:a and by symlinks in //:a; leave one of them out`},
+		"twice from one":    {[]*Entry{file, file}, "", `"/p": declared twice, by files in //:a; leave one of them out`},
+		"twice from two":    {[]*Entry{from("one"), from("two")}, "", `by files in //:a: from "one" and "two"; if that is one label, give the path a slash at its end to make it a directory for them, else leave one of them out`},
 		"file, not to be":   {[]*Entry{file, directory("0755", "StateDirectory=p in a.service", true)}, "", `declared as a file (by files in //:a), but it must be a directory (StateDirectory=p in a.service)`},
 		"added as both":     {[]*Entry{directory("0755", "a", true), {Path: "/p", Type: Symlink, Target: "q", Origin: "b", Added: true}}, "", "it must be a directory (a) and a symlink (b)"},
 		"mode of nothing":   {[]*Entry{mode}, "", `modes in //:a is for a path that nothing declares`},
