@@ -21,8 +21,8 @@ OS_RELEASE_TOOL = {
 _FIELDS = {
     "ARCHITECTURE": "What the image is for, in systemd's words, as in `x86-64`. An image adds it.",
     "BUILD_ID": "Identifies the build. Often better stamped, see `stamped`.",
-    "ID": "The operating system, here the service: lower-case letters, digits, `.`, `_` and `-`. systemd 251 and newer refuse an image without. An image adds its portable name.",
-    "IMAGE_ID": "Names the image, and the service in the journal. An image adds its portable name.",
+    "ID": "The operating system, here the service: lower-case letters, digits, `.`, `_` and `-`. systemd 251 and newer refuse an image without. An image adds its portable name in lower case.",
+    "IMAGE_ID": "Names the image, and the service in the journal. An image adds its portable name in lower case.",
     "IMAGE_VERSION": "The image's version. An image that has a `version` adds it.",
     "PORTABLE_PRETTY_NAME": "The service, for people: `portablectl inspect` shows it.",
     "PRETTY_NAME": "The operating system, for people. An image adds its portable name.",
@@ -95,7 +95,7 @@ this rule says nothing.""",
             doc = "Any other fields, as in `{\"HOME_URL\": \"https://example.org\"}`: capital letters, digits and underscores. os-release(5) asks for a prefix before names of one's own.",
         ),
         "portable_prefixes": attr.string_list(
-            doc = "PORTABLE_PREFIXES=: what units' names may start with; without, systemd-dissect says that it is no portable service. An image adds its own.",
+            doc = "PORTABLE_PREFIXES=: what units' names may start with; without, systemd-dissect says that it is no portable service. An image's own come before these.",
         ),
         "stamped": attr.string_dict(
             doc = """Fields that are taken from the workspace status in a build with --stamp, as in `{"BUILD_ID": "STABLE_VCS_REF"}`.

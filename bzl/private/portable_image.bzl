@@ -129,12 +129,13 @@ def _os_release(ctx, facts):
     if given and OsReleaseInfo not in given:
         return ctx.file.os_release
     said = given[OsReleaseInfo] if given else OsReleaseInfo(fields = {}, stamped = {})
+    prefixes = facts.prefixes + said.fields.get("PORTABLE_PREFIXES", "").split(" ")
     known = {
         "ARCHITECTURE": facts.architecture,
-        "ID": facts.name,
-        "IMAGE_ID": facts.name,
+        # These have no capitals (os-release(5)), as a name may.
+        "ID": facts.name.lower(),
+        "IMAGE_ID": facts.name.lower(),
         "IMAGE_VERSION": facts.version,
-        "PORTABLE_PREFIXES": " ".join(facts.prefixes),
         "PRETTY_NAME": facts.name,
     }
     version = said.fields.get("IMAGE_VERSION")
@@ -146,7 +147,11 @@ def _os_release(ctx, facts):
             version,
         ))
     out = ctx.actions.declare_file(ctx.label.name + ".os-release")
-    write_os_release(ctx, out, OsReleaseInfo(fields = known | said.fields, stamped = said.stamped))
+    fields = known | said.fields | {
+        # Both: attach refuses a prefix that is missing here. A dict has each once.
+        "PORTABLE_PREFIXES": " ".join({prefix: None for prefix in prefixes if prefix}.keys()),
+    }
+    write_os_release(ctx, out, OsReleaseInfo(fields = fields, stamped = said.stamped))
     return out
 
 def _units(ctx):
@@ -247,7 +252,8 @@ Default: 9 for gzip and 19 for zstd; zstd's higher levels need more memory to re
             doc = """The os-release(5) file, or an `os_release` target.
 
 Such a target gets the fields that are known here: ID, IMAGE_ID, IMAGE_VERSION,
-PORTABLE_PREFIXES, PRETTY_NAME and ARCHITECTURE. A file is packed as it is; it must
+PORTABLE_PREFIXES, PRETTY_NAME and ARCHITECTURE. The first two are the portable name
+in lower case, as os-release(5) wants them. A file is packed as it is; it must
 have an ID=, for systemd 251 and newer. Default: those fields and nothing else.""",
             allow_single_file = True,
         ),

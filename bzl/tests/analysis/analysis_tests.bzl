@@ -146,6 +146,17 @@ _stamped_image_test = analysistest.make(
     config_settings = {"//command_line_option:stamp": True},
 )
 
+# What an image adds to an os_release: a name with capitals, which systemd accepts,
+# makes no ID that os-release(5) forbids; prefixes of both are there, each once.
+def _os_release_of_an_image_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    argv = _action(env, "OsRelease").argv
+    for field in ["ID=capital", "IMAGE_ID=capital", "PRETTY_NAME=Capital", "PORTABLE_PREFIXES=Capital subject hello world"]:
+        asserts.true(env, field in argv, "{} is none of {}".format(field, argv))
+    return analysistest.end(env)
+
+_os_release_of_an_image_test = analysistest.make(_os_release_of_an_image_test_impl)
+
 # Every attribute takes a select: a label that does not would fail here.
 def _selected_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -252,6 +263,24 @@ def analysis_tests(name):
         name = "stamped_test",
         target_under_test = "os_release_subject",
     )
+    os_release(
+        name = "prefixes_subject",
+        portable_prefixes = ["hello", "subject", "world"],
+        tags = ["manual"],
+    )
+    portable_image(
+        name = "Capital",
+        testonly = True,
+        binary = "//service",
+        os_release = "prefixes_subject",
+        prefixes = ["subject"],
+        tags = ["manual"],
+        units = ["subject.service"],
+    )
+    _os_release_of_an_image_test(
+        name = "os_release_of_an_image_test",
+        target_under_test = "Capital",
+    )
     portable_image(
         name = "selected_subject",
         testonly = True,
@@ -286,6 +315,7 @@ def analysis_tests(name):
         name = name,
         tests = [
             "image_action_test",
+            "os_release_of_an_image_test",
             "rootfs_test",
             "selected_test",
             "set_of_one_test",
