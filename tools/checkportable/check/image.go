@@ -33,9 +33,6 @@ type OSRelease struct {
 	Entry *image.Entry
 }
 
-// osReleasePaths are where systemd looks for it, in its order.
-var osReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}
-
 // Open reads the image that the spec in the named file declares. The caller
 // closes it.
 func Open(spec string, options Options) (*Image, error) {
@@ -79,7 +76,7 @@ func (img *Image) read() error {
 		}
 	}
 	img.keepPrograms()
-	for _, name := range osReleasePaths {
+	for _, name := range image.OSReleasePaths {
 		e, err := img.resolve(name)
 		if err != nil {
 			return err

@@ -86,8 +86,30 @@ func readELF(file io.ReaderAt) *elfHead {
 	return head
 }
 
-// holds tells whether a file has a text in it.
+// holds tells whether a file has a text in it. A program can be large: it is read
+// in parts, each with the end of the one before.
 func holds(e *image.Entry, text string) bool {
-	content, err := content(e)
-	return err == nil && bytes.Contains(content, []byte(text))
+	if e.Source == "" {
+		return false
+	}
+	file, err := os.Open(e.Source)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	part, kept := make([]byte, len(text)+holdsPart), 0
+	for {
+		n, err := file.Read(part[kept:])
+		read := part[:kept+n]
+		if bytes.Contains(read, []byte(text)) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		kept = copy(part, read[max(0, len(read)-len(text)+1):])
+	}
 }
+
+// holdsPart is how much of a file is looked at, at once.
+const holdsPart = 1 << 16

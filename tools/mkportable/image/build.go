@@ -79,13 +79,13 @@ func (s *Spec) eachPath(add func(*Entry) error) error {
 // required is what makes an image a portable service image at all.
 type required struct{ unit, osRelease bool }
 
-// osReleasePaths are where os-release(5) is looked for.
-var osReleasePaths = []string{"/usr/lib/os-release", "/etc/os-release"}
+// OSReleasePaths are where os-release(5) is looked for, in systemd's order.
+var OSReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}
 
 func (r *required) see(h *Header, e *Entry) error {
 	isUnit, err := h.checkUnit(e)
 	r.unit = r.unit || isUnit
-	for _, path := range osReleasePaths {
+	for _, path := range OSReleasePaths {
 		r.osRelease = r.osRelease || e.Path == path
 	}
 	return err
@@ -93,7 +93,7 @@ func (r *required) see(h *Header, e *Entry) error {
 
 func (r *required) check(h *Header) error {
 	if !r.osRelease {
-		return fmt.Errorf("no os-release in the image: declare %s", strings.Join(osReleasePaths, " or "))
+		return fmt.Errorf("no os-release in the image: declare %s", strings.Join(OSReleasePaths, " or "))
 	}
 	if !r.unit {
 		return fmt.Errorf("no unit in %q: declare at least %s.service", h.UnitDir, h.Name)
