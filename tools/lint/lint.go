@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bazelbuild/buildtools/build"
@@ -85,6 +86,7 @@ func checks(workspace, shellcheck string, fix bool) []check {
 			return formatted(name, content, build.Format(file), "buildifier")
 		}},
 		{"buildifier lint", isStarlark, buildifierWarnings},
+		{"visibility", isBuild, publicLibraries},
 		{"shellcheck", isShell, func(name string, _ []byte) ([]string, error) {
 			return runShellcheck(shellcheck, workspace, name)
 		}},
@@ -111,6 +113,25 @@ func isStarlark(name string, _ []byte) bool {
 	default:
 		return path.Ext(base) == ".bzl"
 	}
+}
+
+func isBuild(name string, _ []byte) bool { return path.Base(name) == "BUILD.bazel" }
+
+// publicLibraries finds Go libraries that other modules could come to depend on: what
+// is meant for them are rules, and the programs that these run.
+func publicLibraries(name string, content []byte) ([]string, error) {
+	file, err := build.Parse(name, content)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, rule := range file.Rules("go_library") {
+		if slices.Contains(rule.AttrStrings("visibility"), "//visibility:public") {
+			start, _ := rule.Call.Span()
+			lines = append(lines, fmt.Sprintf("%s:%d: %s is public, which no go_library here need be: visibility = [\"//:__subpackages__\"]", name, start.Line, rule.Name()))
+		}
+	}
+	return lines, nil
 }
 
 // isShell knows programs by their first line. Files to be sourced are checked with

@@ -47,6 +47,7 @@ func TestChecksFindMistakes(t *testing.T) {
 		"gofmt":           {"a.go", "package a\nvar  x = 1\n", "a.go:2: not formatted as gofmt"},
 		"buildifier":      {"BUILD.bazel", "x(name='a')\n", "BUILD.bazel:1: not formatted as buildifier"},
 		"buildifier lint": {"a.bzl", "\"\"\"Doc.\"\"\"\n\nload(\":b.bzl\", \"b\")\n", "a.bzl:3: load"},
+		"visibility":      {"BUILD.bazel", "go_library(\n    name = \"a\",\n    visibility = [\"//visibility:public\"],\n)\n", "BUILD.bazel:1: a is public"},
 		"shellcheck":      {"tool", "#!/bin/sh\necho $1\n", "tool:2:6: "},
 	} {
 		t.Run(name, func(t *testing.T) {
