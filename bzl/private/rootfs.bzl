@@ -44,7 +44,7 @@ As for `modes`, each path must be in the image. An image is read-only, and a
 service with DynamicUser= has no user of its own, so that this is rarely needed.""",
     ),
     "symlinks": attr.string_dict(
-        doc = "Symbolic links: path to target. Targets are relative and stay inside the image.",
+        doc = "Symbolic links: path to target. Targets are relative and stay inside the image, with `..` only at their start.",
     ),
     "trees": attr.label_keyed_string_dict(
         doc = """Directories to pack with all that is in them: label to path in the image, as in `{"www": "/usr/share/app"}`.
