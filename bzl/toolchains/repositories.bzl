@@ -26,29 +26,40 @@ def _provided(ctx, variable):
         return False
     directory = ctx.path(root)
     if not directory.exists:
-        fail("{} names a directory that does not exist: {}".format(variable, root))
+        fail("repository '{}': {} names a directory that does not exist: {}. Set it to one that does, or leave it unset.".format(
+            ctx.name,
+            variable,
+            root,
+        ))
     for entry in directory.readdir():
         ctx.symlink(entry, entry.basename)
     return True
 
 def _machine(ctx, names):
-    """Returns the CPU under the name that an archive's publisher gives it."""
-    name = names.get(ctx.os.arch)
-    if not name or ctx.os.name != "linux":
-        fail("repository '{}': no archive is pinned for {} on {}; add its digest to bzl/toolchains/versions.bzl".format(
-            ctx.name,
-            ctx.os.name,
-            ctx.os.arch,
-        ))
-    return name
+    """Returns the CPU under the name that an archive's publisher gives it, or None."""
+    return names.get(ctx.os.arch) if ctx.os.name == "linux" else None
+
+def _no_archive(ctx):
+    fail("repository '{}': no archive is pinned for {} on {}. Add its digest to bzl/toolchains/versions.bzl.".format(
+        ctx.name,
+        ctx.os.name,
+        ctx.os.arch,
+    ))
 
 def _go_sdk_archive_impl(ctx):
-    if _provided(ctx, "GO_SDK_ROOT"):
+    machine = _machine(ctx, {"aarch64": "arm64", "amd64": "amd64", "x86_64": "amd64"})
+    arch = ctx.attr.goarch or machine or _no_archive(ctx)
+
+    # What is provided is this machine's.
+    if arch == machine and _provided(ctx, "GO_SDK_ROOT"):
         version = ctx.read("VERSION").split("\n")[0]
         if version != "go" + GO_VERSION:
-            fail("GO_SDK_ROOT holds {}, but go{} is pinned in bzl/toolchains/versions.bzl".format(version, GO_VERSION))
+            fail("repository '{}': GO_SDK_ROOT holds {}, but go{} is pinned in bzl/toolchains/versions.bzl. Set it to that version's directory, or leave it unset.".format(
+                ctx.name,
+                version,
+                GO_VERSION,
+            ))
     else:
-        arch = _machine(ctx, {"aarch64": "arm64", "amd64": "amd64", "x86_64": "amd64"})
         ctx.download_and_extract(
             url = "https://go.dev/dl/go{}.linux-{}.tar.gz".format(GO_VERSION, arch),
             sha256 = GO_SDK_SHA256[arch],
@@ -58,7 +69,13 @@ def _go_sdk_archive_impl(ctx):
 
 go_sdk_archive = repository_rule(
     implementation = _go_sdk_archive_impl,
-    doc = """The pinned Go SDK, as it was published.
+    attrs = {
+        "goarch": attr.string(
+            doc = "The CPU of the Linux machine that it runs on. Default: this machine's.",
+            values = ["", "amd64", "arm64"],
+        ),
+    },
+    doc = """The pinned Go SDK for Linux, as it was published.
 
 To be wrapped by go_sdk.wrap(root_file = "@NAME//:VERSION"): rules_go takes a
 wrapped SDK before all others, also for building gazelle.""",
@@ -68,7 +85,7 @@ wrapped SDK before all others, also for building gazelle.""",
 def _shellcheck_archive_impl(ctx):
     if _provided(ctx, "SHELLCHECK_ROOT"):
         return
-    arch = _machine(ctx, {"aarch64": "aarch64", "amd64": "x86_64", "x86_64": "x86_64"})
+    arch = _machine(ctx, {"aarch64": "aarch64", "amd64": "x86_64", "x86_64": "x86_64"}) or _no_archive(ctx)
     ctx.download_and_extract(
         url = "https://github.com/koalaman/shellcheck/releases/download/v{v}/shellcheck-v{v}.linux.{arch}.tar.xz".format(
             arch = arch,

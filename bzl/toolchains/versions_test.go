@@ -91,6 +91,29 @@ func TestGoRepositories(t *testing.T) {
 	}
 }
 
+// Each archive of the SDK that has a digest is one that Bazel's modules offer, for its
+// machines alone and with its version: without those, rules_go would fetch it for
+// everybody who depends on this module.
+func TestGoSDKs(t *testing.T) {
+	const versions = "bzl/toolchains/versions.bzl"
+	version := find(t, versions, `GO_VERSION = "([^"]+)"`)
+	var pinned, wrapped []string
+	for _, line := range regexp.MustCompile(`"([^"]+)": "`).FindAllStringSubmatch(find(t, versions, `(?s)GO_SDK_SHA256 = \{(.*?)\}`), -1) {
+		pinned = append(pinned, fmt.Sprintf(`
+    goarch = %q,
+    goos = "linux",
+    root_file = "@go_sdk_linux_%s//:VERSION",
+    version = %q,
+`, line[1], line[1], version))
+	}
+	for _, tag := range regexp.MustCompile(`(?s)go_sdk\.wrap\((.*?)\)`).FindAllStringSubmatch(read(t, "MODULE.bazel"), -1) {
+		wrapped = append(wrapped, tag[1])
+	}
+	if len(pinned) == 0 || !slices.Equal(wrapped, pinned) {
+		t.Errorf("MODULE.bazel wraps\n%s\nwant\n%s", wrapped, pinned)
+	}
+}
+
 func TestBazelIsAtLeastWhatTheModuleAsksFor(t *testing.T) {
 	numbers := func(version string) (n [3]int) {
 		if _, err := fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2]); err != nil {
