@@ -29,6 +29,9 @@ _FIELDS = {
     "VERSION_ID": "The operating system's version: the service's, if it differs from the image's.",
 }
 
+# What a field's name is made of.
+_NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
 def write_os_release(ctx, out, info):
     """Declares the action that writes an os-release file.
 
@@ -64,7 +67,20 @@ def write_os_release(ctx, out, info):
         env = {},
     )
 
+def _check_fields(ctx, attribute):
+    """Refuses bad names at once: those of stamped fields are used only with --stamp."""
+    for name in getattr(ctx.attr, attribute):
+        if not name or name != name.lstrip("0123456789_") or [c for c in name.elems() if c not in _NAME]:
+            fail("{}: attribute \"{}\": \"{}\" is no name of a field, which has capital letters, digits and underscores only, and a letter first. Write \"{}\" instead.".format(
+                shown(ctx.label),
+                attribute,
+                name,
+                "".join([c if c in _NAME else "_" for c in name.upper().elems()]).lstrip("0123456789_") or "MY_FIELD",
+            ))
+
 def _os_release_impl(ctx):
+    for attribute in ["fields", "stamped"]:
+        _check_fields(ctx, attribute)
     fields = dict(ctx.attr.fields)
     for name in _FIELDS.keys() + ["PORTABLE_PREFIXES"]:
         if name in fields:

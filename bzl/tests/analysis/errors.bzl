@@ -23,6 +23,16 @@ _ERRORS = {
         {"units": ["subject.service", "app.conf"]},
         ["\"units\"", "app.conf is no drop-in", "Move it there, or pack it with `files`"],
     ),
+    "os_release_field_misspelt": (
+        os_release,
+        {"fields": {"HomeUrl": "https://example.org"}},
+        ["\"fields\"", "\"HomeUrl\" is no name of a field", "\"HOMEURL\" instead"],
+    ),
+    "os_release_field_starts_with_a_digit": (
+        os_release,
+        {"fields": {"3D": "yes"}},
+        ["\"fields\"", "\"3D\" is no name of a field", "\"D\" instead"],
+    ),
     "os_release_field_with_an_attribute": (
         os_release,
         {"fields": {"PRETTY_NAME": "Hello"}},
@@ -32,6 +42,11 @@ _ERRORS = {
         portable_image,
         {"os_release": "os_release_1.3", "units": ["subject.service"], "version": "1.2"},
         ["\"version\"", "\"1.2\"", ":os_release_1.3 says IMAGE_VERSION=1.3", "Leave image_version out"],
+    ),
+    "os_release_stamped_misspelt": (
+        os_release,
+        {"stamped": {"build-id": "STABLE_VCS_REF"}},
+        ["\"stamped\"", "\"build-id\" is no name of a field", "is no name of a field, which has capital letters", "\"BUILD_ID\" instead"],
     ),
     "owner_by_name_in_rules_pkg": (
         pkg_rootfs,
