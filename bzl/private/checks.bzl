@@ -45,6 +45,7 @@ def check_image(ctx, spec, sources):
     ctx.actions.write(options, json.encode({
         "allow": ctx.attr.allow,
         "minimum_systemd": ctx.attr.minimum_systemd,
+        "profile": ctx.attr.profile,
     }))
     text = ctx.actions.declare_file(ctx.label.name + ".checks.txt")
     machine = ctx.actions.declare_file(ctx.label.name + ".checks.json")

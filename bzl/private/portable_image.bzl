@@ -196,7 +196,6 @@ def _header(ctx, facts, image, squashfs):
         "name": facts.name,
         "output": image.path,
         "prefixes": facts.prefixes,
-        "profile": ctx.attr.profile,
         "squashfs": {
             "block_size": ctx.attr.block_size,
             "compression": ctx.attr.compression,

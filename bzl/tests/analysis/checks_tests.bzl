@@ -29,7 +29,14 @@ def _checks_test_impl(ctx):
         asserts.false(env, name in inputs, "the checks wait for {}".format(name))
     asserts.equals(env, {}, check.env)
     options = [a for a in analysistest.target_actions(env) if a.outputs.to_list()[0].basename == "checks_subject.checks.options.json"]
-    asserts.equals(env, {"allow": {"exec-missing": "A test."}, "minimum_systemd": 252}, json.decode(options[0].content))
+    asserts.equals(env, {"allow": {"exec-missing": "A test."}, "minimum_systemd": 252, "profile": "strict"}, json.decode(options[0].content))
+
+    # What only the checks look at makes no image anew. (The negative control: what the
+    # image's action looks at is there.)
+    spec = [a for a in analysistest.target_actions(env) if a.outputs.to_list()[0].basename == "checks_subject.spec.jsonl"]
+    asserts.true(env, "checks_subject.raw" in spec[0].content, spec[0].content)
+    for text in ["profile", "strict", "minimum_systemd", "exec-missing"]:
+        asserts.false(env, text in spec[0].content, "{} is in the image's cache key".format(text))
     return analysistest.end(env)
 
 _checks_test = analysistest.make(_checks_test_impl)
@@ -47,6 +54,7 @@ def checks_tests(name):
         binary = "//service",
         files = {"app.conf": "/etc/app.conf"},
         minimum_systemd = 252,
+        profile = "strict",
         tags = ["manual"],
         units = ["//units"],
     )

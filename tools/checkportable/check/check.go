@@ -65,6 +65,8 @@ type Options struct {
 	Allow map[string]string `json:"allow"`
 	// MinimumSystemd is the oldest systemd that the image is for.
 	MinimumSystemd int `json:"minimum_systemd"`
+	// Profile is the one that the image is meant to be attached with.
+	Profile string `json:"profile"`
 }
 
 // Finding is one mistake.

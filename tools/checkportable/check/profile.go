@@ -55,7 +55,7 @@ func few(value string) string {
 // eachConflict visits what both a service and the intended profile set, to
 // different values.
 func (img *Image) eachConflict(visit func(a Assignment, profile, value string)) {
-	profile := img.Header.Profile
+	profile := img.Options.Profile
 	if profile == "" {
 		profile = "default"
 	}

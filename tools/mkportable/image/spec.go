@@ -34,8 +34,6 @@ type Header struct {
 	// Architecture is what the image is for, in systemd's words (systemd.unit(5),
 	// ConditionArchitecture=). Empty if that is not known.
 	Architecture string `json:"architecture"`
-	// Profile is the one that the image is meant to be attached with.
-	Profile string `json:"profile"`
 	// Output is where the image goes. It is replaced if it exists.
 	Output string `json:"output"`
 	// UnitDir is the directory of the image in which systemd looks for units.
