@@ -7,6 +7,7 @@
 //	NAME-VERSION.tar.gz  the source archive: what is committed, and nothing else
 //	source.json          where the archive will be, and its digest, as Bazel's
 //	                     Central Registry wants it (from .bcr/source.template.json)
+//	metadata.json        who keeps the module, and where, for the Central Registry
 //	release_notes.md     how to depend on it, and what has changed since the tag before
 //
 // The same commit gives the same bytes, on any machine, for any user: times are the

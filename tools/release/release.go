@@ -21,6 +21,7 @@ type release struct {
 	archive       []byte
 	integrity     string // the archive's digest, as in the W3C's Subresource Integrity
 	source, notes string // source.json and release_notes.md
+	metadata      string // metadata.json
 	warnings      []string
 }
 
@@ -59,7 +60,14 @@ func makeRelease(ctx context.Context, g git, ref, repository string) (*release, 
 	}
 	digest := sha256.Sum256(r.archive)
 	r.integrity = "sha256-" + base64.StdEncoding.EncodeToString(digest[:])
-	if err := r.fillSource(ctx, g, commit, repository); err != nil {
+	filler, err := r.filler(repository)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.fillSource(ctx, g, commit, filler); err != nil {
+		return nil, err
+	}
+	if err := r.fillMetadata(ctx, g, commit, filler); err != nil {
 		return nil, err
 	}
 	if err := r.writeNotes(ctx, g, commit); err != nil {
@@ -96,24 +104,58 @@ func compress(content []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// fillSource makes source.json of its template.
-func (r *release) fillSource(ctx context.Context, g git, commit, repository string) error {
-	const name = ".bcr/source.template.json"
-	template, err := g.file(ctx, commit, name)
-	if err != nil {
-		return err
-	}
+// filler fills the templates' placeholders; without a repository, {OWNER} and {REPO}
+// stay as they are.
+func (r *release) filler(repository string) (*strings.Replacer, error) {
 	replace := []string{"{VERSION}", r.version, "{TAG}", r.tag()}
 	if repository != "" {
 		owner, repo, ok := strings.Cut(repository, "/")
 		if !ok || owner == "" || repo == "" || strings.Contains(repo, "/") {
-			return fmt.Errorf("repository %q is not of the form OWNER/REPO", repository)
+			return nil, fmt.Errorf("repository %q is not of the form OWNER/REPO", repository)
 		}
 		replace = append(replace, "{OWNER}", owner, "{REPO}", repo)
 	}
-	var source map[string]any
-	if err := json.Unmarshal([]byte(strings.NewReplacer(replace...).Replace(template)), &source); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	return strings.NewReplacer(replace...), nil
+}
+
+// fill reads a template as JSON, with its placeholders filled.
+func fill(ctx context.Context, g git, commit, name string, filler *strings.Replacer) (map[string]any, error) {
+	template, err := g.file(ctx, commit, name)
+	if err != nil {
+		return nil, err
+	}
+	var content map[string]any
+	if err := json.Unmarshal([]byte(filler.Replace(template)), &content); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return content, nil
+}
+
+func encode(content map[string]any) (string, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "    ")
+	err := encoder.Encode(content)
+	return b.String(), err
+}
+
+// fillMetadata makes metadata.json of its template. The Central Registry adds versions
+// itself, to what it has already.
+func (r *release) fillMetadata(ctx context.Context, g git, commit string, filler *strings.Replacer) error {
+	metadata, err := fill(ctx, g, commit, ".bcr/metadata.template.json", filler)
+	if err == nil {
+		r.metadata, err = encode(metadata)
+	}
+	return err
+}
+
+// fillSource makes source.json of its template.
+func (r *release) fillSource(ctx context.Context, g git, commit string, filler *strings.Replacer) error {
+	const name = ".bcr/source.template.json"
+	source, err := fill(ctx, g, commit, name, filler)
+	if err != nil {
+		return err
 	}
 	source["integrity"] = r.integrity
 	if want := r.name + "-" + r.version; source["strip_prefix"] != want {
@@ -122,15 +164,8 @@ func (r *release) fillSource(ctx context.Context, g git, commit, repository stri
 	if url, _ := source["url"].(string); !strings.HasSuffix(url, "/"+r.archiveName()) {
 		return fmt.Errorf("%s: url %q does not end in the archive's name, %q", name, url, r.archiveName())
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "    ")
-	if err := encoder.Encode(source); err != nil {
-		return err
-	}
-	r.source = b.String()
-	return nil
+	r.source, err = encode(source)
+	return err
 }
 
 // writeNotes tells how to depend on the release, and what is new in it.
@@ -203,7 +238,7 @@ func (r *release) write(directory string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		r.archiveName(): r.archive, "source.json": []byte(r.source), "release_notes.md": []byte(r.notes),
+		r.archiveName(): r.archive, "source.json": []byte(r.source), "metadata.json": []byte(r.metadata), "release_notes.md": []byte(r.notes),
 	} {
 		if err := os.WriteFile(filepath.Join(directory, name), content, 0o644); err != nil {
 			return err

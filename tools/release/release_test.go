@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -24,6 +25,8 @@ const sourceTemplate = `{
     "url": "https://forge.example/{OWNER}/{REPO}/releases/download/{TAG}/thing-{VERSION}.tar.gz"
 }`
 
+const metadataTemplate = `{"repository": ["github:{OWNER}/{REPO}"], "versions": []}`
+
 // repository makes a git repository of some files, with one commit.
 func repository(t *testing.T) git {
 	t.Helper()
@@ -31,6 +34,7 @@ func repository(t *testing.T) git {
 	for name, content := range map[string]string{
 		"MODULE.bazel": "module(\n    name = \"thing\",\n    version = \"1.2.3\",\n)\nbazel_dep(name = \"other\", version = \"9\")\n",
 		"README":       "hello\n", "bin/tool": "#!/bin/sh\n", ".bcr/source.template.json": sourceTemplate,
+		".bcr/metadata.template.json": metadataTemplate,
 	} {
 		write(t, filepath.Join(g.directory, name), content)
 	}
@@ -112,6 +116,7 @@ func TestTheArchiveIsWhatIsCommitted(t *testing.T) {
 	write(t, filepath.Join(g.directory, "README"), "changed")
 	r := release1(t, g)
 	want := []string{
+		fmt.Sprintf("644 thing-1.2.3/.bcr/metadata.template.json %d", len(metadataTemplate)),
 		fmt.Sprintf("644 thing-1.2.3/.bcr/source.template.json %d", len(sourceTemplate)),
 		"644 thing-1.2.3/MODULE.bazel 94", "644 thing-1.2.3/README 6", "755 thing-1.2.3/bin/tool 10", "777 thing-1.2.3/linkREADME 0",
 	}
@@ -137,7 +142,7 @@ func TestTwiceTheSameBytes(t *testing.T) {
 	}
 	t.Setenv("TZ", "Pacific/Kiritimati")
 	got := release1(t, clone)
-	if !bytes.Equal(got.archive, want.archive) || got.source != want.source || got.notes != want.notes {
+	if !bytes.Equal(got.archive, want.archive) || got.source != want.source || got.metadata != want.metadata || got.notes != want.notes {
 		t.Errorf("a clone gives another release:\n%q\n%q\n%s\n%s", contents(t, got.archive), contents(t, want.archive), got.notes, want.notes)
 	}
 	write(t, filepath.Join(g.directory, "README"), "other\n")
@@ -174,6 +179,38 @@ func TestSourceAndNotes(t *testing.T) {
 	}
 }
 
+// Nothing that is published has a placeholder left, if the repository is known; if it
+// is not, they stay for whoever publishes (the negative control).
+func TestNoPlaceholderIsLeft(t *testing.T) {
+	g := repository(t)
+	placeholder := regexp.MustCompile(`\{[A-Z]+\}`)
+	known := filepath.Join(t.TempDir(), "known")
+	if err := release1(t, g).write(known); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"source.json", "metadata.json", "release_notes.md"} {
+		content, err := os.ReadFile(filepath.Join(known, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := placeholder.FindAllString(string(content), -1); left != nil || len(content) == 0 {
+			t.Errorf("%s: %q is left in %s", name, left, content)
+		}
+	}
+	r, err := makeRelease(t.Context(), g, "HEAD", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{r.source, r.metadata} {
+		if got := placeholder.FindAllString(content, -1); !slices.Equal(got, []string{"{OWNER}", "{REPO}"}) {
+			t.Errorf("%q is left in %s", got, content)
+		}
+	}
+	if want := "github:someone/thing"; !strings.Contains(release1(t, g).metadata, want) {
+		t.Errorf("no %s in the metadata", want)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(t *testing.T, g git)
@@ -196,6 +233,10 @@ func TestRefusals(t *testing.T) {
 			write(t, filepath.Join(g.directory, ".bcr/source.template.json"), `{"strip_prefix": "thing-{VERSION}", "url": "https://forge.example/a.zip"}`)
 			commit(t, g, "Second")
 		}, "does not end in the archive's name"},
+		"no metadata": {func(t *testing.T, g git) {
+			do(t, g, "rm", "--quiet", ".bcr/metadata.template.json")
+			commit(t, g, "Second")
+		}, "metadata.template.json"},
 		"no template": {func(t *testing.T, g git) {
 			do(t, g, "rm", "--quiet", ".bcr/source.template.json")
 			commit(t, g, "Second")
