@@ -1,7 +1,6 @@
 package units
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,30 +8,14 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/systemd"
 )
 
 const name = "portable-walkthrough-go"
 
-// oldest is the first systemd-analyze that checks a directory as a whole host.
-const oldest = 254
-
-func systemdAnalyze(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("no systemd-analyze here")
-	}
-	said, err := exec.CommandContext(t.Context(), program, "--version").Output()
-	var version int
-	if _, scanErr := fmt.Sscanf(string(said), "systemd %d", &version); err != nil || scanErr != nil || version < oldest {
-		t.Skipf("systemd-analyze is older than %d: %v %s", oldest, err, said)
-	}
-	return program
-}
-
 // systemd reads the units as they are shipped, and has nothing to say.
 func TestVerify(t *testing.T) {
-	analyze, root := systemdAnalyze(t), squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE"))
+	analyze, root := systemd.Analyze(t), squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE"))
 	verify := func() string {
 		said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", "--root="+root, name+".service", name+".socket").CombinedOutput()
 		if err != nil && len(said) == 0 {
@@ -53,7 +36,7 @@ func TestVerify(t *testing.T) {
 
 // The sandbox is as tight as README.md says.
 func TestSecurity(t *testing.T) {
-	analyze := systemdAnalyze(t)
+	analyze := systemd.Analyze(t)
 	unit := filepath.Join(t.TempDir(), name+".service")
 	text, err := os.ReadFile(name + ".service")
 	if err != nil {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/systemd"
 )
 
 // systemdSays is what systemd-analyze verify says of the mistakes that it knows too.
@@ -37,7 +37,7 @@ var systemdSays = map[string]string{
 // systemd itself finds the mistakes that it can find in the bad images, in the same
 // lines, and none in the good ones: our checks refuse nothing that it takes.
 func TestSystemdAgrees(t *testing.T) {
-	analyze := findSystemd(t)
+	analyze := systemd.Analyze(t)
 	names, err := filepath.Glob("testdata/*.*.*.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -84,24 +84,6 @@ var notFound = regexp.MustCompile(`: Unit (\S+) not found\.`)
 
 // systemdLine is where systemd names a line.
 var systemdLine = regexp.MustCompile(`/(foo[^/]*:[0-9]+): `)
-
-// oldestVerify is the first systemd whose verify knows --root and says no more than
-// is wrong.
-const oldestVerify = 254
-
-func findSystemd(t *testing.T) string {
-	t.Helper()
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("no systemd-analyze here to compare with")
-	}
-	said, err := exec.CommandContext(t.Context(), analyze, "--version").Output()
-	var version int
-	if _, scanErr := fmt.Sscanf(string(said), "systemd %d", &version); err != nil || scanErr != nil || version < oldestVerify {
-		t.Skipf("systemd-analyze is older than %d: %v %s", oldestVerify, err, said)
-	}
-	return analyze
-}
 
 // unpack makes the image as a directory.
 func (f *fixture) unpack(t *testing.T) string {
