@@ -12,7 +12,8 @@ import (
 
 // Every fail() of the rules names target and attribute, says what is wrong and, in
 // another sentence, what to do; and the table of //bzl/tests/analysis:errors.bzl has
-// it, word for word.
+// it, word for word. Those of repository rules name the repository; no analysis can
+// provoke them.
 func TestEveryErrorIsInTheTable(t *testing.T) {
 	calls := regexp.MustCompile(`\bfail\(`)
 	message := regexp.MustCompile(`\bfail\("((?:[^"\\]|\\.)*)"\.format\(`)
@@ -20,11 +21,15 @@ func TestEveryErrorIsInTheTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := filepath.Glob(filepath.Join(filepath.Dir(squashfs.Runfile(t, "MARKER")), "bzl/private/*.bzl"))
-	if err != nil || len(rules) == 0 {
-		t.Fatalf("no rules: %v", err)
+	var rules []string
+	for _, directory := range []string{"private", "toolchains"} {
+		found, err := filepath.Glob(filepath.Join(filepath.Dir(squashfs.Runfile(t, "MARKER")), "bzl", directory, "*.bzl"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no rules in %s: %v", directory, err)
+		}
+		rules = append(rules, found...)
 	}
-	seen := 0
+	seen := make(map[string]int)
 	for _, name := range rules {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -35,25 +40,36 @@ func TestEveryErrorIsInTheTable(t *testing.T) {
 			t.Errorf("%s: %d of %d calls of fail() have a message of the form \"…\".format(…)", name, len(messages), n)
 		}
 		for _, match := range messages {
-			seen++
-			checkMessage(t, match[1], string(table))
+			directory := filepath.Base(filepath.Dir(name))
+			seen[directory]++
+			if directory == "toolchains" {
+				checkSentences(t, match[1], `repository '{}': `)
+			} else {
+				checkMessage(t, match[1], string(table))
+			}
 		}
 	}
-	if seen == 0 {
-		t.Error("no fail() at all")
+	if seen["private"] == 0 || seen["toolchains"] == 0 {
+		t.Errorf("fail() is called by %v only", seen)
 	}
 }
 
-func checkMessage(t *testing.T, message, table string) {
+// checkSentences returns what comes after the name of where the mistake is.
+func checkSentences(t *testing.T, message, where string) string {
 	t.Helper()
-	rest, ok := strings.CutPrefix(message, `{}: attribute \"`)
+	rest, ok := strings.CutPrefix(message, where)
 	if !ok {
-		t.Errorf("%q does not name target and attribute first", message)
-		return
+		t.Errorf("%q does not begin with %q", message, where)
 	}
 	if !strings.Contains(rest, ". ") || !strings.HasSuffix(rest, ".") {
 		t.Errorf("%q has no second sentence that tells a way out", message)
 	}
+	return rest
+}
+
+func checkMessage(t *testing.T, message, table string) {
+	t.Helper()
+	rest := checkSentences(t, message, `{}: attribute \"`)
 	// The longest part without a placeholder is in one of the table's texts.
 	var longest string
 	for _, part := range strings.Split(rest, "{}") {

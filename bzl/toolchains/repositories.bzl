@@ -8,9 +8,6 @@ is Debian's.
 
 load(":versions.bzl", "GO_SDK_SHA256", "GO_VERSION", "SHELLCHECK_SHA256", "SHELLCHECK_VERSION")
 
-_OTHER_WORLDS = """
-On Linux, ./tools/bazel without Bazelisk provisions what is needed by itself."""
-
 def _provided(ctx, variable):
     """Links what a directory holds into the repository.
 
@@ -106,7 +103,11 @@ def _import_from_machine(ctx, programs):
     """Makes the repository of programs in this machine's /usr/bin."""
     result = ctx.execute([ctx.path(ctx.attr._import), "/", "imported"] + programs)
     if result.return_code:
-        fail("repository '{}': can't import {} from this machine: {}".format(ctx.name, ", ".join(programs), result.stderr))
+        fail("repository '{}': can't import {} from this machine: {}. Install the package anew that it comes from, with all that it depends on.".format(
+            ctx.name,
+            ", ".join(programs),
+            result.stderr.strip(),
+        ))
     for entry in ctx.path("imported").readdir():
         ctx.symlink(entry, entry.basename)
 
@@ -114,7 +115,7 @@ def _squashfs_tools_of_machine_impl(ctx):
     if _provided(ctx, "SQUASHFS_TOOLS_ROOT"):
         return
     if not ctx.which("mksquashfs"):
-        fail("repository '{}': no mksquashfs on this machine. Install squashfs-tools 4.6 or newer, or build with --enable_bzlmod, where it comes from the module squashfs-tools.{}".format(ctx.name, _OTHER_WORLDS))
+        fail("repository '{}': no mksquashfs on this machine. Install squashfs-tools 4.6 or newer, or build with --enable_bzlmod, where it comes from the module squashfs-tools. On Linux, ./tools/bazel without Bazelisk provisions it by itself.".format(ctx.name))
     _import_from_machine(ctx, ["mksquashfs", "unsquashfs"])
 
 squashfs_tools_of_machine = repository_rule(
