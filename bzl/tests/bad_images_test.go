@@ -28,6 +28,7 @@ func TestBadImages(t *testing.T) {
 		"mode-of-undeclared-path":     {"modes in", `"/srv"`, "nothing declares", "declare it"},
 		"modes-by-two":                {`"/etc/part.conf"`, "given a mode twice", "bad:part", "leave one of them out"},
 		"name-with-underscore":        {`"name_1"`, "starts a version"},
+		"newline-in-symlink":          {"symlinks in", `"b\n/etc/shadow\tfile"`, "control characters"},
 		"owner-by-name":               {"owners in", "www-data", "UID:GID"},
 		"parent-in-path":              {"directories in", `did you mean "/etc"`},
 		"prefix-with-space":           {"prefixes", `"one two"`, "a space"},
