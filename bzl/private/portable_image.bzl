@@ -257,7 +257,7 @@ have an ID=, for systemd 251 and newer. Default: those fields and nothing else."
             allow_single_file = True,
         ),
         "portable_name": attr.string(
-            doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Default: the target's name.",
+            doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Two images of one package that share it need different `version`s: else both would make the same file, and Bazel reports conflicting actions. Default: the target's name.",
         ),
         "prefixes": attr.string_list(
             doc = "Further prefixes of units' names, for `portablectl attach IMAGE PREFIX`. The portable name is always one.",

@@ -50,7 +50,8 @@ service with DynamicUser= has no user of its own, so that this is rarely needed.
         doc = """Directories to pack with all that is in them: label to path in the image, as in `{"www": "/usr/share/app"}`.
 
 The label is a directory of the sources, or one that a rule made. Files get mode
-0644 unless `modes` says otherwise; symlinks are followed; a directory without any
+0644 unless `modes` says otherwise; symlinks are followed, wherever they lead, so one
+that leaves the sources packs a file of the building machine; a directory without any
 file is left out, as Bazel does not bring it everywhere. Bazel sees changes in a directory of the sources only with
 `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1`; `files` with a `glob`
 needs no such thing.""",

@@ -58,11 +58,42 @@ func TestModuleVersions(t *testing.T) {
 	}
 }
 
-// What the service says of itself is the module's version.
+// What the service says of itself is the module's version, and so is what others are
+// told to depend on.
 func TestOwnVersion(t *testing.T) {
 	want := find(t, "MODULE.bazel", `(?s)module\(.*?\n    version = "([^"]+)"`)
-	if got := find(t, "service/options.go", `const version = "([^"]+)"`); got != want {
-		t.Errorf("service/options.go says %s, MODULE.bazel %s", got, want)
+	for file, pattern := range map[string]string{
+		"service/options.go":                `const version = "([^"]+)"`,
+		"README.md":                         dependency("portable_walkthrough_go"),
+		"bzl/examples/loadlog/MODULE.bazel": dependency("portable_walkthrough_go"),
+		"bzl/tests/scale/analysis":          dependency("portable_walkthrough_go"),
+	} {
+		if got := find(t, file, pattern); got != want {
+			t.Errorf("%s says %s, MODULE.bazel %s", file, got, want)
+		}
+	}
+}
+
+func dependency(module string) string {
+	return `bazel_dep\(name = "` + module + `", version = "([^"]+)"`
+}
+
+// README.md names the versions that are pinned.
+func TestReadme(t *testing.T) {
+	const readme = "README.md"
+	sdk := find(t, "bzl/toolchains/versions.bzl", `GO_VERSION = "([^"]+)"`)
+	rules := find(t, "MODULE.bazel", dependency("rules_go"))
+	for pattern, want := range map[string]string{
+		dependency("rules_go"):     rules,
+		`\| rules_go ([^ ,]+), `:   rules,
+		`\| Go (\S+) \|`:           sdk,
+		`Linux gets Go (\S+) from`: sdk,
+		`\| Bazel (\S+) \|`:        strings.TrimSpace(read(t, ".bazelversion")),
+		`needs Go (\S+) or newer`:  strings.TrimSuffix(find(t, "go.mod", `(?m)^go (\S+)$`), ".0"),
+	} {
+		if got := find(t, readme, pattern); got != want {
+			t.Errorf("%s: %s is %s, want %s", readme, pattern, got, want)
+		}
 	}
 }
 
