@@ -157,15 +157,72 @@ def _os_release_of_an_image_test_impl(ctx):
 
 _os_release_of_an_image_test = analysistest.make(_os_release_of_an_image_test_impl)
 
+_AttributesInfo = provider(
+    doc = "What a target's rule has.",
+    fields = {"names": "A list of all attributes' names."},
+)
+
+def _attributes_impl(_target, ctx):
+    return [_AttributesInfo(names = dir(ctx.rule.attr))]
+
+_attributes = aspect(implementation = _attributes_impl)
+
 # Every attribute takes a select: a label that does not would fail here.
 def _selected_test_impl(ctx):
     env = analysistest.begin(ctx)
-    info = analysistest.target_under_test(env)[PortableImageInfo]
+    target = analysistest.target_under_test(env)
+    info = target[PortableImageInfo]
     asserts.equals(env, "chosen", info.name)
     asserts.equals(env, "chosen_2.raw", info.image.basename)
+
+    # All are chosen, but for those that every rule has.
+    common = ctx.attr.of_every_rule[_AttributesInfo].names
+    own = [name for name in target[_AttributesInfo].names if name not in common and not name.startswith("_")]
+    asserts.equals(env, sorted(own), sorted(ctx.attr.chosen))
     return analysistest.end(env)
 
-_selected_test = analysistest.make(_selected_test_impl)
+_selected_test = analysistest.make(
+    _selected_test_impl,
+    attrs = {
+        "chosen": attr.string_list(doc = "The attributes of the target under test that have a select."),
+        "of_every_rule": attr.label(
+            doc = "A target of a rule without attributes.",
+            aspects = [_attributes],
+        ),
+    },
+    extra_target_under_test_aspects = [_attributes],
+)
+
+def _bare_impl(_ctx):
+    return []
+
+_bare = rule(implementation = _bare_impl, doc = "Has only the attributes that every rule has.")
+
+_SELECTED = {
+    "allow": {"exec-missing": "A test."},
+    "binaries": {"//service": "/usr/bin/a"},
+    "binary": "//service",
+    "block_size": 65536,
+    "compression": "gzip",
+    "compression_level": 1,
+    "directories": ["/srv"],
+    "empty_files": ["/etc/a"],
+    "files": {"app.conf": "/etc/app.conf"},
+    "minimum_systemd": 252,
+    "modes": {"/srv": "0700"},
+    "os_release": "os_release_subject",
+    "owners": {"/srv": "1:1"},
+    "portable_name": "chosen",
+    "prefixes": ["subject"],
+    "profile": "trusted",
+    "rootfs": ["rootfs_subject"],
+    "symlinks": {"/etc/b": "a"},
+    "timestamp": 1,
+    "trees": {"many": "/srv/many"},
+    "unit_dir": "/etc/systemd/system",
+    "units": ["subject.service"],
+    "version": "2",
+}
 
 def _chosen(value):
     return select({
@@ -284,31 +341,18 @@ def analysis_tests(name):
     portable_image(
         name = "selected_subject",
         testonly = True,
-        binaries = _chosen({"//service": "/usr/bin/a"}),
-        binary = _chosen("//service"),
-        block_size = _chosen(65536),
-        compression = _chosen("gzip"),
-        compression_level = _chosen(1),
-        directories = _chosen(["/srv"]),
-        empty_files = _chosen(["/etc/a"]),
-        files = _chosen({"app.conf": "/etc/app.conf"}),
-        modes = _chosen({"/srv": "0700"}),
-        os_release = _chosen("os_release_subject"),
-        owners = _chosen({"/srv": "1:1"}),
-        portable_name = _chosen("chosen"),
-        prefixes = _chosen(["subject"]),
-        profile = _chosen("trusted"),
-        rootfs = _chosen(["rootfs_subject"]),
-        symlinks = _chosen({"/etc/b": "a"}),
         tags = ["manual"],
-        timestamp = _chosen(1),
-        trees = _chosen({"many": "/srv/many"}),
-        unit_dir = _chosen("/etc/systemd/system"),
-        units = _chosen(["subject.service"]),
-        version = _chosen("2"),
+        **{name: _chosen(value) for name, value in _SELECTED.items()}
+    )
+    _bare(
+        name = "bare",
+        testonly = True,
+        tags = ["manual"],
     )
     _selected_test(
         name = "selected_test",
+        chosen = _SELECTED.keys(),
+        of_every_rule = "bare",
         target_under_test = "selected_subject",
     )
     native.test_suite(
