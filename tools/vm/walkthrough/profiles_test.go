@@ -44,11 +44,35 @@ func TestProfiles(t *testing.T) {
 				t.Errorf("%d answers, the last one #%d, after #%d", count, last, first)
 			}
 			confined(t)
+			restarted(t)
+			if profile.name == "strict" {
+				// TasksMax=4, of which a Go program must not want a fifth.
+				hold(t, service, "TasksMax", "4")
+			}
 			rating(t, profile.name, profile.exposure)
 			hold(t, service, "NRestarts", "0")
 			stop(t)
 			hold(t, service, "Result", "success")
 		})
+	}
+}
+
+// restarted has the service end and start under load, which loses nobody.
+func restarted(t *testing.T) {
+	t.Helper()
+	const stops = 3
+	all, stopLoad := load(8)
+	for range stops {
+		all.after(t, 40)
+		run(t, "systemctl", "stop", service)
+		all.after(t, 40)
+	}
+	stopLoad()
+	count, _ := all.hold(t)
+	t.Logf("%d requests while it was stopped %d times", count, stops)
+	// systemd calls it success too if the signal kills it: the service itself must tell.
+	if ended := strings.Count(journal(t), "msg=stopped reason=signal"); ended != stops {
+		t.Errorf("it ended by itself %d times when it was stopped %d times", ended, stops)
 	}
 }
 
