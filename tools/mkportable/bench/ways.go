@@ -61,7 +61,9 @@ func (b *benchmark) bareTree(ctx context.Context) error { return b.bare(ctx, b.t
 func (b *benchmark) bare(ctx context.Context, directory string) error {
 	q := b.squashfs
 	cmd := b.mksquashfs.Command(ctx, directory, b.output(), "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
-		"-b", strconv.Itoa(q.BlockSize), "-comp", q.Compression, "-Xcompression-level", strconv.Itoa(q.Level))
+		"-b", strconv.Itoa(q.BlockSize), "-comp", q.Compression, "-Xcompression-level", strconv.Itoa(q.Level),
+		// The same resources, or the number of threads would be compared.
+		"-processors", strconv.Itoa(q.Processors), "-mem", strconv.Itoa(q.Memory)+"M")
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
 }
