@@ -50,7 +50,7 @@ var refusals = []struct {
 	{"os-release-id.missing", attachFails, "", "ID", 251},
 	{"prefixes-mismatch.renamed-image", attachFails, "", "refus", 250},
 	{"unit-not-attached.no-dash", leftOut, "", "", 0},
-	{"unit-empty.no-byte", leftOut, "", "", 0},
+	{"unit-empty.no-byte", leftOut, "", "", 252},
 	{"drop-in-not-attached.limits-in-drop-in", leftOut, "foo.service.d/10-limits.conf", "", 0},
 	{"unit-syntax.no-equals-sign", lineIgnored, "", "Missing '='", 0},
 	{"unknown-section.misspelt", lineIgnored, "", "Unknown section", 0},
