@@ -1,0 +1,195 @@
+// Package engine starts a real remote execution engine, BuildBox, for as long as a test
+// or a command needs it: cache, action cache and execution, on the loopback interface.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/remote/adapter"
+	"example.org/portable-walkthrough-go/tools/runfile"
+)
+
+// A Runner is what executes an action.
+type Runner string
+
+// The runners of BuildBox that are used.
+const (
+	// HostTools gives actions the root file system that the engine itself has: for
+	// those that call a shell.
+	HostTools Runner = "hosttools"
+	// Bubblewrap gives an action a root that holds its declared inputs and nothing
+	// else, and no network.
+	Bubblewrap Runner = "bubblewrap"
+)
+
+// An Engine listens until it is closed.
+type Engine struct {
+	// Address is for --remote_executor.
+	Address string
+
+	scratch string
+	casd    *exec.Cmd
+	ended   chan error
+	proxy   *http.Server
+}
+
+// Start starts an engine of two jobs that keeps blobs and results in a directory, which
+// another one may go on with later. Its programs come from the runfiles that Data in
+// the BUILD file names. Close must be called, by the same goroutine: BuildBox dies with
+// the thread that started it. What it has to say goes to said.
+func Start(ctx context.Context, runner Runner, storage string, said io.Writer) (_ *Engine, err error) {
+	e := &Engine{ended: make(chan error, 1)}
+	// Short, because a socket's path may have 107 bytes.
+	if e.scratch, err = os.MkdirTemp("", "remote-engine"); err != nil {
+		return nil, err
+	}
+	runtime.LockOSThread()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	if err := e.startBuildBox(ctx, runner, storage, said); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	e.proxy = adapter.New(e.socket(), log.New(said, "adapter: ", 0))
+	go func() { _ = e.proxy.Serve(listener) }()
+	e.Address = "grpc://" + listener.Addr().String()
+	return e, nil
+}
+
+func (e *Engine) socket() string { return filepath.Join(e.scratch, "casd") }
+
+func (e *Engine) startBuildBox(ctx context.Context, runner Runner, storage string, said io.Writer) error {
+	casd, err := find("BUILDBOX_CASD")
+	if err != nil {
+		return err
+	}
+	if err := e.wrap("BWRAP", "bwrap"); err != nil {
+		return err
+	}
+	args := []string{
+		"--bind", "unix:" + e.socket(),
+		"--jobs", "2",
+		// A failure may have been the network's.
+		"--cache-failures=false",
+		"--buildbox-run=" + filepath.Join(e.scratch, "run"),
+	}
+	switch runner {
+	case HostTools:
+		err = e.wrap("BUILDBOX_RUN_HOSTTOOLS", "run")
+		// An action's environment is what the client says; bubblewrap has no other.
+		args = append(args, "--runner-arg=--clearenv")
+	case Bubblewrap:
+		err = e.wrap("BUILDBOX_RUN_BUBBLEWRAP", "run")
+		// The other way to lay out the inputs needs /dev/fuse.
+		args = append(args, "--runner-arg=--staging-mode=copy-or-link")
+	default:
+		err = fmt.Errorf("no runner %q: there are %q and %q", runner, HostTools, Bubblewrap)
+	}
+	if err != nil {
+		return err
+	}
+	e.casd = casd.Command(ctx, append(args, storage)...)
+	// For runners: where bwrap is, and what their wrapper's shell needs.
+	e.casd.Env = []string{"PATH=" + e.scratch + ":/usr/bin:/bin"}
+	e.casd.Stdout, e.casd.Stderr = said, said
+	e.casd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := e.casd.Start(); err != nil {
+		e.casd = nil
+		return err
+	}
+	go func() { e.ended <- e.casd.Wait() }()
+	return e.awaitBuildBox(ctx)
+}
+
+func (e *Engine) awaitBuildBox(ctx context.Context) error {
+	const patience = 30 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		if conn, err := net.Dial("unix", e.socket()); err == nil {
+			return conn.Close()
+		}
+		select {
+		case err := <-e.ended:
+			e.casd = nil
+			return fmt.Errorf("buildbox-casd ended at once: %v", err)
+		case <-ctx.Done():
+			return fmt.Errorf("buildbox-casd does not listen after %v: %w", patience, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Close ends everything that Start began, and waits for that.
+func (e *Engine) Close() error {
+	defer runtime.UnlockOSThread()
+	var errs []error
+	if e.proxy != nil {
+		errs = append(errs, e.proxy.Close())
+	}
+	if e.casd != nil {
+		errs = append(errs, e.stopBuildBox())
+	}
+	return errors.Join(append(errs, os.RemoveAll(e.scratch))...)
+}
+
+func (e *Engine) stopBuildBox() error {
+	if err := e.casd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-e.ended:
+		return nil
+	case <-time.After(20 * time.Second):
+		return errors.Join(errors.New("buildbox-casd did not end when told, and was killed"), e.casd.Process.Kill(), <-e.ended)
+	}
+}
+
+// wrap writes a command of that name, which starts a program with its own loader.
+func (e *Engine) wrap(variable, name string) error {
+	program, err := find(variable)
+	if err != nil {
+		return err
+	}
+	words := []string{program.Path}
+	if program.Loader != "" {
+		words = []string{program.Loader, "--library-path", program.Libraries, program.Path}
+	}
+	for i, word := range words {
+		words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec %s \"$@\"\n", strings.Join(words, " "))
+	return os.WriteFile(filepath.Join(e.scratch, name), []byte(script), 0o755)
+}
+
+func find(variable string) (imported.Program, error) {
+	path, err := runfile.Path(variable)
+	if err != nil {
+		return imported.Program{}, err
+	}
+	program, err := imported.Find(path)
+	if err == nil && filepath.Base(program.Path) == "absent" {
+		err = errors.New("no bwrap on this machine; install bubblewrap")
+	}
+	return program, err
+}
