@@ -28,7 +28,7 @@ SuccessAction=reboot-immediate
 FailureAction=reboot-immediate
 
 [Service]
-Environment=HOME=/root LANG=C.UTF-8 TERM=vt220 SYSTEMD_PAGER= PS1="[\\\\h \\\\w]# "
+Environment=HOME=/root LANG=C.UTF-8 TERM=vt220 SYSTEMD_PAGER= PS1="[\\h \\w]# "
 WorkingDirectory=/vm/files
 ExecStartPre=-/bin/cat /vm/welcome
 ExecStart=/bin/bash --norc
