@@ -119,7 +119,7 @@ debs_explain() {
   local said hint
   said=$(grep -E '^(E|W|Err):' "$1" | tail -n 3) || said=$(tail -n 3 "$1")
   case $said in
-    *'No space left'*)
+    *'No space left'* | *'enough free space'*)
       hint='The disk is full: free some room, or set XDG_CACHE_HOME to a directory on another disk.' ;;
     *NO_PUBKEY* | *'not signed'* | *'Bad signature'* | *"signatures couldn't be verified"* | *'sqv'*)
       hint='The suite is not signed by a key of debian-archive-keyring: update that package.' ;;

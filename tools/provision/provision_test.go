@@ -162,6 +162,11 @@ func TestTroubleIsTold(t *testing.T) {
 				m.aptGet(t, `[[ $* != *download-only* ]] || { echo "E: Write error - write (28: No space left on device)"; exit 100; }`)
 			},
 			[]string{"can't get Debian packages", "The disk is full"}},
+		"disk too small for what is to be downloaded": {
+			func(t *testing.T, m *machine) {
+				m.aptGet(t, `[[ $* != *download-only* ]] || { echo "E: You don't have enough free space in /here/."; exit 100; }`)
+			},
+			[]string{"can't get Debian packages", "The disk is full"}},
 		"pinned Bazel gone": {
 			func(t *testing.T, m *machine) {
 				m.stub(t, "apt-cache", `echo ' bazel-bootstrap | 7.8.0+ds-1 | http://mirror.invalid/debian forky/main amd64 Packages'`)
