@@ -1,5 +1,8 @@
 // Package execlog reads Bazel's execution log, as --execution_log_json_file writes it: of
-// each spawn (a process that an action wants run), where its result came from.
+// each spawn (a process that an action wants run) its key, where its result came from, and
+// how long that took. Two logs tell why a spawn was not answered by a cache.
+//
+// Spawns of actions that are up to date in Bazel's own output base are in no log.
 package execlog
 
 import (
@@ -7,55 +10,200 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
+	"unique"
 )
 
-// Runners of spawns that a remote service was asked for.
+// Runners of spawns whose result a cache had, or that a remote service was asked for.
 const (
 	// Remote is to be executed there.
 	Remote = "remote"
 	// RemoteCacheHit was known there.
 	RemoteCacheHit = "remote cache hit"
+	// DiskCacheHit was known in the directory of --disk_cache.
+	DiskCacheHit = "disk cache hit"
 )
 
 // A Spawn is what is used of a record: a SpawnExec in Bazel's spawn.proto.
 type Spawn struct {
 	Mnemonic    string `json:"mnemonic"`
 	TargetLabel string `json:"targetLabel"`
+
+	Arguments   []string   `json:"commandArgs"`
+	Environment []Variable `json:"environmentVariables"`
+	Platform    struct {
+		Properties []Variable `json:"properties"`
+	} `json:"platform"`
+	// Inputs are files and symlinks, never directories, sorted by path.
+	Inputs []Input `json:"inputs"`
+	// Outputs are the paths that were promised, sorted.
+	Outputs []string `json:"listedOutputs"`
+	// Made are the files that came of it.
+	Made []Input `json:"actualOutputs"`
+	// TimeoutMillis is 0 without a timeout.
+	TimeoutMillis int64 `json:"timeoutMillis,string"`
+	// Key is the digest by which caches know the spawn; without any cache it is empty.
+	Key Digest `json:"digest"`
+
+	// Cacheable is whether a cache may be asked; RemoteCacheable, whether one on another
+	// machine may be. Remotable is whether another machine may execute it.
+	Cacheable       bool `json:"cacheable"`
+	RemoteCacheable bool `json:"remoteCacheable"`
+	Remotable       bool `json:"remotable"`
+
 	// Runner is "remote", "linux-sandbox", "local", "disk cache hit", ….
 	Runner string `json:"runner"`
 	// CacheHit is whether nothing was executed.
 	CacheHit bool `json:"cacheHit"`
 	// Status is empty, or why the spawn failed.
-	Status   string `json:"status"`
-	ExitCode int    `json:"exitCode"`
+	Status   string  `json:"status"`
+	ExitCode int     `json:"exitCode"`
+	Metrics  Metrics `json:"metrics"`
 }
 
-// Read returns all spawns of a log, in its order.
-func Read(log io.Reader) ([]Spawn, error) {
-	var spawns []Spawn
-	for decoder := json.NewDecoder(log); ; {
-		var s Spawn
-		err := decoder.Decode(&s)
+// A Variable is one of the environment, or a property of the platform.
+type Variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// A Digest is that of a file's content or of a key.
+type Digest struct {
+	Hash      string `json:"hash"`
+	SizeBytes int64  `json:"sizeBytes,string"`
+}
+
+// A File is an input or an output. Its path is relative to the execution root.
+type File struct {
+	Path string `json:"path"`
+	// Target is where a symlink points that is not resolved.
+	Target string `json:"symlinkTargetPath"`
+	// Digest is empty for a symlink, and may be for an empty file.
+	Digest Digest `json:"digest"`
+}
+
+// An Input is a File of which there is one copy: thousands of spawns have the same ones.
+type Input struct{ unique.Handle[File] }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *Input) UnmarshalJSON(text []byte) error {
+	var f File
+	if err := json.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	i.Handle = unique.Make(f)
+	return nil
+}
+
+// Metrics say where the time went, as the machine that runs Bazel measured it.
+type Metrics struct {
+	// Start is zero if it is not known.
+	Start time.Time `json:"startTime"`
+	// Total is the wall time from asking the cache to having the outputs.
+	Total Duration `json:"totalTime"`
+	// Execution is that of the process.
+	Execution Duration `json:"executionWallTime"`
+	Queue     Duration `json:"queueTime"`
+	Upload    Duration `json:"uploadTime"`
+	Fetch     Duration `json:"fetchTime"`
+	// InputBytes is the size of all inputs, also of those that a cache already had; 0 if
+	// it is not known.
+	InputBytes int64 `json:"inputBytes,string"`
+}
+
+// A Duration is written "1.5s".
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
+
+// Scan calls a function with each spawn of a log, in its order, until the function
+// returns an error. Only that spawn is in memory, unless the function keeps it.
+func Scan(log io.Reader, each func(*Spawn) error) error {
+	decoder := json.NewDecoder(log)
+	for record := 1; ; record++ {
+		s := new(Spawn)
+		err := decoder.Decode(s)
 		if errors.Is(err, io.EOF) {
-			return spawns, nil
+			return nil
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("execution log, record %d: the file ends in the middle; was Bazel killed, or is it still writing?", record)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("execution log, record %d: %w", len(spawns)+1, err)
+			return fmt.Errorf("execution log, record %d: %w; is it a file of --execution_log_json_file?", record, err)
 		}
-		spawns = append(spawns, s)
+		if s.Mnemonic == "" || s.Runner == "" {
+			return fmt.Errorf("execution log, record %d has no mnemonic or no runner; is it a file of --execution_log_json_file?", record)
+		}
+		if err := each(s); err != nil {
+			return err
+		}
 	}
 }
 
+// Read returns all spawns of a log, in its order. In memory that is a small part of the
+// log's size: there is one copy of what spawns have in common.
+func Read(log io.Reader) ([]*Spawn, error) {
+	var spawns []*Spawn
+	texts := make(map[string]string)
+	err := Scan(log, func(s *Spawn) error {
+		share(s, texts)
+		spawns = append(spawns, s)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return spawns, nil
+}
+
+func share(s *Spawn, texts map[string]string) {
+	one := func(text *string) {
+		if known, ok := texts[*text]; ok {
+			*text = known
+			return
+		}
+		texts[*text] = *text
+	}
+	for i := range s.Arguments {
+		one(&s.Arguments[i])
+	}
+	for _, variables := range [][]Variable{s.Environment, s.Platform.Properties} {
+		for i := range variables {
+			one(&variables[i].Name)
+			one(&variables[i].Value)
+		}
+	}
+}
+
+// String names the spawn for a reader.
+func (s *Spawn) String() string { return s.Mnemonic + " of " + s.TargetLabel }
+
+// Missed is whether a cache could have known the spawn's result, and did not: the spawn
+// was executed. Without any cache in use all are misses, unless their tags keep them from
+// remote caches.
+func (s *Spawn) Missed() bool {
+	return s.Cacheable && !s.CacheHit && (s.RemoteCacheable || s.Key.Hash != "")
+}
+
+// Failed is whether the spawn was executed without success; caches keep no such result.
+func (s *Spawn) Failed() bool { return s.Status != "" || s.ExitCode != 0 }
+
 // ExecutedRemotely is nil if the service executed the spawn in this build, and with
 // success.
-func (s Spawn) ExecutedRemotely() error {
+func (s *Spawn) ExecutedRemotely() error {
 	switch {
 	case s.Runner != Remote:
-		return fmt.Errorf("%s of %s: its runner is %q, not %q", s.Mnemonic, s.TargetLabel, s.Runner, Remote)
+		return fmt.Errorf("%v: its runner is %q, not %q", s, s.Runner, Remote)
 	case s.CacheHit:
-		return fmt.Errorf("%s of %s: its result came from a cache", s.Mnemonic, s.TargetLabel)
-	case s.Status != "" || s.ExitCode != 0:
-		return fmt.Errorf("%s of %s: failed with status %q, exit code %d", s.Mnemonic, s.TargetLabel, s.Status, s.ExitCode)
+		return fmt.Errorf("%v: its result came from a cache", s)
+	case s.Failed():
+		return fmt.Errorf("%v: failed with status %q, exit code %d", s, s.Status, s.ExitCode)
 	}
 	return nil
 }

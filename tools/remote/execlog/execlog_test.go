@@ -47,7 +47,16 @@ func TestReadAndJudge(t *testing.T) {
 }
 
 func TestReadRefusesHalfARecord(t *testing.T) {
-	if _, err := Read(strings.NewReader(`{"runner": "remote"}{"runner": `)); err == nil || !strings.Contains(err.Error(), "record 2") {
+	if _, err := Read(strings.NewReader(`{"mnemonic": "A", "runner": "remote"}{"mnemonic": `)); err == nil || !strings.Contains(err.Error(), "record 2") {
 		t.Errorf("got %v, want an error that names record 2", err)
+	}
+}
+
+// Such a file would otherwise be a log in which nothing missed.
+func TestReadRefusesOtherFiles(t *testing.T) {
+	for _, text := range []string{`{"id": {"started": {}}}`, `[]`, "\x00\x01", `{"mnemonic": 1}`} {
+		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "--execution_log_json_file") {
+			t.Errorf("%q: got %v, want an error that names the flag", text, err)
+		}
 	}
 }

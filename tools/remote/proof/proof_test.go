@@ -120,9 +120,9 @@ func startEngine(t *testing.T, runner engine.Runner, storage string) (address st
 }
 
 // image finds the image action's spawn.
-func image(t *testing.T, spawns []execlog.Spawn) execlog.Spawn {
+func image(t *testing.T, spawns []*execlog.Spawn) *execlog.Spawn {
 	t.Helper()
-	var found []execlog.Spawn
+	var found []*execlog.Spawn
 	for _, s := range spawns {
 		if s.Mnemonic == "PortableImage" {
 			found = append(found, s)
@@ -245,7 +245,7 @@ func (b *bazel) mustFail(t *testing.T, text, command string, args ...string) {
 	}
 }
 
-func (b *bazel) spawns(t *testing.T) []execlog.Spawn {
+func (b *bazel) spawns(t *testing.T) []*execlog.Spawn {
 	t.Helper()
 	log, err := os.Open(b.log)
 	if err != nil {

@@ -1,0 +1,240 @@
+package execlog
+
+import (
+	"cmp"
+	"slices"
+)
+
+// An Explanation says why the spawns of a build that a cache could have known were
+// executed.
+type Explanation struct {
+	// Misses are those spawns, in the log's order.
+	Misses []*Spawn
+	// Causes are what it comes down to, the one with most misses first.
+	Causes []Cause
+}
+
+// A Cause is a reason, or several that the same spawns have, and the misses it explains.
+type Cause struct {
+	Differences []Difference
+	// Spawns have the differences themselves. There may be hits among them: somebody else
+	// had built the same before, but not what was made of it.
+	Spawns []*Spawn
+	// Followers are misses only because of what those spawns made.
+	Followers []*Spawn
+}
+
+// Misses is how many of the spawns and followers were not answered by a cache.
+func (c *Cause) Misses() int {
+	n := len(c.Followers)
+	for _, s := range c.Spawns {
+		if s.Missed() {
+			n++
+		}
+	}
+	return n
+}
+
+// Explain compares the spawns of a build with those of an earlier one, whose results the
+// cache should have had. The more of that build was executed or fetched, the more is
+// known; what was up to date then is in no log.
+func Explain(now, before []*Spawn) *Explanation {
+	e := &explainer{
+		before: make(map[identity][]*Spawn),
+		made:   make(map[string][]made),
+		causes: make(map[*Spawn][]int),
+		index:  make(map[Difference]int),
+	}
+	for _, s := range before {
+		e.before[identify(s)] = append(e.before[identify(s)], s)
+	}
+	for _, s := range now {
+		for _, input := range s.Made {
+			if file := input.Value(); file.Digest.SizeBytes > 0 {
+				_, path := cutConfiguration(file.Path)
+				e.made[file.content()] = append(e.made[file.content()], made{s, path})
+			}
+		}
+	}
+	explanation := new(Explanation)
+	for _, s := range now {
+		if s.Missed() {
+			explanation.Misses = append(explanation.Misses, s)
+			e.explain(s)
+		}
+	}
+	explanation.Causes = e.merged()
+	return explanation
+}
+
+// An identity is what the same spawn has in two builds. Its output's path is without the
+// directory of the configuration.
+type identity struct{ mnemonic, label, output string }
+
+func identify(s *Spawn) identity {
+	id := identity{mnemonic: s.Mnemonic, label: s.TargetLabel}
+	if len(s.Outputs) > 0 {
+		_, id.output = cutConfiguration(s.Outputs[0])
+	}
+	return id
+}
+
+// made is an output, its path without the directory of the configuration.
+type made struct {
+	by   *Spawn
+	path string
+}
+
+type explainer struct {
+	before map[identity][]*Spawn
+	// made are this build's outputs, by their content.
+	made map[string][]made
+	// causes are indices of the list, sorted.
+	causes map[*Spawn][]int
+	index  map[Difference]int
+	list   []Cause
+}
+
+// explain finds the causes of a spawn: its own differences, or else those of the spawns
+// that made its inputs otherwise than before.
+func (e *explainer) explain(s *Spawn) []int {
+	if causes, ok := e.causes[s]; ok {
+		return causes
+	}
+	// Actions have no cycles, but a file that two spawns wrote with the same content could
+	// seem to be one.
+	e.causes[s] = nil
+	found := e.differences(s)
+	var own, others []int
+	for _, d := range found {
+		if d.Maker == nil {
+			own = append(own, e.add(d, s))
+		} else {
+			others = append(others, e.explain(d.Maker)...)
+		}
+	}
+	if len(own) == 0 && len(others) == 0 {
+		// It only looked as if those had made it.
+		for _, d := range found {
+			d.Maker = nil
+			own = append(own, e.add(d, s))
+		}
+	}
+	causes := own
+	if len(own) == 0 {
+		slices.Sort(others)
+		causes = slices.Compact(others)
+		if s.Missed() {
+			for _, i := range causes {
+				e.list[i].Followers = append(e.list[i].Followers, s)
+			}
+		}
+	}
+	e.causes[s] = causes
+	return causes
+}
+
+// add lets a spawn be of those that have the difference themselves.
+func (e *explainer) add(d Difference, s *Spawn) int {
+	i, ok := e.index[d]
+	if !ok {
+		i = len(e.list)
+		e.index[d] = i
+		e.list = append(e.list, Cause{Differences: []Difference{d}})
+	}
+	e.list[i].Spawns = append(e.list[i].Spawns, s)
+	return i
+}
+
+func (e *explainer) differences(s *Spawn) []Difference {
+	if s.Key.Hash == "" {
+		return []Difference{{Field: NoCache}}
+	}
+	candidates := e.before[identify(s)]
+	if len(candidates) == 0 {
+		return []Difference{{Field: NotBefore}}
+	}
+	for _, before := range candidates {
+		if before.Key == s.Key {
+			return sameKey(before, s)
+		}
+	}
+	var best []Difference
+	for i, before := range candidates {
+		if found := Differences(before, s); i == 0 || len(found) < len(best) {
+			best = found
+		}
+	}
+	if len(best) == 0 {
+		if candidates[0].Key.Hash == "" {
+			return []Difference{{Field: NotStored}}
+		}
+		return []Difference{{Field: Hidden}}
+	}
+	for i, d := range best {
+		best[i].Maker = e.maker(s, d)
+	}
+	return best
+}
+
+func sameKey(before, now *Spawn) []Difference {
+	if before.Failed() {
+		return []Difference{{Field: FailedBefore}}
+	}
+	found := []Difference{{Field: Lost}}
+	if now.CacheHit {
+		found = nil
+	}
+	for _, d := range inputs(before.Made, now.Made, func(path string) string { return path }) {
+		d.Field = NotReproducible
+		found = append(found, d)
+	}
+	return found
+}
+
+// maker finds who made an input that differs, by its content: in runfiles it has another
+// path than where it was made.
+func (e *explainer) maker(s *Spawn, d Difference) *Spawn {
+	if d.Field != InputFile || d.Removed {
+		return nil
+	}
+	_, path := cutConfiguration(d.Name)
+	if path == d.Name {
+		return nil // a source file
+	}
+	var found *Spawn
+	for _, made := range e.made[d.After] {
+		switch {
+		case made.by == s:
+		case made.path == path:
+			return made.by
+		case found == nil:
+			found = made.by
+		}
+	}
+	return found
+}
+
+// merged makes one cause of those that have the same spawns.
+func (e *explainer) merged() []Cause {
+	type extent struct {
+		first *Spawn
+		n     int
+	}
+	var merged []Cause
+	at := make(map[extent][]int)
+next:
+	for _, c := range e.list {
+		x := extent{c.Spawns[0], len(c.Spawns)}
+		for _, i := range at[x] {
+			if slices.Equal(merged[i].Spawns, c.Spawns) {
+				merged[i].Differences = append(merged[i].Differences, c.Differences...)
+				continue next
+			}
+		}
+		at[x] = append(at[x], len(merged))
+		merged = append(merged, c)
+	}
+	slices.SortStableFunc(merged, func(a, b Cause) int { return cmp.Compare(b.Misses(), a.Misses()) })
+	return merged
+}
