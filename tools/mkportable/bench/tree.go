@@ -18,7 +18,7 @@ import (
 // A treeSize is a number of files, or the size of a single one.
 type treeSize struct {
 	files int
-	bytes int64 // of each
+	bytes int64 // of each, on average
 }
 
 // perTree bounds what a tree of many files holds.
@@ -108,7 +108,7 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 			if size.bytes >= 1<<30 {
 				return writeLarge(path, size.bytes, random)
 			}
-			content := make([]byte, size.bytes)
+			content := make([]byte, vary(size.bytes, random))
 			// Half of it can be compressed.
 			_, _ = random.Read(content[:len(content)/2])
 			return os.WriteFile(path, content, 0o644)
@@ -117,6 +117,12 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 		}
 	}
 	return lines.Flush()
+}
+
+// vary is half to one and a half times a size. mksquashfs looks for duplicates among files
+// of the same size, each with each: 100 000 of them would take minutes, in any way.
+func vary(bytes int64, random *rand.ChaCha8) int64 {
+	return bytes/2 + int64(random.Uint64()%uint64(bytes+1))
 }
 
 // writeLarge writes a file of which a MiB of every 16 is random and the others say the

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -18,11 +17,11 @@ import (
 func walk(tree *Entry) sequence {
 	type level struct {
 		below string
-		names []string
+		names names
 	}
 	var levels []level
 	enter := func(below string) error {
-		names, err := sortedNames(tree.Source + below)
+		names, err := readNames(tree.Source + below)
 		levels = append(levels, level{below, names})
 		return tree.blame(err)
 	}
@@ -43,12 +42,12 @@ func walk(tree *Entry) sequence {
 		}
 		for len(levels) > 0 {
 			last := &levels[len(levels)-1]
-			if len(last.names) == 0 {
+			name, ok := last.names.next()
+			if !ok {
 				levels = levels[:len(levels)-1]
 				continue
 			}
-			below := last.below + "/" + last.names[0]
-			last.names = last.names[1:]
+			below := last.below + "/" + name
 			e, err := memberBelow(tree, below)
 			if err != nil || e.Type == File {
 				return e, err
@@ -59,17 +58,6 @@ func walk(tree *Entry) sequence {
 		}
 		return nil, nil
 	}
-}
-
-func sortedNames(directory string) ([]string, error) {
-	file, err := os.Open(directory)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	names, err := file.Readdirnames(-1)
-	slices.Sort(names)
-	return names, err
 }
 
 // memberBelow returns the entry of what lies in a tree at below, "" or "/a/b".
@@ -118,12 +106,12 @@ func unitsBelow(tree *Entry, h *Header) ([]*Entry, error) {
 		return nil, err
 	}
 	below := strings.TrimPrefix(h.UnitDir, strings.TrimSuffix(tree.Path, "/"))
-	names, err := sortedNames(tree.Source + below)
+	names, err := readNames(tree.Source + below)
 	if err != nil {
 		return nil, tree.blame(err)
 	}
 	var units []*Entry
-	for _, name := range names {
+	for name, ok := names.next(); ok; name, ok = names.next() {
 		e, err := memberBelow(tree, below+"/"+name)
 		if err != nil {
 			return nil, err
