@@ -132,9 +132,8 @@ def _os_release(ctx, facts):
     prefixes = facts.prefixes + said.fields.get("PORTABLE_PREFIXES", "").split(" ")
     known = {
         "ARCHITECTURE": facts.architecture,
-        # These have no capitals (os-release(5)), as a name may.
-        "ID": facts.name.lower(),
-        "IMAGE_ID": facts.name.lower(),
+        "ID": _identifier(facts.name),
+        "IMAGE_ID": _identifier(facts.name),
         "IMAGE_VERSION": facts.version,
         "PRETTY_NAME": facts.name,
     }
@@ -153,6 +152,13 @@ def _os_release(ctx, facts):
     }
     write_os_release(ctx, out, OsReleaseInfo(fields = fields, stamped = said.stamped))
     return out
+
+def _identifier(name):
+    """A name as os-release(5) wants it in ID: without capitals, spaces and most signs."""
+    return "".join([
+        letter if letter in "abcdefghijklmnopqrstuvwxyz0123456789._-" else "-"
+        for letter in name.lower().elems()
+    ])
 
 def _units(ctx):
     """Entries of the unit files, each with its drop-ins."""

@@ -1,14 +1,8 @@
 """The toolchain that makes squashfs file systems."""
 
-SquashfsToolchainInfo = provider(
-    doc = "mksquashfs and all that it reads to start.",
-    fields = {
-        "files": "depset of File: the program, its loader and its libraries.",
-        "libraries": "list of File: the shared libraries, in one directory; empty if there is no loader.",
-        "loader": "File or None: the dynamic loader to start mksquashfs with; None to start it directly.",
-        "mksquashfs": "File: the program.",
-    },
-)
+load(":squashfs_toolchain_info.bzl", _SquashfsToolchainInfo = "SquashfsToolchainInfo")
+
+SquashfsToolchainInfo = _SquashfsToolchainInfo
 
 def _squashfs_toolchain_impl(ctx):
     program = ctx.attr.mksquashfs

@@ -18,16 +18,23 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
 )
+
+// memoryLimit is soft, in bytes: the names in a directory of a million files take some
+// 16 MB, and nothing else grows.
+const memoryLimit = 32 << 20
 
 func main() {
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable [-quiet] SPEC\n       mkportable -manifest=FILE SPEC\n\nMakes, or lists, the portable service image that SPEC, a file of JSON lines, declares.")
 		flag.PrintDefaults()
 	}
+	// What lives is far less: rather collect more often than grow to the double.
+	debug.SetMemoryLimit(memoryLimit)
 	quiet := flag.Bool("quiet", false, "do not tell how far a run of more than some seconds is")
 	manifest := flag.String("manifest", "", "make no image, but a `FILE` that lists what it would hold")
 	flag.Parse()

@@ -146,12 +146,12 @@ _stamped_image_test = analysistest.make(
     config_settings = {"//command_line_option:stamp": True},
 )
 
-# What an image adds to an os_release: a name with capitals, which systemd accepts,
+# What an image adds to an os_release: a name with capitals or signs, which systemd accepts,
 # makes no ID that os-release(5) forbids; prefixes of both are there, each once.
 def _os_release_of_an_image_test_impl(ctx):
     env = analysistest.begin(ctx)
     argv = _action(env, "OsRelease").argv
-    for field in ["ID=capital", "IMAGE_ID=capital", "PRETTY_NAME=Capital", "PORTABLE_PREFIXES=Capital subject hello world"]:
+    for field in ["ID=capital-1", "IMAGE_ID=capital-1", "PRETTY_NAME=Capital+1", "PORTABLE_PREFIXES=Capital+1 subject hello world"]:
         asserts.true(env, field in argv, "{} is none of {}".format(field, argv))
     return analysistest.end(env)
 
@@ -330,6 +330,7 @@ def analysis_tests(name):
         testonly = True,
         binary = "//service",
         os_release = "prefixes_subject",
+        portable_name = "Capital+1",
         prefixes = ["subject"],
         tags = ["manual"],
         units = ["subject.service"],

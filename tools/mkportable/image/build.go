@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -46,15 +47,17 @@ func (s *Spec) build(ctx context.Context) error {
 
 // writeTar streams the entries as a tar archive.
 func (s *Spec) writeTar(w io.Writer) error {
+	// A small file's header, content and padding go into the pipe together.
+	buffered := bufio.NewWriterSize(s.progress.count(w), 1<<18)
 	archive := &archive{
-		tar:    tar.NewWriter(s.progress.count(w)),
+		tar:    tar.NewWriter(buffered),
 		time:   time.Unix(s.Header.Squashfs.Timestamp, 0).UTC(),
 		buffer: make([]byte, 1<<18),
 	}
 	if err := s.eachPath(archive.add); err != nil {
 		return err
 	}
-	return archive.tar.Close()
+	return errors.Join(archive.tar.Close(), buffered.Flush())
 }
 
 // eachPath calls add for all that the image holds, sorted, and checks it.

@@ -1,0 +1,11 @@
+"""What a squashfs toolchain gives to the image action."""
+
+SquashfsToolchainInfo = provider(
+    doc = "mksquashfs and all that it reads to start.",
+    fields = {
+        "files": "depset of File: the program, its loader and its libraries.",
+        "libraries": "list of File: the shared libraries, in one directory; empty if there is no loader.",
+        "loader": "File or None: the dynamic loader to start mksquashfs with; None to start it directly.",
+        "mksquashfs": "File: the program.",
+    },
+)
