@@ -1,4 +1,4 @@
-"""The remote execution engine of the tests: Debian's BuildBox."""
+"""The remote execution engine and the HTTP cache of the tests: Debian's BuildBox and nginx."""
 
 load("//tools/provision:debian.bzl", "debian_packages")
 
@@ -13,8 +13,16 @@ def _remote_packages_impl(_ctx):
         ],
         suite = "forky",
     )
+    debian_packages(
+        name = "remote_nginx",
+        packages = ["nginx"],
+        programs = ["nginx"],
+        suite = "forky",
+    )
 
 remote_packages = module_extension(
     implementation = _remote_packages_impl,
-    doc = "Repository @remote_buildbox: a server of the Remote Execution API and its runners.",
+    doc = """Repositories of servers to build with.
+
+@remote_buildbox is a server of the Remote Execution API and its runners, @remote_nginx an HTTP server.""",
 )

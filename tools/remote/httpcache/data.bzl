@@ -1,0 +1,5 @@
+"""What programs that use package httpcache must be given."""
+
+HTTPCACHE_DATA = ["@remote_nginx//:nginx"]
+
+HTTPCACHE_ENV = {"NGINX_PROGRAM": "$(rlocationpath @remote_nginx//:nginx)"}
