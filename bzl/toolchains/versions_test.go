@@ -61,7 +61,7 @@ func TestModuleVersions(t *testing.T) {
 // What the service says of itself is the module's version, and so is what others are
 // told to depend on.
 func TestOwnVersion(t *testing.T) {
-	want := find(t, "MODULE.bazel", `(?s)module\(.*?\n    version = "([^"]+)"`)
+	want := find(t, "MODULE.bazel", `(?ms)^module\(.*?\n    version = "([^"]+)"`)
 	for file, pattern := range map[string]string{
 		"service/options.go":                `const version = "([^"]+)"`,
 		"README.md":                         dependency("portable_walkthrough_go"),
@@ -97,27 +97,33 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// The sums of go.bzl are those of go.sum, for the versions of go.mod.
+// The sums of go.bzl and MODULE.bazel are those of go.sum, for the versions of go.mod.
 func TestGoRepositories(t *testing.T) {
-	declared := regexp.MustCompile(`(?s)_go_module\(\n(.*?)\n    \)`).FindAllStringSubmatch(read(t, modules), -1)
-	if len(declared) == 0 {
-		t.Fatal(modules + " declares no Go module")
-	}
 	sums, required := read(t, "go.sum"), read(t, "go.mod")
-	for _, repository := range declared {
-		attribute := func(name string) string {
-			match := regexp.MustCompile(name + ` = "([^"]+)"`).FindStringSubmatch(repository[1])
-			if match == nil {
-				t.Fatalf("no %s in %s", name, repository[0])
+	for file, pattern := range map[string]string{
+		modules:        `(?s)_go_module\(\n(.*?)\n    \)`,
+		"MODULE.bazel": `(?s)go_deps\.module\(\n(.*?)\n\)`,
+	} {
+		declared := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
+		if len(declared) == 0 {
+			t.Fatal(file + " declares no Go module")
+		}
+		for _, repository := range declared {
+			attribute := func(name string) string {
+				match := regexp.MustCompile(name + ` = "([^"]+)"`).FindStringSubmatch(repository[1])
+				if match == nil {
+					t.Fatalf("no %s in %s", name, repository[0])
+				}
+				return match[1]
 			}
-			return match[1]
-		}
-		module := attribute("importpath") + " " + attribute("version")
-		if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
-			t.Errorf("%s has another sum for %s than go.sum", modules, module)
-		}
-		if !strings.Contains(required, module) {
-			t.Errorf("%s has another version than go.mod: %s", modules, module)
+			// importpath, in go.bzl.
+			module := attribute("path") + " " + attribute("version")
+			if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
+				t.Errorf("%s has another sum for %s than go.sum", file, module)
+			}
+			if !strings.Contains(required, module) {
+				t.Errorf("%s has another version than go.mod: %s", file, module)
+			}
 		}
 	}
 }
