@@ -12,6 +12,10 @@ load(":rootfs_info.bzl", "RootfsInfo")
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
+# The execution group of the image action: where mksquashfs runs, and with which
+# `exec_properties`. The other actions need neither.
+_IMAGE = "image"
+
 # Compression threads, and MiB for mksquashfs's caches. It gives the same bytes
 # with any.
 _PROCESSORS = 4
@@ -27,7 +31,7 @@ def _resources(_os, _inputs):
 def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
     version = ctx.attr.version
-    squashfs = ctx.toolchains[_SQUASHFS_TOOLCHAIN].squashfs
+    squashfs = ctx.exec_groups[_IMAGE].toolchains[_SQUASHFS_TOOLCHAIN].squashfs
     image = ctx.actions.declare_file("{}_{}.raw".format(name, version) if version else name + ".raw")
     manifest = ctx.actions.declare_file(ctx.label.name + ".manifest")
     spec = ctx.actions.declare_file(ctx.label.name + ".spec.jsonl")
@@ -82,8 +86,8 @@ def _portable_image_impl(ctx):
         inputs = inputs,
         outputs = [image],
         env = {},
+        exec_group = _IMAGE,
         resource_set = _resources,
-        toolchain = _SQUASHFS_TOOLCHAIN,
     )
 
     # Not the image action's: digests take time, and most builds ask for none.
@@ -93,7 +97,7 @@ def _portable_image_impl(ctx):
     ctx.actions.run(
         mnemonic = "PortableManifest",
         progress_message = "Listing portable service image %{output}",
-        executable = ctx.executable._mkportable,
+        executable = ctx.executable._lister,
         arguments = [arguments],
         inputs = depset([spec], transitive = [sources]),
         outputs = [manifest],
@@ -224,7 +228,11 @@ portable_image = rule(
 What it must hold is described in systemd's PORTABLE_SERVICES.md. The image is
 the same, byte for byte, whoever builds it where and when; all that is in it is
 declared here or by `rootfs` targets, or is a mount point that a portable service
-needs. `--output_groups=manifest` lists it, with the reason for each path.""",
+needs. `--output_groups=manifest` lists it, with the reason for each path.
+
+The image action has the execution group `image`: where actions run on other machines,
+`exec_properties = {"image.Pool": "large"}`, on a target or a platform, asks for a worker for
+it, and leaves the other actions where they are.""",
     attrs = ROOTFS_ATTRS | OS_RELEASE_TOOL | CHECK_ATTRS | {
         "binary": attr.label(
             doc = """The service: short for `binaries = {"//service": "/usr/bin/PORTABLE_NAME"}`.
@@ -305,12 +313,18 @@ So versions lie side by side, and `portablectl reattach` takes one for another. 
 Letters, digits, `.`, `~`, `^` and `-`, which systemd's comparison of versions
 knows. Default: no version, NAME.raw.""",
         ),
-        "_mkportable": attr.label(
+        # mkportable too, for the machine where the manifest is made.
+        "_lister": attr.label(
             default = "//tools/mkportable",
             cfg = "exec",
             executable = True,
         ),
+        "_mkportable": attr.label(
+            default = "//tools/mkportable",
+            cfg = config.exec(_IMAGE),
+            executable = True,
+        ),
     },
+    exec_groups = {_IMAGE: exec_group(toolchains = [_SQUASHFS_TOOLCHAIN])},
     provides = [PortableImageInfo],
-    toolchains = [_SQUASHFS_TOOLCHAIN],
 )

@@ -1,7 +1,7 @@
 // Remote starts a remote execution engine for a command, and ends it afterwards. Only for
 // tests and for trying things out: see README.md.
 //
-// usage: remote [--runner=hosttools|bubblewrap] [COMMAND...]
+// usage: remote [--runner=hosttools|bubblewrap] [--jobs=N] [COMMAND...]
 //
 // The command finds the address for --remote_executor in $REMOTE_EXECUTOR. Without a
 // command the address is printed and the engine stays until it is interrupted.
@@ -22,11 +22,12 @@ import (
 
 func main() {
 	runner := flag.String("runner", string(engine.HostTools), "what executes actions: hosttools or bubblewrap")
+	jobs := flag.Int("jobs", 0, "how many actions run at once; 0: one on each processor")
 	flag.Parse()
 	// The command gets them too, and is waited for.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, engine.Runner(*runner), flag.Args())
+	err := run(ctx, engine.Options{Runner: engine.Runner(*runner), Jobs: *jobs, Log: os.Stderr}, flag.Args())
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Exited():
@@ -37,14 +38,14 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, runner engine.Runner, command []string) (err error) {
-	storage, err := os.MkdirTemp("", "remote-storage")
+func run(ctx context.Context, o engine.Options, command []string) (err error) {
+	o.Storage, err = os.MkdirTemp("", "remote-storage")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(storage)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Storage)) }()
 	// Not with ctx: the engine ends after the command.
-	e, err := engine.Start(context.Background(), runner, storage, os.Stderr)
+	e, err := engine.Start(context.Background(), o)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -47,11 +48,29 @@ type Engine struct {
 	proxy   *http.Server
 }
 
-// Start starts an engine of two jobs that keeps blobs and results in a directory, which
-// another one may go on with later. Its programs come from the runfiles that Data in
-// the BUILD file names. Close must be called, by the same goroutine: BuildBox dies with
-// the thread that started it. What it has to say goes to said.
-func Start(ctx context.Context, runner Runner, storage string, said io.Writer) (_ *Engine, err error) {
+// Options say what an engine is to be like.
+type Options struct {
+	// Runner executes the actions. There is no default.
+	Runner Runner
+	// Jobs is how many actions run at once: 1 or more. 0 stands for one on each processor.
+	Jobs int
+	// Storage is the directory for blobs and results. Another engine may go on with it
+	// later.
+	Storage string
+	// Log gets what the engine has to say.
+	Log io.Writer
+}
+
+// Start starts an engine. Its programs come from the runfiles that ENGINE_DATA in data.bzl
+// names. Close must be called, by the same goroutine: BuildBox dies with the thread that
+// started it.
+func Start(ctx context.Context, o Options) (_ *Engine, err error) {
+	if o.Jobs < 0 {
+		return nil, fmt.Errorf("an engine of %d jobs: 1 or more can run at once; 0 stands for one on each processor", o.Jobs)
+	}
+	if o.Jobs == 0 {
+		o.Jobs = runtime.NumCPU()
+	}
 	e := &Engine{ended: make(chan error, 1)}
 	// Short, because a socket's path may have 107 bytes.
 	if e.scratch, err = os.MkdirTemp("", "remote-engine"); err != nil {
@@ -63,14 +82,14 @@ func Start(ctx context.Context, runner Runner, storage string, said io.Writer) (
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	if err := e.startBuildBox(ctx, runner, storage, said); err != nil {
+	if err := e.startBuildBox(ctx, o); err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	e.proxy = adapter.New(e.socket(), log.New(said, "adapter: ", 0))
+	e.proxy = adapter.New(e.socket(), log.New(o.Log, "adapter: ", 0))
 	go func() { _ = e.proxy.Serve(listener) }()
 	e.Address = "grpc://" + listener.Addr().String()
 	return e, nil
@@ -78,7 +97,7 @@ func Start(ctx context.Context, runner Runner, storage string, said io.Writer) (
 
 func (e *Engine) socket() string { return filepath.Join(e.scratch, "casd") }
 
-func (e *Engine) startBuildBox(ctx context.Context, runner Runner, storage string, said io.Writer) error {
+func (e *Engine) startBuildBox(ctx context.Context, o Options) error {
 	casd, err := find("BUILDBOX_CASD")
 	if err != nil {
 		return err
@@ -88,12 +107,12 @@ func (e *Engine) startBuildBox(ctx context.Context, runner Runner, storage strin
 	}
 	args := []string{
 		"--bind", "unix:" + e.socket(),
-		"--jobs", "2",
+		"--jobs", strconv.Itoa(o.Jobs),
 		// A failure may have been the network's.
 		"--cache-failures=false",
 		"--buildbox-run=" + filepath.Join(e.scratch, "run"),
 	}
-	switch runner {
+	switch o.Runner {
 	case HostTools:
 		err = e.wrap("BUILDBOX_RUN_HOSTTOOLS", "run")
 		// An action's environment is what the client says; bubblewrap has no other.
@@ -103,15 +122,15 @@ func (e *Engine) startBuildBox(ctx context.Context, runner Runner, storage strin
 		// The other way to lay out the inputs needs /dev/fuse.
 		args = append(args, "--runner-arg=--staging-mode=copy-or-link")
 	default:
-		err = fmt.Errorf("no runner %q: there are %q and %q", runner, HostTools, Bubblewrap)
+		err = fmt.Errorf("no runner %q: there are %q and %q", o.Runner, HostTools, Bubblewrap)
 	}
 	if err != nil {
 		return err
 	}
-	e.casd = casd.Command(ctx, append(args, storage)...)
+	e.casd = casd.Command(ctx, append(args, o.Storage)...)
 	// For runners: where bwrap is, and what their wrapper's shell needs.
 	e.casd.Env = []string{"PATH=" + e.scratch + ":/usr/bin:/bin"}
-	e.casd.Stdout, e.casd.Stderr = said, said
+	e.casd.Stdout, e.casd.Stderr = o.Log, o.Log
 	e.casd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := e.casd.Start(); err != nil {
 		e.casd = nil

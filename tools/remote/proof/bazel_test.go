@@ -1,0 +1,153 @@
+package proof
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.org/portable-walkthrough-go/tools/remote/execlog"
+)
+
+// A bazel builds this workspace.
+type bazel struct {
+	workspace string
+	// outputBase is the user's own if empty.
+	outputBase string
+	// log is the execution log of the last build.
+	log string
+	// bin is where bazel-bin leads.
+	bin string
+	// flags are those of every build.
+	flags []string
+}
+
+// userBazel is the user's own, with all that was built before.
+func userBazel(t *testing.T) *bazel {
+	t.Helper()
+	b := &bazel{workspace: workspace(t), log: filepath.Join(t.TempDir(), "log.json")}
+	b.bin = b.info(t, "bazel-bin")
+	return b
+}
+
+// newBazel builds remotely. It has outputs of its own, so that nothing was built before,
+// and the user's stay as they are.
+func newBazel(t *testing.T) *bazel {
+	t.Helper()
+	scratch := t.TempDir()
+	b := &bazel{
+		workspace:  workspace(t),
+		outputBase: filepath.Join(scratch, "base"),
+		log:        filepath.Join(scratch, "log.json"),
+		flags:      []string{"--config=remote-exec"},
+	}
+	// Ends the server, and removes what may be read-only.
+	t.Cleanup(func() {
+		if out, err := b.command("clean", "--expunge").CombinedOutput(); err != nil {
+			t.Errorf("bazel clean: %v: %s", err, out)
+		}
+	})
+	b.bin = b.info(t, "bazel-bin")
+	return b
+}
+
+func workspace(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
+	if path == "" {
+		t.Fatal("$BUILD_WORKSPACE_DIRECTORY is not set: start this with bazel run, not with bazel test")
+	}
+	return path
+}
+
+func (b *bazel) info(t *testing.T, key string) string {
+	t.Helper()
+	value, err := b.command("info", key).Output()
+	if err != nil {
+		t.Fatalf("bazel info: %v", err)
+	}
+	return strings.TrimSpace(string(value))
+}
+
+func (b *bazel) image() string { return filepath.Join(b.bin, imageName) }
+
+func (b *bazel) command(command string, args ...string) *exec.Cmd {
+	words := []string{command}
+	if b.outputBase != "" {
+		words = []string{"--output_base=" + b.outputBase, command}
+	}
+	if command == "build" {
+		words = append(words,
+			"--curses=no",
+			"--show_progress_rate_limit=30",
+			// bazel-bin is the user's.
+			"--experimental_convenience_symlinks=ignore",
+			"--execution_log_json_file="+b.log)
+		words = append(words, b.flags...)
+	}
+	// As in tools/bazel, which Bazelisk hands over to with $BAZEL_REAL set.
+	cmd := exec.Command(filepath.Join(b.workspace, "tools/bazel"), append(words, args...)...)
+	cmd.Dir = b.workspace
+	for _, variable := range os.Environ() {
+		// What bazel run says to a test is not for another Bazel.
+		if !strings.HasPrefix(variable, "TEST_") && !strings.HasPrefix(variable, "RUNFILES_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	return cmd
+}
+
+func (b *bazel) must(t *testing.T, command string, args ...string) {
+	t.Helper()
+	cmd := b.command(command, args...)
+	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("bazel %s %s: %v", command, strings.Join(args, " "), err)
+	}
+}
+
+// mustFail wants the build to fail and to say so.
+func (b *bazel) mustFail(t *testing.T, text, command string, args ...string) {
+	t.Helper()
+	out, err := b.command(command, args...).CombinedOutput()
+	switch {
+	case err == nil:
+		t.Errorf("bazel %s %s worked, and should not have: %s", command, strings.Join(args, " "), out)
+	case !bytes.Contains(out, []byte(text)):
+		t.Errorf("bazel %s %s failed, but not with %q: %s", command, strings.Join(args, " "), text, out)
+	}
+}
+
+func (b *bazel) spawns(t *testing.T) []*execlog.Spawn {
+	t.Helper()
+	log, err := os.Open(b.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	spawns, err := execlog.Read(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spawns
+}
+
+// read returns what a build made.
+func (b *bazel) read(t *testing.T, output string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.bin, output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// remove has Bazel want the result of one action once more, and of no other.
+func (b *bazel) remove(t *testing.T, output string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(b.bin, output)); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+}
