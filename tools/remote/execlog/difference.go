@@ -69,7 +69,11 @@ func Differences(before, now *Spawn) []Difference {
 		found = append(found, Difference{Field: OutputPath, Name: "configuration", Before: was, After: is})
 	}
 	found = append(found, words(Argument, mapped(before.Arguments, renamed), now.Arguments)...)
-	found = append(found, variables(EnvironmentVariable, before.Environment, now.Environment)...)
+	environment := slices.Clone(before.Environment)
+	for i := range environment {
+		environment[i].Value = renamed(environment[i].Value)
+	}
+	found = append(found, variables(EnvironmentVariable, environment, now.Environment)...)
 	found = append(found, variables(PlatformProperty, before.Platform.Properties, now.Platform.Properties)...)
 	found = append(found, inputs(before.Inputs, now.Inputs, renamed)...)
 	found = append(found, words(OutputPath, mapped(before.Outputs, renamed), now.Outputs)...)

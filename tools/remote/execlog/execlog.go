@@ -149,7 +149,7 @@ func Scan(log io.Reader, each func(*Spawn) error) error {
 // Read returns all spawns of a log, in its order. In memory that is a small part of the
 // log's size: there is one copy of what spawns have in common.
 func Read(log io.Reader) ([]*Spawn, error) {
-	var spawns []*Spawn
+	spawns := []*Spawn{}
 	texts := make(map[string]string)
 	err := Scan(log, func(s *Spawn) error {
 		share(s, texts)

@@ -20,11 +20,12 @@ type Cause struct {
 	// Spawns have the differences themselves. There may be hits among them: somebody else
 	// had built the same before, but not what was made of it.
 	Spawns []*Spawn
-	// Followers are misses only because of what those spawns made.
+	// Followers are misses because of what those spawns made, or what was made of that.
 	Followers []*Spawn
 }
 
-// Misses is how many of the spawns and followers were not answered by a cache.
+// Misses is how many of the spawns and followers were not answered by a cache. They may
+// have other causes too.
 func (c *Cause) Misses() int {
 	n := len(c.Followers)
 	for _, s := range c.Spawns {
@@ -89,14 +90,14 @@ type explainer struct {
 	before map[identity][]*Spawn
 	// made are this build's outputs, by their content.
 	made map[string][]made
-	// causes are indices of the list, sorted.
+	// causes are indices of the list.
 	causes map[*Spawn][]int
 	index  map[Difference]int
 	list   []Cause
 }
 
-// explain finds the causes of a spawn: its own differences, or else those of the spawns
-// that made its inputs otherwise than before.
+// explain finds the causes of a spawn: its own differences, and those of the spawns that
+// made its inputs otherwise than before.
 func (e *explainer) explain(s *Spawn) []int {
 	if causes, ok := e.causes[s]; ok {
 		return causes
@@ -105,7 +106,7 @@ func (e *explainer) explain(s *Spawn) []int {
 	// seem to be one.
 	e.causes[s] = nil
 	found := e.differences(s)
-	var own, others []int
+	var causes, own, others []int
 	for _, d := range found {
 		if d.Maker == nil {
 			own = append(own, e.add(d, s))
@@ -120,16 +121,17 @@ func (e *explainer) explain(s *Spawn) []int {
 			own = append(own, e.add(d, s))
 		}
 	}
-	causes := own
-	if len(own) == 0 {
-		slices.Sort(others)
-		causes = slices.Compact(others)
-		if s.Missed() {
-			for _, i := range causes {
+	slices.Sort(own)
+	slices.Sort(others)
+	for _, i := range slices.Compact(others) {
+		if _, itself := slices.BinarySearch(own, i); !itself {
+			causes = append(causes, i)
+			if s.Missed() {
 				e.list[i].Followers = append(e.list[i].Followers, s)
 			}
 		}
 	}
+	causes = append(causes, own...)
 	e.causes[s] = causes
 	return causes
 }

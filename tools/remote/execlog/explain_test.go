@@ -145,7 +145,7 @@ func TestExplain(t *testing.T) {
 			},
 			want: []string{
 				"2: environment variable PATH /bin→/sbin: [Compile of //:a Compile of //:b]",
-				"1: input a.go a/1→a2/2: [Compile of //:a]",
+				"2: input a.go a/1→a2/2: [Compile of //:a] then [Compile of //:b]",
 			},
 		},
 		{
@@ -172,7 +172,8 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "another configuration is one difference, not one for each path",
-			now:  []record{compile("//:b", "bazel-out/k8-opt/bin/b=B", "kb2", "bazel-out/k8-opt/bin/a=A", "b.go=b")},
+			was:  []record{compile("//:b", bin+"b=B", "kb", bin+"a=A", "b.go=b").with("environmentVariables", []record{{"name": "RUNFILES", "value": bin + "b.runfiles"}})},
+			now:  []record{compile("//:b", "bazel-out/k8-opt/bin/b=B", "kb2", "bazel-out/k8-opt/bin/a=A", "b.go=b").with("environmentVariables", []record{{"name": "RUNFILES", "value": "bazel-out/k8-opt/bin/b.runfiles"}})},
 			want: []string{"1: output configuration k8-fastbuild→k8-opt: [Compile of //:b]"},
 		},
 		{

@@ -1,0 +1,38 @@
+package buildevents
+
+import (
+	"strings"
+	"testing"
+)
+
+const started = `{"id":{"started":{}},"started":{"command":"build"}}`
+
+func TestReadRefusesOtherFiles(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                           "is empty",
+		"\x0a\x15binary":             "--build_event_json_file",
+		`{"mnemonic": "Genrule"}`:    "--execution-log",
+		`[]`:                         "--build_event_json_file",
+		started[:20]:                 "--build_event_json_file",
+		started + "\n{\"id\": oops}": "build event 2",
+	} {
+		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// The machine's traffic is summed up since the server's start: for a later build it would
+// be too much.
+func TestNetworkOfTheFirstBuildOnly(t *testing.T) {
+	for builds, want := range map[string]bool{"1": true, "2": false} {
+		b, err := Read(strings.NewReader(started + `{"id":{"buildMetrics":{}},"buildMetrics":{"cumulativeMetrics":{"numBuilds":` + builds +
+			`},"networkMetrics":{"systemNetworkStats":{"bytesSent":"1","bytesRecv":"2"}}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.Metrics.Network; (got != nil) != want || want && *got != (Network{Sent: 1, Received: 2}) {
+			t.Errorf("build %s: the network's figures are %v", builds, got)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package summary
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteMarkdown writes the report as GitHub shows it, for one in $GITHUB_STEP_SUMMARY.
+func (r *Report) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	mark := "✅"
+	if !r.ok {
+		mark = "❌"
+	}
+	fmt.Fprintf(&b, "### %s %s\n", mark, code(r.title))
+	for _, note := range r.notes {
+		fmt.Fprintf(&b, "\n> %s\n", strings.ReplaceAll(escape(note), "\n", "\n> "))
+	}
+	for _, s := range r.sections {
+		heading := "**" + s.heading + "**"
+		if s.aside != "" {
+			heading += ": " + escape(s.aside)
+		}
+		fmt.Fprintf(&b, "\n%s\n", heading)
+		if len(s.rows) > 0 {
+			fmt.Fprintf(&b, "\n|%s |\n|%s --- |\n", strings.Repeat(" |", len(s.rows[0].figures)), strings.Repeat(" ---: |", len(s.rows[0].figures)))
+		}
+		for _, r := range s.rows {
+			for _, figure := range r.figures {
+				fmt.Fprintf(&b, "| %s ", escape(figure))
+			}
+			fmt.Fprintf(&b, "| %s", code(r.text))
+			for _, detail := range r.details {
+				fmt.Fprintf(&b, "<br>%s", escape(detail))
+			}
+			b.WriteString(" |\n")
+		}
+		if s.more != "" {
+			fmt.Fprintf(&b, "\n%s\n", escape(s.more))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// escape makes a text safe in a table's cell, where a label would be read as markup.
+func escape(s string) string {
+	return strings.NewReplacer(
+		"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "\\|", "\n", " ",
+		"*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[", "~", "\\~", "@", "&#64;", "#", "&#35;",
+	).Replace(s)
+}
+
+// code is for texts that are mostly names.
+func code(s string) string { return escape(s) }

@@ -1,0 +1,189 @@
+package summary
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.org/portable-walkthrough-go/tools/remote/buildevents"
+	"example.org/portable-walkthrough-go/tools/remote/execlog"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens: bazel run //tools/remote/report/summary:summary_test -- -update")
+
+// The logs are a real Bazel's; handcut and crashed are written by hand. proof_test -update,
+// in ../proof, makes the real ones anew.
+func TestGolden(t *testing.T) {
+	cases := []struct {
+		// golden is the file's name; .md is Markdown.
+		golden, events, log, previous string
+		limit                         int
+	}{
+		{golden: "warm.txt", events: "warm", log: "warm"},
+		{golden: "idle.txt", events: "idle", log: "idle"},
+		{golden: "edited.txt", events: "edited", log: "edited", previous: "warm"},
+		{golden: "edited.md", events: "edited", log: "edited", previous: "warm"},
+		{golden: "edited-alone.txt", events: "edited", log: "edited", limit: 2},
+		{golden: "edited-events.txt", events: "edited"},
+		{golden: "environment.txt", events: "environment", log: "environment", previous: "warm"},
+		{golden: "environment-limit.txt", events: "environment", log: "environment", previous: "warm", limit: 1},
+		{golden: "broken.txt", events: "broken", log: "broken", previous: "warm"},
+		{golden: "broken.md", events: "broken"},
+		{golden: "handcut.txt", events: "handcut"},
+		{golden: "handcut.md", events: "handcut"},
+		{golden: "crashed.txt", events: "crashed"},
+		{golden: "another.txt", events: "environment", log: "edited", limit: 1},
+	}
+	for _, c := range cases {
+		t.Run(c.golden, func(t *testing.T) {
+			in := Input{Build: events(t, c.events), Log: log(t, c.log), Previous: log(t, c.previous), Limit: c.limit}
+			if in.Limit == 0 {
+				in.Limit = 10
+			}
+			var got bytes.Buffer
+			write := func() error { return New(in).WriteText(&got, false) }
+			if strings.HasSuffix(c.golden, ".md") {
+				write = func() error { return New(in).WriteMarkdown(&got) }
+			}
+			if err := write(); err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				path := filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools/remote/report/summary/testdata", c.golden)
+				if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(filepath.Join("testdata", c.golden))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.String() != string(want) {
+				t.Errorf("got\n%s\n%s has\n%s\nIf that is meant: bazel run //tools/remote/report/summary:summary_test -- -update", &got, c.golden, want)
+			}
+			if strings.HasSuffix(c.golden, ".txt") {
+				for line := range strings.Lines(got.String()) {
+					if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > Columns {
+						t.Errorf("a line of %d columns: %q", n, line)
+					}
+				}
+			}
+		})
+	}
+}
+
+func events(t *testing.T, name string) *buildevents.Build {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name+".events.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := buildevents.Read(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func log(t *testing.T, name string) []*execlog.Spawn {
+	t.Helper()
+	if name == "" {
+		return nil
+	}
+	file, err := os.Open(filepath.Join("testdata", name+".log.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	spawns, err := execlog.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spawns
+}
+
+// A build that was killed has told something until then, wherever the file ends.
+func TestCutEvents(t *testing.T) {
+	text, err := os.ReadFile("testdata/warm.events.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := bytes.IndexByte(text, '\n')
+	for end := first + 1; end < len(text)-1; end += 101 {
+		b, err := buildevents.Read(bytes.NewReader(text[:end]))
+		if err != nil {
+			t.Fatalf("cut at %d: %v", end, err)
+		}
+		var got strings.Builder
+		if err := New(Input{Build: b, Limit: 10}).WriteText(&got, false); err != nil {
+			t.Fatal(err)
+		}
+		if b.Complete || !strings.Contains(got.String(), "The events stop") {
+			t.Errorf("cut at %d: the report does not say that events are missing:\n%s", end, &got)
+		}
+	}
+}
+
+func TestColours(t *testing.T) {
+	var plain, coloured strings.Builder
+	r := New(Input{Build: events(t, "broken"), Log: log(t, "broken"), Previous: log(t, "warm"), Limit: 10})
+	if err := r.WriteText(&plain, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteText(&coloured, true); err != nil {
+		t.Fatal(err)
+	}
+	stripped := coloured.String()
+	for _, style := range []string{bold, red, green, yellow, faint, reset} {
+		stripped = strings.ReplaceAll(stripped, style, "")
+	}
+	if stripped != plain.String() {
+		t.Errorf("without colours\n%q\nwith\n%q", &plain, &coloured)
+	}
+	if !strings.HasPrefix(coloured.String(), red) {
+		t.Error("a broken build is not red")
+	}
+}
+
+// What comes from a log must not become markup.
+func TestMarkdownEscapes(t *testing.T) {
+	r := &Report{title: "a|b", sections: []section{{heading: "h", rows: []row{{figures: []string{"1"}, text: "<img> @someone\n| `x`", details: []string{"*_[#]"}}}}}}
+	var got strings.Builder
+	if err := r.WriteMarkdown(&got); err != nil {
+		t.Fatal(err)
+	}
+	const want = "| 1 | &lt;img&gt; &#64;someone \\| \\`x\\`<br>\\*\\_\\[&#35;] |\n"
+	if !strings.Contains(got.String(), want) {
+		t.Errorf("got\n%s\nwant in it\n%s", &got, want)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	var got []string
+	for _, bytes := range []int64{0, 999, 1000, 9949, 9950, 999499, 999500, 5_900_000, 123_456_789_012} {
+		got = append(got, size(bytes))
+	}
+	for _, d := range []time.Duration{0, 999 * time.Millisecond, time.Second, 59_940 * time.Millisecond, 59_960 * time.Millisecond, 61 * time.Second, 3_725 * time.Second} {
+		got = append(got, span(d))
+	}
+	for _, part := range []int{0, 1, 3, 500, 997, 1000} {
+		got = append(got, percent(part, 1000))
+	}
+	got = append(got, percent(0, 0), count(1, "miss"), count(2, "miss"), count(0, "cause"), cut("//a/long/path:name", 11), cut("abc", 3))
+	want := []string{
+		"0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "999 kB", "1.0 MB", "5.9 MB", "123 GB",
+		"0 ms", "999 ms", "1.0 s", "59.9 s", "1 min 0 s", "1 min 1 s", "1 h 2 min",
+		"0 %", "<1 %", "<1 %", "50 %", ">99 %", "100 %",
+		"", "1 miss", "2 misses", "0 causes", "//a…th:name", "abc",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", fmt.Sprintf("%q", got), fmt.Sprintf("%q", want))
+	}
+}
