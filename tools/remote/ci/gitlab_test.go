@@ -128,7 +128,7 @@ func TestGitLab(t *testing.T) {
 		"unquoted in shell":     {`"$HOME/bin" out`, `$HOME/bin out`, "SC2086"},
 		"shell that ends early": {"      fi\n      if [ -z", "      if [ -z", "SC1"},
 		"not POSIX":             {`[ -n "$credential" ]`, `[[ -n $credential ]]`, "SC3010"},
-		"after_script":          {`--markdown "$HOME/build.json"`, `--markdown $HOME/build.json`, "after_script: -:2"},
+		"after_script":          {`[ -e "$HOME/$command.json" ]`, `[ -e $HOME/$command.json ]`, "after_script: -:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, good, bad.old, bad.new, bad.want, pipeline)
