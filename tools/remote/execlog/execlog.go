@@ -35,11 +35,11 @@ type Spawn struct {
 		Properties []Variable `json:"properties"`
 	} `json:"platform"`
 	// Inputs are files and symlinks, never directories, sorted by path.
-	Inputs []Input `json:"inputs"`
+	Inputs []Input `json:"-"`
 	// Outputs are the paths that were promised, sorted.
 	Outputs []string `json:"listedOutputs"`
 	// Made are the files that came of it.
-	Made []Input `json:"actualOutputs"`
+	Made []Input `json:"-"`
 	// TimeoutMillis is 0 without a timeout.
 	TimeoutMillis int64 `json:"timeoutMillis,string"`
 	// Key is the digest by which caches know the spawn; without any cache it is empty.
@@ -85,16 +85,6 @@ type File struct {
 // An Input is a File of which there is one copy: thousands of spawns have the same ones.
 type Input struct{ unique.Handle[File] }
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (i *Input) UnmarshalJSON(text []byte) error {
-	var f File
-	if err := json.Unmarshal(text, &f); err != nil {
-		return err
-	}
-	i.Handle = unique.Make(f)
-	return nil
-}
-
 // Metrics say where the time went, as the machine that runs Bazel measured it.
 type Metrics struct {
 	// Start is zero if it is not known.
@@ -126,8 +116,12 @@ func (d *Duration) UnmarshalText(text []byte) error {
 func Scan(log io.Reader, each func(*Spawn) error) error {
 	decoder := json.NewDecoder(log)
 	for record := 1; ; record++ {
-		s := new(Spawn)
-		err := decoder.Decode(s)
+		var r struct {
+			Spawn
+			Inputs []File `json:"inputs"`
+			Made   []File `json:"actualOutputs"`
+		}
+		err := decoder.Decode(&r)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -137,13 +131,25 @@ func Scan(log io.Reader, each func(*Spawn) error) error {
 		if err != nil {
 			return fmt.Errorf("execution log, record %d: %w; is it a file of --execution_log_json_file?", record, err)
 		}
+		// A copy, so that who keeps it does not keep the lists of files.
+		s := new(Spawn)
+		*s = r.Spawn
 		if s.Mnemonic == "" || s.Runner == "" {
 			return fmt.Errorf("execution log, record %d has no mnemonic or no runner; is it a file of --execution_log_json_file?", record)
 		}
+		s.Inputs, s.Made = handles(r.Inputs), handles(r.Made)
 		if err := each(s); err != nil {
 			return err
 		}
 	}
+}
+
+func handles(files []File) []Input {
+	inputs := make([]Input, len(files))
+	for i, f := range files {
+		inputs[i].Handle = unique.Make(f)
+	}
+	return inputs
 }
 
 // Read returns all spawns of a log, in its order. In memory that is a small part of the

@@ -18,7 +18,7 @@ func failed(b *buildevents.Build, limit int) section {
 			continue
 		}
 		if n++; n <= limit {
-			s.rows = append(s.rows, row{figures: []string{fmt.Sprintf("exit code %d", a.ExitCode)}, text: a.Mnemonic + " " + a.Label, name: true})
+			s.rows = append(s.rows, row{figures: []string{fmt.Sprintf("exit code %d", a.ExitCode)}, text: a.Mnemonic + " " + short(a.Label), name: true})
 		}
 	}
 	s.more = andMore(n, limit)
@@ -61,7 +61,7 @@ func tests(b *buildevents.Build, limit int) section {
 	}
 	for i, t := range bad {
 		if i < limit {
-			s.rows = append(s.rows, row{figures: []string{t.Status}, text: t.Label, name: true})
+			s.rows = append(s.rows, row{figures: []string{t.Status}, text: short(t.Label), name: true})
 		}
 	}
 	s.more = andMore(len(bad), limit)
@@ -112,19 +112,30 @@ func criticalPath(b *buildevents.Build, limit int) section {
 	if d, err := time.ParseDuration(took + "s"); err == nil {
 		s.aside = span(d) + ", its end first"
 	}
-	n := 0
+	type step struct {
+		took time.Duration
+		what string
+	}
+	var steps []step
 	for _, line := range lines[1:] {
 		took, what, _ := strings.Cut(strings.TrimSpace(line), " ")
-		d, err := time.ParseDuration(took)
-		if err != nil || d < 5*time.Millisecond {
-			continue
-		}
-		if n++; n <= limit {
-			what = strings.TrimSuffix(strings.TrimPrefix(what, "action '"), "'")
-			s.rows = append(s.rows, row{figures: []string{span(d)}, text: what, name: true})
+		if d, err := time.ParseDuration(took); err == nil && d > 0 {
+			steps = append(steps, step{d, strings.TrimSuffix(strings.TrimPrefix(what, "action '"), "'")})
 		}
 	}
-	s.more = andMore(n, limit)
+	// Those that take longest, in the path's order.
+	n := len(steps)
+	for len(steps) > limit {
+		shortest := slices.MinFunc(steps, func(a, b step) int { return cmp.Compare(a.took, b.took) })
+		i := slices.Index(steps, shortest)
+		steps = slices.Delete(steps, i, i+1)
+	}
+	for _, step := range steps {
+		s.rows = append(s.rows, row{figures: []string{span(step.took)}, text: step.what, name: true})
+	}
+	if s.more = andMore(n, limit); s.more != "" {
+		s.more += " that took less"
+	}
 	return s
 }
 
@@ -136,7 +147,7 @@ func slowestActions(b *buildevents.Build, limit int) section {
 	})
 	for _, a := range actions[:min(limit, len(actions))] {
 		if took := a.End.Sub(a.Start); took > 0 && !a.Start.IsZero() {
-			s.rows = append(s.rows, row{figures: []string{span(took)}, text: a.Mnemonic + " " + a.Label, name: true})
+			s.rows = append(s.rows, row{figures: []string{span(took)}, text: a.Mnemonic + " " + short(a.Label), name: true})
 		}
 	}
 	return s

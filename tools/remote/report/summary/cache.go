@@ -93,18 +93,15 @@ func why(e *execlog.Explanation, limit int) section {
 		if more := andMore(len(c.Differences), most); more != "" {
 			r.details = append(r.details, more)
 		}
-		r.details = append(r.details, "in "+some(c.Spawns))
-		if len(c.Followers) > 0 {
-			r.details = append(r.details, "then in what uses their outputs: "+some(c.Followers))
-		}
+		r.names = append(some("in    ", c.Spawns), some("hence ", c.Followers)...)
 		s.rows = append(s.rows, r)
 	}
 	s.more = andMore(len(e.Causes), limit)
 	return s
 }
 
-// some names a few spawns, and how many more there are.
-func some(spawns []*execlog.Spawn) string {
+// some names a few spawns, a line each, and how many more there are.
+func some(prefix string, spawns []*execlog.Spawn) []string {
 	const most = 3
 	var names []string
 	for _, s := range spawns[:min(most, len(spawns))] {
@@ -115,16 +112,29 @@ func some(spawns []*execlog.Spawn) string {
 		names = append(names, name)
 	}
 	if more := andMore(len(spawns), most); more != "" {
-		return strings.Join(names, ", ") + " " + more
+		names = append(names, more)
 	}
-	return strings.Join(names, ", ")
+	for i := range names {
+		names[i] = prefix + names[i]
+		prefix = strings.Repeat(" ", len(prefix))
+	}
+	return names
 }
 
 func title(s *execlog.Spawn) string {
 	if s.TargetLabel == "" && len(s.Outputs) > 0 {
 		return s.Mnemonic + " " + s.Outputs[0]
 	}
-	return s.Mnemonic + " " + s.TargetLabel
+	return s.Mnemonic + " " + short(s.TargetLabel)
+}
+
+// short is //a/b for //a/b:b.
+func short(label string) string {
+	path, name, ok := strings.Cut(label, ":")
+	if _, last, slash := strings.Cut(path, "//"); ok && slash && last[strings.LastIndex(last, "/")+1:] == name && name != "" {
+		return path
+	}
+	return label
 }
 
 func slowestFirst(log []*execlog.Spawn) []*execlog.Spawn {

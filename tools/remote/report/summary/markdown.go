@@ -3,6 +3,7 @@ package summary
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,10 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	if !r.ok {
 		mark = "❌"
 	}
-	fmt.Fprintf(&b, "### %s %s\n", mark, code(r.title))
+	fmt.Fprintf(&b, "### %s %s\n", mark, escape(r.title))
+	if r.times != "" {
+		fmt.Fprintf(&b, "\n%s\n", escape(r.times))
+	}
 	for _, note := range r.notes {
 		fmt.Fprintf(&b, "\n> %s\n", strings.ReplaceAll(escape(note), "\n", "\n> "))
 	}
@@ -30,9 +34,9 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 			for _, figure := range r.figures {
 				fmt.Fprintf(&b, "| %s ", escape(figure))
 			}
-			fmt.Fprintf(&b, "| %s", code(r.text))
-			for _, detail := range r.details {
-				fmt.Fprintf(&b, "<br>%s", escape(detail))
+			fmt.Fprintf(&b, "| %s", escape(r.text))
+			for _, line := range slices.Concat(r.details, r.names) {
+				fmt.Fprintf(&b, "<br>%s", escape(strings.TrimSpace(line)))
 			}
 			b.WriteString(" |\n")
 		}
@@ -51,6 +55,3 @@ func escape(s string) string {
 		"*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[", "~", "\\~", "@", "&#64;", "#", "&#35;",
 	).Replace(s)
 }
-
-// code is for texts that are mostly names.
-func code(s string) string { return escape(s) }

@@ -24,8 +24,10 @@ type Input struct {
 
 // A Report is the same for a terminal and for Markdown.
 type Report struct {
-	ok       bool
-	title    string
+	ok    bool
+	title string
+	// times are where the wall time went.
+	times    string
 	notes    []string
 	sections []section
 }
@@ -42,11 +44,11 @@ type section struct {
 	alert bool
 }
 
-// A row is figures in columns, text beside them, and details below that.
+// A row is figures in columns, text beside them, and below that details and names.
 type row struct {
-	figures []string
-	text    string
-	details []string
+	figures        []string
+	text           string
+	details, names []string
 	// name is whether the text is a label or a path, which may be cut in its middle.
 	name bool
 }
@@ -116,6 +118,9 @@ func (r *Report) head(b *buildevents.Build) {
 		command = append(command, more)
 	}
 	r.title += ": " + strings.Join(command, " ")
+	if m := b.Metrics; m != nil && m.Analysis+m.Execution > 0 {
+		r.times = fmt.Sprintf("loading and analysis %s, execution %s", span(m.Analysis), span(m.Execution))
+	}
 	if b.Failure != "" {
 		r.notes = append(r.notes, b.Failure)
 	}

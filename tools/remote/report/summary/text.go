@@ -18,6 +18,9 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 		title = red
 	}
 	t.wrapped(title, "", r.title)
+	if r.times != "" {
+		t.wrapped("", "  ", r.times)
+	}
 	for _, note := range r.notes {
 		t.wrapped(yellow, "  ", note)
 	}
@@ -110,6 +113,9 @@ func (t *text) row(r row, left string) {
 	}
 	for _, detail := range r.details {
 		t.wrapped(faint, indent, detail)
+	}
+	for _, name := range r.names {
+		t.print("%s%s\n", indent, t.paint(faint, cut(name, room)))
 	}
 }
 
