@@ -8,14 +8,11 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"example.org/portable-walkthrough-go/tools/remote/buildevents"
 	"example.org/portable-walkthrough-go/tools/remote/execlog"
@@ -142,28 +139,4 @@ func requireHits(in summary.Input, stderr io.Writer) int {
 		}
 	}
 	return code
-}
-
-// read opens a file that was named where the user is, not where bazel run is.
-func read(path string, with func(io.Reader) error) error {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
-	}
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w; Bazel writes an execution log at its end, and not if it was killed", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := with(bufio.NewReaderSize(file, 1<<20)); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}
-
-func colours(out *os.File) bool {
-	info, err := out.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -73,54 +73,6 @@ func missed(log []*execlog.Spawn, limit int) section {
 	return s
 }
 
-// why lists the causes of all misses.
-func why(e *execlog.Explanation, limit int) section {
-	if len(e.Misses) == 0 {
-		return section{}
-	}
-	s := section{
-		heading: "Why",
-		aside:   fmt.Sprintf("%s, %s", count(len(e.Misses), "miss"), count(len(e.Causes), "cause")),
-		alert:   true,
-	}
-	for _, c := range e.Causes[:min(limit, len(e.Causes))] {
-		// Most are one difference; those of a spawn that is quite another may be thousands.
-		const most = 6
-		r := row{figures: []string{fmt.Sprint(c.Misses())}, text: c.Differences[0].String()}
-		for _, d := range c.Differences[1:min(most, len(c.Differences))] {
-			r.details = append(r.details, d.String())
-		}
-		if more := andMore(len(c.Differences), most); more != "" {
-			r.details = append(r.details, more)
-		}
-		r.names = append(some("in    ", c.Spawns), some("hence ", c.Followers)...)
-		s.rows = append(s.rows, r)
-	}
-	s.more = andMore(len(e.Causes), limit)
-	return s
-}
-
-// some names a few spawns, a line each, and how many more there are.
-func some(prefix string, spawns []*execlog.Spawn) []string {
-	const most = 3
-	var names []string
-	for _, s := range spawns[:min(most, len(spawns))] {
-		name := title(s)
-		if s.CacheHit {
-			name += " (a hit)"
-		}
-		names = append(names, name)
-	}
-	if more := andMore(len(spawns), most); more != "" {
-		names = append(names, more)
-	}
-	for i := range names {
-		names[i] = prefix + names[i]
-		prefix = strings.Repeat(" ", len(prefix))
-	}
-	return names
-}
-
 func title(s *execlog.Spawn) string {
 	if s.TargetLabel == "" && len(s.Outputs) > 0 {
 		return s.Mnemonic + " " + s.Outputs[0]

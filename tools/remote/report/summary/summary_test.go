@@ -131,6 +131,41 @@ func TestCutEvents(t *testing.T) {
 	}
 }
 
+func TestDescribe(t *testing.T) {
+	input := func(name string) execlog.Difference {
+		return execlog.Difference{Field: execlog.InputFile, Name: name, Before: "aaaaaaaaa/1", After: "bbbbbbbbb/2"}
+	}
+	added, removed := input("sdk/src/os/z.go"), input("sdk/src/os/a.go")
+	added.Added, removed.Removed = true, true
+	environment := execlog.Difference{Field: execlog.EnvironmentVariable, Name: "GOROOT", After: "sdk"}
+	for _, c := range []struct {
+		differences []execlog.Difference
+		want        []string
+	}{
+		{[]execlog.Difference{environment, input("a")}, []string{"input a: aaaaaaaa… (1 B) → bbbbbbbb… (2 B)", `environment variable GOROOT: "" → "sdk"`}},
+		{
+			[]execlog.Difference{environment, input("sdk/src/os/b.go"), input("sdk/src/net/c.go"), input("sdk/src/net/http/d.go"), input("sdk/src/e.go"), added, removed},
+			[]string{
+				"6 inputs below sdk/src/: 4 changed, 1 added, 1 removed; the first:",
+				"input sdk/src/os/b.go: aaaaaaaa… (1 B) → bbbbbbbb… (2 B)",
+				`environment variable GOROOT: "" → "sdk"`,
+			},
+		},
+		{
+			[]execlog.Difference{input("a/a"), input("a/b"), input("a/c"), input("a/d"), input("a/e"), input("b/f")},
+			[]string{"6 inputs: 6 changed, 0 added, 0 removed; the first:", "input a/a: aaaaaaaa… (1 B) → bbbbbbbb… (2 B)"},
+		},
+		{
+			slices.Repeat([]execlog.Difference{environment}, 7),
+			append(slices.Repeat([]string{environment.String()}, 5), "and 2 more"),
+		},
+	} {
+		if got := describe(c.differences); !slices.Equal(got, c.want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+	}
+}
+
 func TestColours(t *testing.T) {
 	var plain, coloured strings.Builder
 	r := New(Input{Build: events(t, "broken"), Log: log(t, "broken"), Previous: log(t, "warm"), Limit: 10})

@@ -119,15 +119,17 @@ func (t *text) row(r row, left string) {
 	}
 }
 
-// lines breaks a text between words.
+// lines breaks a text between words, but not after a short one: "input" stays before its
+// path.
 func lines(s string, width int) []string {
+	const short = 8
 	var all []string
 	line := ""
 	for word := range strings.FieldsSeq(s) {
 		switch {
 		case line == "":
 			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width, utf8.RuneCountInString(line) < short:
 			line += " " + word
 		default:
 			all = append(all, line)
