@@ -131,6 +131,29 @@ func TestCutEvents(t *testing.T) {
 	}
 }
 
+// With remote execution Bazel writes more, and in another place.
+func TestCriticalPathOfRemoteExecution(t *testing.T) {
+	const shares = "[parse: 0.13%, queue: 0.00%, network: 15.87%, upload: 32.00%, setup: 0.00%, process: 0.00%, fetch: 1.73%, retry: 0.00%, processOutputs: 0.00%, other: 44.53%, input files: 3, input bytes: 1719, memory bytes: 0]"
+	s := criticalPath(&buildevents.Build{CriticalPath: "Critical Path: 83.24s, Remote (94.47% of the time): " + shares + `
+  0.00s runfiles for //:program_test
+  0.75s, Remote (94.27% of the time): ` + shares + ` action 'Executing genrule //:link'
+  81.33s action 'Copying what's here'`}, 10)
+	got := []string{s.aside}
+	for _, r := range s.rows {
+		got = append(got, r.figures[0]+" "+r.text)
+	}
+	got = append(got, s.more)
+	want := []string{
+		"1 min 23 s, its end first",
+		"750 ms Executing genrule //:link",
+		"1 min 21 s Copying what's here",
+		"94 % of it remote: network 16 %, upload 32 %, other 45 %",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	input := func(name string) execlog.Difference {
 		return execlog.Difference{Field: execlog.InputFile, Name: name, Before: "aaaaaaaaa/1", After: "bbbbbbbbb/2"}
