@@ -134,8 +134,8 @@ func Scan(log io.Reader, each func(*Spawn) error) error {
 		// A copy, so that who keeps it does not keep the lists of files.
 		s := new(Spawn)
 		*s = r.Spawn
-		if s.Mnemonic == "" || s.Runner == "" {
-			return fmt.Errorf("execution log, record %d has no mnemonic or no runner; is it a file of --execution_log_json_file?", record)
+		if s.Mnemonic == "" && s.Runner == "" {
+			return fmt.Errorf("execution log, record %d has neither mnemonic nor runner; is it a file of --execution_log_json_file?", record)
 		}
 		s.Inputs, s.Made = handles(r.Inputs), handles(r.Made)
 		if err := each(s); err != nil {

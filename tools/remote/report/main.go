@@ -94,6 +94,9 @@ func run(args []string, stdout, stderr io.Writer, colour bool) (int, error) {
 	if err != nil {
 		return 2, err
 	}
+	if o.previous != "" && sameFile(o.log, o.previous) {
+		return 2, errors.New("--previous is the --execution-log itself; keep an earlier build's log before Bazel writes the next")
+	}
 	in := summary.Input{Limit: o.limit}
 	err = read(o.events, func(r io.Reader) (err error) { in.Build, err = buildevents.Read(r); return err })
 	if err == nil && o.log != "" {

@@ -34,6 +34,7 @@ func TestExitStatus(t *testing.T) {
 		{"--colour a", 2, "", "flag provided but not defined: -colour"},
 		{"--limit=-1 a", 2, "", "--limit=-1"},
 		{"--previous=b a", 2, "", "--execution-log too"},
+		{"--previous=" + log + " --execution-log=" + log + " " + testdata + "warm.events.json", 2, "", "--previous is the --execution-log itself"},
 		{"--require-hits a", 2, "", "--require-hits"},
 		{"no-such-file", 2, "", "no-such-file: no such file"},
 		{"--execution-log=no-such-file " + testdata + "warm.events.json", 2, "", "not if it was killed"},

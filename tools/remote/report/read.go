@@ -12,9 +12,7 @@ import (
 
 // read opens a file that was named where the user is, not where bazel run is.
 func read(path string, with func(io.Reader) error) error {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
-	}
+	path = fromWhereTheUserIs(path)
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; Bazel writes an execution log at its end, and not if it was killed", err)
@@ -39,6 +37,19 @@ func read(path string, with func(io.Reader) error) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+func fromWhereTheUserIs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
+}
+
+func sameFile(a, b string) bool {
+	one, errA := os.Stat(fromWhereTheUserIs(a))
+	other, errB := os.Stat(fromWhereTheUserIs(b))
+	return errA == nil && errB == nil && os.SameFile(one, other)
 }
 
 // progress tells a terminal how much is read.
