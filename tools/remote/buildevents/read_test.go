@@ -36,3 +36,18 @@ func TestNetworkOfTheFirstBuildOnly(t *testing.T) {
 		}
 	}
 }
+
+// Without a summary, of a build that was killed, one bad run is enough.
+func TestStatusWithoutSummary(t *testing.T) {
+	text := started
+	for _, status := range []string{"PASSED", "FAILED", "PASSED"} {
+		text += `{"id":{"testResult":{"label":"//:t"}},"testResult":{"status":"` + status + `"}}`
+	}
+	b, err := Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Tests) != 1 || b.Tests[0].Status != "FAILED" || b.Tests[0].Runs != 3 {
+		t.Errorf("got %+v, want one test of three runs that failed", b.Tests)
+	}
+}

@@ -47,8 +47,8 @@ func TestReadAndJudge(t *testing.T) {
 }
 
 func TestReadRefusesHalfARecord(t *testing.T) {
-	if _, err := Read(strings.NewReader(`{"mnemonic": "A", "runner": "remote"}{"mnemonic": `)); err == nil || !strings.Contains(err.Error(), "record 2") {
-		t.Errorf("got %v, want an error that names record 2", err)
+	if _, err := Read(strings.NewReader(`{"mnemonic": "A", "runner": "remote"}{"mnemonic": `)); err == nil || !strings.Contains(err.Error(), "record 2: the file ends in the middle") {
+		t.Errorf("got %v, want that record 2 is cut", err)
 	}
 }
 

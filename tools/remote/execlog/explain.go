@@ -42,7 +42,8 @@ func (c *Cause) Misses() int {
 func Explain(now, before []*Spawn) *Explanation {
 	e := &explainer{
 		before: make(map[identity][]*Spawn),
-		made:   make(map[string][]made),
+		at:     make(map[place]*Spawn),
+		makers: make(map[string][]*Spawn),
 		causes: make(map[*Spawn][]int),
 		index:  make(map[Difference]int),
 	}
@@ -51,9 +52,13 @@ func Explain(now, before []*Spawn) *Explanation {
 	}
 	for _, s := range now {
 		for _, input := range s.Made {
-			if file := input.Value(); file.Digest.SizeBytes > 0 {
-				_, path := cutConfiguration(file.Path)
-				e.made[file.content()] = append(e.made[file.content()], made{s, path})
+			file := input.Value()
+			content := file.content()
+			_, path := cutConfiguration(file.Path)
+			e.at[place{content, path}] = s
+			// Whoever made an empty file, its content tells nothing.
+			if file.Digest.SizeBytes > 0 {
+				e.makers[content] = append(e.makers[content], s)
 			}
 		}
 	}
@@ -80,16 +85,14 @@ func identify(s *Spawn) identity {
 	return id
 }
 
-// made is an output, its path without the directory of the configuration.
-type made struct {
-	by   *Spawn
-	path string
-}
+// A place is an output's content and path, that without the directory of the configuration.
+type place struct{ content, path string }
 
 type explainer struct {
 	before map[identity][]*Spawn
-	// made are this build's outputs, by their content.
-	made map[string][]made
+	// at and makers are who made this build's outputs.
+	at     map[place]*Spawn
+	makers map[string][]*Spawn
 	// causes are indices of the list.
 	causes map[*Spawn][]int
 	index  map[Difference]int
@@ -204,17 +207,15 @@ func (e *explainer) maker(s *Spawn, d Difference) *Spawn {
 	if path == d.Name {
 		return nil // a source file
 	}
-	var found *Spawn
-	for _, made := range e.made[d.After] {
-		switch {
-		case made.by == s:
-		case made.path == path:
-			return made.by
-		case found == nil:
-			found = made.by
+	if maker := e.at[place{d.After, path}]; maker != nil {
+		return maker
+	}
+	for _, maker := range e.makers[d.After] {
+		if maker != s {
+			return maker
 		}
 	}
-	return found
+	return nil
 }
 
 // merged makes one cause of those that have the same spawns.

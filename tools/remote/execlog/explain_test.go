@@ -1,80 +1,11 @@
 package execlog
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// A record is a spawn as Bazel writes it.
-type record map[string]any
-
-// compile is a spawn that makes one file of some others, "PATH=CONTENT" each.
-func compile(label, output, key string, inputs ...string) record {
-	return record{
-		"mnemonic": "Compile", "targetLabel": label, "runner": "linux-sandbox",
-		"cacheable": true, "remoteCacheable": true,
-		"commandArgs":          []string{"compile", "-o", name(output)},
-		"environmentVariables": []record{{"name": "PATH", "value": "/bin"}},
-		"listedOutputs":        []string{name(output)},
-		"actualOutputs":        files(output),
-		"inputs":               files(inputs...),
-		"digest":               digest(key),
-		"timeoutMillis":        "0",
-	}
-}
-
-func name(file string) string {
-	path, _, _ := strings.Cut(file, "=")
-	return path
-}
-
-func files(all ...string) []record {
-	records := []record{}
-	for _, file := range all {
-		path, content, _ := strings.Cut(file, "=")
-		records = append(records, record{"path": path, "digest": digest(content)})
-	}
-	return records
-}
-
-func digest(content string) record {
-	return record{"hash": content, "sizeBytes": fmt.Sprint(len(content)), "hashFunctionName": "SHA-256"}
-}
-
-func (r record) with(field string, value any) record {
-	r[field] = value
-	return r
-}
-
-func (r record) hit() record {
-	return r.with("runner", DiskCacheHit).with("cacheHit", true)
-}
-
-func logOf(t *testing.T, records ...record) io.Reader {
-	t.Helper()
-	var text strings.Builder
-	for _, r := range records {
-		line, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text.Write(line)
-	}
-	return strings.NewReader(text.String())
-}
-
-func read(t *testing.T, records []record) []*Spawn {
-	t.Helper()
-	spawns, err := Read(logOf(t, records...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return spawns
-}
 
 // told is a line for each cause: what differs, whose, and who follows.
 func told(e *Explanation) []string {
@@ -222,6 +153,56 @@ func TestExplain(t *testing.T) {
 				compile("//:b", bin+"b=B2", "kb2", bin+"a=C", "b.go=b"),
 			},
 			want: []string{"1: input " + bin + "a A/1→C/1: [Compile of //:b]"},
+		},
+		{
+			name: "of two that made the same content, the one with the input's path",
+			was:  append(before(), compile("//:x", bin+"x=X", "kx", "x.go=x")),
+			now: []record{
+				compile("//:x", bin+"x=A2", "kx2", "x.go=x2"),
+				compile("//:a", bin+"a=A2", "ka2", "a.go=a2"),
+				compile("//:b", bin+"b=B2", "kb2", bin+"a=A2", "b.go=b"),
+			},
+			want: []string{
+				"2: input a.go a/1→a2/2: [Compile of //:a] then [Compile of //:b]",
+				"1: input x.go x/1→x2/2: [Compile of //:x]",
+			},
+		},
+		{
+			name: "an empty input is only of whom made it at its path",
+			was:  append(before(), compile("//:x", bin+"x=X", "kx", "x.go=x")),
+			now: []record{
+				compile("//:x", bin+"x=", "kx2", "x.go=x2"),
+				compile("//:b", bin+"b=B2", "kb2", bin+"a=", "b.go=b"),
+				compile("//:c", bin+"c=C2", "kc2", bin+"b.runfiles/_main/b=B", bin+"x="),
+			},
+			want: []string{
+				"2: input x.go x/1→x2/2: [Compile of //:x] then [Compile of //:c]",
+				"1: input " + bin + "a A/1→/0: [Compile of //:b]",
+			},
+		},
+		{
+			name: "a copy is not the maker of its own input",
+			now: []record{
+				compile("//:b", bin+"b=A2", "kb2", bin+"a=A2", "b.go=b").with("timeoutMillis", "1000"),
+			},
+			want: []string{"1: input " + bin + "a A/1→A2/2, timeout 0s→1s: [Compile of //:b]"},
+		},
+		{
+			name: "causes of as many spawns, but not of the same",
+			now: []record{
+				compile("//:a", bin+"a=A", "ka2", "a.go=a").with("commandArgs", []string{"compile", "-x", "-y", "-o", bin + "a"}),
+				compile("//:b", bin+"b=B", "kb2", bin+"a=A", "b.go=b").with("commandArgs", []string{"compile", "-x", "-o", bin + "b"}),
+				compile("//:c", bin+"c=C", "kc2", bin+"b.runfiles/_main/b=B").with("commandArgs", []string{"compile", "-y", "-o", bin + "c"}),
+			},
+			want: []string{
+				"2: argument +-x: [Compile of //:a Compile of //:b]",
+				"2: argument +-y: [Compile of //:a Compile of //:c]",
+			},
+		},
+		{
+			name: "arguments are told in their order",
+			now:  []record{compile("//:a", bin+"a=A", "ka2", "a.go=a").with("commandArgs", []string{"compiler", "-O", bin + "a"})},
+			want: []string{"1: argument compile→compiler, argument -o→-O: [Compile of //:a]"},
 		},
 		{
 			name: "of several runs the most alike is compared",

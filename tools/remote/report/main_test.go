@@ -15,6 +15,12 @@ func TestExitStatus(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	// Each failed test ran, and could have been a hit.
+	failed := filepath.Join(t.TempDir(), "failed")
+	const events = `{"id":{"started":{}},"started":{"command":"test"}}{"id":{"buildFinished":{}},"finished":{"exitCode":{"name":"TESTS_FAILED","code":3}},"lastMessage":true}`
+	if err := os.WriteFile(failed, []byte(events), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args string
 		code int
@@ -29,6 +35,7 @@ func TestExitStatus(t *testing.T) {
 		// A build that broke off has asked for little, and all of that may have been hits.
 		{"--require-hits --execution-log=" + log + " " + testdata + "broken.events.json", 1, "BUILD_FAILURE", "did not get to its end"},
 		{"--require-hits --execution-log=" + log + " " + testdata + "crashed.events.json", 1, "NO RESULT", "did not get to its end"},
+		{"--require-hits --execution-log=" + log + " " + failed, 0, "TESTS_FAILED (exit code 3)", ""},
 		{"", 2, "", "one file of build events is wanted, not 0"},
 		{"a b", 2, "", "one file of build events is wanted, not 2"},
 		{"--colour a", 2, "", "flag provided but not defined: -colour"},

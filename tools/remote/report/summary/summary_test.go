@@ -179,6 +179,10 @@ func TestDescribe(t *testing.T) {
 			[]string{"6 inputs: 6 changed, 0 added, 0 removed; the first:", "input a/a: aaaaaaaa… (1 B) → bbbbbbbb… (2 B)"},
 		},
 		{
+			[]execlog.Difference{input("/a/a"), input("/a/b"), input("/a/c"), input("/a/d"), input("/a/e"), input("/b/f")},
+			[]string{"6 inputs: 6 changed, 0 added, 0 removed; the first:", "input /a/a: aaaaaaaa… (1 B) → bbbbbbbb… (2 B)"},
+		},
+		{
 			slices.Repeat([]execlog.Difference{environment}, 7),
 			append(slices.Repeat([]string{environment.String()}, 5), "and 2 more"),
 		},
@@ -220,6 +224,13 @@ func TestMarkdownEscapes(t *testing.T) {
 	const want = "| 1 | &lt;img&gt; &#64;someone \\| \\`x\\`<br>\\*\\_\\[&#35;] |\n"
 	if !strings.Contains(got.String(), want) {
 		t.Errorf("got\n%s\nwant in it\n%s", &got, want)
+	}
+}
+
+func TestLines(t *testing.T) {
+	got := lines("input a/path/longer/than/a/line: one two", 12)
+	if want := []string{"input a/path/longer/than/a/line:", "one two"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

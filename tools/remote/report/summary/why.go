@@ -74,7 +74,7 @@ func below(inputs []execlog.Difference) string {
 		}
 	}
 	text := fmt.Sprintf("%d inputs", len(inputs))
-	if directory != "." {
+	if directory != "." && directory != "/" {
 		text += " below " + directory + "/"
 	}
 	return fmt.Sprintf("%s: %d changed, %d added, %d removed; the first:", text, len(inputs)-added-removed, added, removed)
