@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// target is what is built, image its file below bazel-bin.
+const target, image = "//:image", "portable-walkthrough-go.raw"
+
+// A bazel builds this workspace with an output base of its own.
+type bazel struct {
+	workspace, outputBase string
+}
+
+// fetch gets what a build needs, so that it is there when time is taken.
+func (b *bazel) fetch(ctx context.Context) error {
+	_, err := b.must(ctx, "build", append(common, "--nobuild", target)...)
+	return err
+}
+
+// forget leaves no more of earlier builds than the repositories.
+func (b *bazel) forget(ctx context.Context) error {
+	if _, err := b.must(ctx, "clean"); err != nil {
+		return err
+	}
+	_, err := b.must(ctx, "shutdown")
+	return err
+}
+
+// common is for every build. What user.bazelrc says of caches does not count.
+var common = []string{
+	"--curses=no",
+	"--show_progress_rate_limit=30",
+	// bazel-bin is the user's.
+	"--experimental_convenience_symlinks=ignore",
+	"--disk_cache=",
+	"--remote_cache=",
+	"--remote_executor=",
+}
+
+// build returns the wall time of a build of the image, where results came from, and the
+// image.
+func (b *bazel) build(ctx context.Context, flags ...string) (time.Duration, processes, []byte, error) {
+	args := append(append([]string{}, common...), flags...)
+	start := time.Now()
+	said, err := b.must(ctx, "build", append(args, target)...)
+	wall := time.Since(start)
+	if err != nil {
+		return 0, processes{}, nil, err
+	}
+	counts, err := parseProcesses(said)
+	if err != nil {
+		return 0, processes{}, nil, err
+	}
+	bin, err := b.command(ctx, "info", "bazel-bin").Output()
+	if err != nil {
+		return 0, processes{}, nil, fmt.Errorf("bazel info: %w", err)
+	}
+	content, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(bin)), image))
+	return wall, counts, content, err
+}
+
+// remove ends the server and removes the output base, also when a build was interrupted.
+func (b *bazel) remove() error {
+	// Removes what is read-only, too.
+	_, err := b.must(context.Background(), "clean", "--expunge")
+	return err
+}
+
+func (b *bazel) must(ctx context.Context, command string, args ...string) (said string, err error) {
+	out, err := b.command(ctx, command, args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("bazel %s %s: %w: %s", command, strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+func (b *bazel) command(ctx context.Context, command string, args ...string) *exec.Cmd {
+	words := append([]string{"--output_base=" + b.outputBase, command}, args...)
+	// As in tools/bazel, which Bazelisk hands over to with $BAZEL_REAL set.
+	cmd := exec.CommandContext(ctx, filepath.Join(b.workspace, "tools/bazel"), words...)
+	cmd.Dir = b.workspace
+	// Bazel's client cancels the build, and waits for that.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = time.Minute
+	for _, variable := range os.Environ() {
+		// What bazel run says to a program is not for another Bazel.
+		if !strings.HasPrefix(variable, "RUNFILES_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	return cmd
+}
