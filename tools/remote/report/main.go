@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"example.org/portable-walkthrough-go/tools/remote/buildevents"
@@ -101,6 +102,10 @@ func run(args []string, stdout, stderr io.Writer, colour bool) (int, error) {
 	err = read(o.events, func(r io.Reader) (err error) { in.Build, err = buildevents.Read(r); return err })
 	if err == nil && o.log != "" {
 		err = read(o.log, func(r io.Reader) (err error) { in.Log, err = execlog.Read(r); return err })
+		if errors.Is(err, fs.ErrNotExist) && in.Build.Exit == "" {
+			// What is known of a build that was killed is worth telling.
+			in.Notes, err = append(in.Notes, "There is no execution log, which Bazel writes at its end."), nil
+		}
 	}
 	if err == nil && o.previous != "" {
 		err = read(o.previous, func(r io.Reader) (err error) { in.Previous, err = execlog.Read(r); return err })

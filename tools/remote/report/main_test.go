@@ -44,6 +44,8 @@ func TestExitStatus(t *testing.T) {
 		{"--previous=" + log + " --execution-log=" + log + " " + testdata + "warm.events.json", 2, "", "--previous is the --execution-log itself"},
 		{"--require-hits a", 2, "", "--require-hits"},
 		{"no-such-file", 2, "", "no-such-file: no such file"},
+		{"--execution-log=no-such-file " + testdata + "crashed.events.json", 0, "There is no execution log", ""},
+		{"--require-hits --execution-log=no-such-file " + testdata + "crashed.events.json", 1, "There is no execution log", "did not get to its end"},
 		{"--execution-log=no-such-file " + testdata + "warm.events.json", 2, "", "not if it was killed"},
 		{empty, 2, "", empty + ": the file of build events is empty"},
 		{log, 2, "", "An execution log belongs to --execution-log"},

@@ -18,6 +18,8 @@ type Input struct {
 	// Previous is the log of an earlier build, whose results the cache should have had. It
 	// may be nil.
 	Previous []*execlog.Spawn
+	// Notes are told at the top.
+	Notes []string
 	// Limit is how many lines a list has at most.
 	Limit int
 }
@@ -57,6 +59,7 @@ type row struct {
 func New(in Input) *Report {
 	r := &Report{}
 	r.head(in.Build)
+	r.notes = append(r.notes, in.Notes...)
 	if ofAnother(in.Log, in.Build) {
 		r.notes = append(r.notes, "The execution log is of another build: its processes started at other times.")
 	}
