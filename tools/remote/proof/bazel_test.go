@@ -64,11 +64,19 @@ func workspace(t *testing.T) string {
 
 func (b *bazel) info(t *testing.T, key string) string {
 	t.Helper()
-	value, err := b.command("info", key).Output()
+	return strings.TrimSpace(b.output(t, "info", key))
+}
+
+// output is what a command prints.
+func (b *bazel) output(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	cmd := b.command(command, args...)
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("bazel info: %v", err)
+		t.Fatalf("bazel %s %s: %v", command, strings.Join(args, " "), err)
 	}
-	return strings.TrimSpace(string(value))
+	return string(out)
 }
 
 func (b *bazel) image() string { return filepath.Join(b.bin, imageName) }
@@ -78,7 +86,7 @@ func (b *bazel) command(command string, args ...string) *exec.Cmd {
 	if b.outputBase != "" {
 		words = []string{"--output_base=" + b.outputBase, command}
 	}
-	if command == "build" {
+	if command == "build" || command == "test" {
 		words = append(words,
 			"--curses=no",
 			"--show_progress_rate_limit=30",
