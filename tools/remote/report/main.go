@@ -34,7 +34,8 @@ cache hits and misses, critical path, slowest actions, bytes.
   --markdown            writes Markdown, for $GITHUB_STEP_SUMMARY
   --limit=N             lines of each list, 10 by default; 0 is all
 
-Colours are for terminals, unless $NO_COLOR is set.
+Colours are for terminals, unless $NO_COLOR is set. The exit status is 0, whatever
+became of the build; 1 if --require-hits finds a miss; 2 for trouble.
 
 example:
   bazel build --disk_cache=/var/tmp/cache --build_event_json_file=/tmp/events.json \
