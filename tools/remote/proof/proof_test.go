@@ -20,13 +20,14 @@ func TestSameBitsRemotely(t *testing.T) {
 	user := userBazel(t)
 	user.must(t, "build", "//:image")
 	want := user.read(t, imageName)
+	plantSecrets(t)
 	b := newBazel(t)
 	storage := t.TempDir()
 
 	var address string
 	t.Run("whole build", func(t *testing.T) {
 		address = startEngine(t, engine.HostTools, storage)
-		b.must(t, "build", "--remote_executor="+address, "//:image")
+		b.must(t, "build", "--remote_executor="+address, secretHeader, "//:image")
 		executed, spawns := 0, b.spawns(t)
 		for _, s := range spawns {
 			err := s.ExecutedRemotely()
@@ -43,6 +44,7 @@ func TestSameBitsRemotely(t *testing.T) {
 			t.Error(err)
 		}
 		b.compare(t, want)
+		b.mustNotLeak(t)
 		t.Logf("%d spawns: %d executed remotely", len(spawns), executed)
 
 		// With a shell in the engine's root, this works.
@@ -113,6 +115,21 @@ func TestSameBitsRemotely(t *testing.T) {
 		b.mustFail(t, "Failed to query remote execution capabilities: UNAVAILABLE", "build", "--remote_executor="+address, "//:image")
 		if _, err := os.Stat(b.image()); err == nil {
 			t.Errorf("%s is there all the same", b.image())
+		}
+	})
+
+	// The rest is built here, with this machine's caches.
+	b.flags = nil
+	t.Run("no key of images, checks and tests has anything of the client", func(t *testing.T) {
+		b.must(t, "test", "//:image_all", "//units/...", "//rootfs/...", "//service/counter/...", "//tools/mkportable/...", "//bzl/examples/...")
+		b.mustNotLeak(t)
+	})
+
+	t.Run("control: a secret is found", func(t *testing.T) {
+		b.must(t, "build", "--action_env=AWS_SECRET_ACCESS_KEY", shell)
+		leaks := b.search(t)
+		if len(leaks) != 1 || leaks[0].Name != "AWS_SECRET_ACCESS_KEY" || leaks[0].Spawn != "Genrule of "+shell {
+			t.Errorf("got %v, want one leak, in the variable AWS_SECRET_ACCESS_KEY of %s", leaks, shell)
 		}
 	})
 }
