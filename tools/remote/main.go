@@ -1,10 +1,11 @@
-// Remote starts a remote execution engine for a command, and ends it afterwards. Only for
-// tests and for trying things out: see README.md.
+// Remote starts a remote execution engine, or an HTTP cache, for a command, and ends it
+// afterwards. Only for tests and for trying things out: see README.md.
 //
-// usage: remote [--runner=hosttools|bubblewrap] [--jobs=N] [COMMAND...]
+// usage: remote [--http-cache] [--runner=hosttools|bubblewrap] [--jobs=N] [COMMAND...]
 //
-// The command finds the address for --remote_executor in $REMOTE_EXECUTOR. Without a
-// command the address is printed and the engine stays until it is interrupted.
+// The command finds the address for --remote_cache in $REMOTE_CACHE, and the engine's, for
+// --remote_executor, in $REMOTE_EXECUTOR. Without a command they are printed, and the
+// server stays until it is interrupted.
 package main
 
 import (
@@ -15,19 +16,28 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"example.org/portable-walkthrough-go/tools/remote/engine"
+	"example.org/portable-walkthrough-go/tools/remote/httpcache"
 )
 
 func main() {
+	http := flag.Bool("http-cache", false, "an HTTP cache, nginx, instead of an engine, BuildBox; the other flags do not matter then")
 	runner := flag.String("runner", string(engine.HostTools), "what executes actions: hosttools or bubblewrap")
 	jobs := flag.Int("jobs", 0, "how many actions run at once; 0: one on each processor")
 	flag.Parse()
+	start := func(storage string) (server, error) {
+		return startEngine(engine.Options{Runner: engine.Runner(*runner), Jobs: *jobs, Storage: storage, Log: os.Stderr})
+	}
+	if *http {
+		start = startCache
+	}
 	// The command gets them too, and is waited for.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, engine.Options{Runner: engine.Runner(*runner), Jobs: *jobs, Log: os.Stderr}, flag.Args())
+	err := run(ctx, start, flag.Args())
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Exited():
@@ -38,20 +48,44 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o engine.Options, command []string) (err error) {
-	o.Storage, err = os.MkdirTemp("", "remote-storage")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(o.Storage)) }()
-	// Not with ctx: the engine ends after the command.
+// A server is one that was started.
+type server struct {
+	// flags are of Bazel, and tell where it is. Each is a variable, too.
+	flags []string
+	close func() error
+}
+
+// Neither gets a context that a signal ends: it ends after the command.
+
+func startEngine(o engine.Options) (server, error) {
 	e, err := engine.Start(context.Background(), o)
 	if err != nil {
+		return server{}, err
+	}
+	return server{[]string{"--remote_executor=" + e.Address, "--remote_cache=" + e.Address}, e.Close}, nil
+}
+
+func startCache(storage string) (server, error) {
+	c, err := httpcache.Start(context.Background(), httpcache.Options{Storage: storage, Log: os.Stderr})
+	if err != nil {
+		return server{}, err
+	}
+	return server{[]string{"--remote_cache=" + c.Address}, c.Close}, nil
+}
+
+func run(ctx context.Context, start func(storage string) (server, error), command []string) (err error) {
+	storage, err := os.MkdirTemp("", "remote-storage")
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.Close()) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(storage)) }()
+	s, err := start(storage)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
 	if len(command) == 0 {
-		fmt.Printf("--remote_executor=%s\n", e.Address)
+		fmt.Println(strings.Join(s.flags, " "))
 		<-ctx.Done()
 		return nil
 	}
@@ -59,6 +93,10 @@ func run(ctx context.Context, o engine.Options, command []string) (err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// Where the user typed it.
 	cmd.Dir = os.Getenv("BUILD_WORKING_DIRECTORY")
-	cmd.Env = append(os.Environ(), "REMOTE_EXECUTOR="+e.Address)
+	cmd.Env = os.Environ()
+	for _, flag := range s.flags {
+		name, address, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		cmd.Env = append(cmd.Env, strings.ToUpper(name)+"="+address)
+	}
 	return cmd.Run()
 }

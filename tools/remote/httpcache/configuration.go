@@ -44,6 +44,8 @@ http {
         root "{{.Storage}}/root";
         # Images are large; nginx's default is 1 MB.
         client_max_body_size 0;
+        # A miss is no error.
+        log_not_found off;
 
         location / {
             return 404;

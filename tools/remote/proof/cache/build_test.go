@@ -1,0 +1,132 @@
+package cache
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.org/portable-walkthrough-go/tools/remote/execlog"
+	"example.org/portable-walkthrough-go/tools/remote/faults"
+	"example.org/portable-walkthrough-go/tools/remote/proof/checkout"
+)
+
+const imageName = "portable-walkthrough-go.raw"
+
+// resultPath and blobPath are where the cache has the image action's result, and the image.
+func (p *proof) resultPath() string { return "/ac/" + p.making.Key.Hash }
+
+func (p *proof) blobPath() string { return "/cas/" + p.making.Made[0].Value().Digest.Hash }
+
+// fresh builds the image with nothing built before.
+func (p *proof) fresh(t *testing.T, args ...string) {
+	t.Helper()
+	p.proxy.Do(nil)
+	p.b.Bazel(t, "clean")
+	p.build(t, p.proxy.Address, args...)
+}
+
+// again has only the image's action wanted once more, and returns what Bazel said.
+func (p *proof) again(t *testing.T, address string, args ...string) string {
+	t.Helper()
+	p.b.Remove(t, imageName)
+	return p.build(t, address, args...)
+}
+
+func (p *proof) build(t *testing.T, address string, args ...string) string {
+	t.Helper()
+	return p.b.Bazel(t, "build", append([]string{"--remote_cache=" + address, "//:image"}, args...)...)
+}
+
+// madeHere wants the image, and nothing else, to have been made here by the last build,
+// and to be right, and Bazel to have said something.
+func (p *proof) madeHere(t *testing.T, said, want string) {
+	t.Helper()
+	p.executed(t, "PortableImage of //:image")
+	p.sameImage(t)
+	if !strings.Contains(said, want) {
+		t.Errorf("Bazel does not say %q", want)
+	}
+}
+
+// executed wants exactly these spawns of the last build to have been executed, here and
+// with success, and all others to be hits.
+func (p *proof) executed(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	for _, s := range spawns(t, p.b) {
+		if !s.CacheHit {
+			got = append(got, s.String())
+		}
+		if s.Failed() {
+			t.Errorf("%v failed", s)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("executed: %q, want %q", got, want)
+	}
+}
+
+func (p *proof) sameImage(t *testing.T) {
+	t.Helper()
+	if !bytes.Equal(p.b.Output(t, imageName), p.image) {
+		t.Error("the image has other bytes than the one that filled the cache; tools/imagediff tells which")
+	}
+}
+
+func spawns(t *testing.T, c *checkout.Checkout) []*execlog.Spawn {
+	t.Helper()
+	log, err := os.Open(c.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	spawns, err := execlog.Read(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spawns
+}
+
+// making finds the image action's spawn.
+func making(t *testing.T, spawns []*execlog.Spawn) *execlog.Spawn {
+	t.Helper()
+	for _, s := range spawns {
+		if s.Mnemonic == "PortableImage" && s.TargetLabel == "//:image" {
+			if s.Key.Hash == "" || len(s.Made) != 1 {
+				t.Fatalf("%v has the key %+v and made %v", s, s.Key, s.Made)
+			}
+			return s
+		}
+	}
+	t.Fatalf("no image action among %d spawns", len(spawns))
+	return nil
+}
+
+// explain fails the test with the reasons of all misses.
+func explain(t *testing.T, now, before []*execlog.Spawn) {
+	t.Helper()
+	for _, cause := range execlog.Explain(now, before).Causes {
+		t.Errorf("%d misses (%v, and %d that use what those made), because of %+v",
+			cause.Misses(), cause.Spawns, len(cause.Followers), cause.Differences)
+	}
+}
+
+// logTraffic tells how much went where.
+func logTraffic(t *testing.T, exchanges []faults.Exchange) {
+	t.Helper()
+	var results, blobs struct{ requests, sent, received int64 }
+	for _, e := range exchanges {
+		sum := &blobs
+		if len(e.Path) > 4 && e.Path[:4] == "/ac/" {
+			sum = &results
+		}
+		sum.requests++
+		sum.sent += e.Sent
+		sum.received += e.Received
+	}
+	t.Logf("results: %d requests, %d bytes sent, %d received; blobs: %d requests, %d sent, %d received",
+		results.requests, results.sent, results.received, blobs.requests, blobs.sent, blobs.received)
+}

@@ -1,0 +1,233 @@
+// Package checkout gives a test a copy of the workspace, and lets somebody build there
+// who differs from the user in what must not matter: path, HOME, umask, environment, user,
+// where the world is provisioned. Only for tests under bazel run.
+package checkout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// running ends with the first signal that would end the test: what runs then fails, and
+// so the test cleans up.
+var running, _ = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+
+// Options say who builds.
+type Options struct {
+	// Name is the directory's, below a temporary one.
+	Name string
+	// Umask is in octal. Default: 022.
+	Umask string
+	// Env is added to the test's own environment, each as NAME=VALUE.
+	Env []string
+	// OtherUser has another user ID and host name, in namespaces of their own.
+	OtherUser bool
+	// OwnWorld has what tools/bazel provisions at another path. Default: the user's.
+	OwnWorld bool
+	// Git makes it a repository with a commit of its own. Default: no repository.
+	Git bool
+}
+
+// A Checkout is a copy of the workspace with an output base of its own.
+type Checkout struct {
+	// Dir is the workspace.
+	Dir string
+
+	scratch string
+	options Options
+	env     []string
+	startup []string
+}
+
+// New copies the workspace's files, as they are, but for what git ignores. At the test's
+// end nothing is left.
+func New(t testing.TB, o Options) *Checkout {
+	t.Helper()
+	workspace := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
+	if workspace == "" {
+		t.Fatal("$BUILD_WORKSPACE_DIRECTORY is not set: start this with bazel run, not with bazel test")
+	}
+	scratch := filepath.Join(t.TempDir(), o.Name)
+	if o.Umask == "" {
+		o.Umask = "022"
+	}
+	umask, err := strconv.ParseUint(o.Umask, 8, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Checkout{Dir: filepath.Join(scratch, "src"), scratch: scratch, options: o}
+	home := filepath.Join(scratch, "home")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyWorkspace(workspace, c.Dir, fs.FileMode(umask)); err != nil {
+		t.Fatal(err)
+	}
+	c.env = append(environment(), "HOME="+home)
+	if o.OwnWorld {
+		env, err := linkWorld(workspace, filepath.Join(scratch, "cache"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.env = append(c.env, env...)
+	} else {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.env = append(c.env, "XDG_CACHE_HOME="+cache)
+		c.startup = append(c.startup, "--output_base="+filepath.Join(scratch, "base"))
+	}
+	c.env = append(c.env, o.Env...)
+	// Should the test be killed, its servers end soon.
+	c.startup = append(c.startup, "--max_idle_secs=300")
+	if o.Git {
+		c.git(t, "init", "--quiet")
+		c.git(t, "add", "--all")
+		c.git(t, "-c", "user.name=nobody", "-c", "user.email=nobody@localhost", "commit", "--quiet", "--message=copied")
+	}
+	t.Cleanup(func() { c.remove(t) })
+	return c
+}
+
+func (c *Checkout) git(t testing.TB, args ...string) {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = c.Dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %s: %v: %s", args[0], err, out)
+	}
+}
+
+// environment is the test's, without what bazel run says to it.
+func environment() []string {
+	var env []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		switch {
+		case strings.HasPrefix(name, "TEST_"), strings.HasPrefix(name, "RUNFILES_"), strings.HasPrefix(name, "BUILD_"):
+		default:
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+// remove ends Bazel's server and removes all. What Go and Bazel keep may be read-only.
+func (c *Checkout) remove(t testing.TB) {
+	t.Helper()
+	if out, err := c.command(context.Background(), "shutdown").CombinedOutput(); err != nil {
+		t.Errorf("bazel shutdown: %v: %s", err, out)
+	}
+	err := filepath.WalkDir(c.scratch, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return err
+	})
+	if err := errors.Join(err, os.RemoveAll(c.scratch)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Log is the path of the last build's execution log.
+func (c *Checkout) Log() string { return filepath.Join(c.scratch, "log.json") }
+
+// Output reads what was built, by its path below bazel-bin.
+func (c *Checkout) Output(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.Dir, "bazel-bin", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Netrc writes the file that has passwords for servers.
+func (c *Checkout) Netrc(t testing.TB, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(c.scratch, "home", ".netrc"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Remove has Bazel want an output once more, and what made it, but nothing else.
+func (c *Checkout) Remove(t testing.TB, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(c.Dir, "bazel-bin", name)); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+}
+
+// Edit replaces the one place where a file has a text.
+func (c *Checkout) Edit(t testing.TB, name, before, after string) {
+	t.Helper()
+	path := filepath.Join(c.Dir, name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(text, []byte(before)); n != 1 {
+		t.Fatalf("%s has %q %d times, want 1", name, before, n)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(before), []byte(after), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Bazel runs a command of Bazel's, which must work, and returns what it said.
+func (c *Checkout) Bazel(t testing.TB, command string, args ...string) string {
+	t.Helper()
+	said, err := c.Try(t, command, args...)
+	if err != nil {
+		t.Fatalf("%s: bazel %s %s: %v", c.options.Name, command, strings.Join(args, " "), err)
+	}
+	return said
+}
+
+// Try is Bazel for a command that may fail. What builds uses no disk cache, and writes the
+// execution log.
+func (c *Checkout) Try(t testing.TB, command string, args ...string) (said string, err error) {
+	t.Helper()
+	if command == "build" || command == "test" {
+		args = append([]string{
+			"--config=ci", "--show_progress_rate_limit=30",
+			"--disk_cache=", "--execution_log_json_file=" + c.Log(),
+		}, args...)
+	}
+	var out bytes.Buffer
+	cmd := c.command(running, command, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Stdout = io.MultiWriter(&out, t.Output())
+	cmd.Stderr = cmd.Stdout
+	err = cmd.Run()
+	return out.String(), err
+}
+
+func (c *Checkout) command(ctx context.Context, command string, args ...string) *exec.Cmd {
+	var words []string
+	if c.options.OtherUser {
+		words = append(words, "unshare", "--user", "--map-root-user", "--uts", "sh", "-c",
+			`echo another-host >/proc/sys/kernel/hostname && exec "$@"`, "sh",
+			"unshare", "--user", "--map-user=12345", "--map-group=12345")
+	}
+	words = append(words, "sh", "-c", "umask "+c.options.Umask+` && exec "$@"`, "sh")
+	// As in the user's checkout, Bazelisk hands over to it with $BAZEL_REAL set.
+	words = append(words, filepath.Join(c.Dir, "tools/bazel"))
+	words = append(words, c.startup...)
+	words = append(append(words, command), args...)
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Dir, cmd.Env = c.Dir, c.env
+	return cmd
+}
