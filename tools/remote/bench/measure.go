@@ -41,7 +41,8 @@ func names() []string {
 }
 
 func cache(address string) []string {
-	return []string{"--config=remote-cache", "--remote_cache=" + address, "--remote_upload_local_results"}
+	// Only what was asked for, as Bazel does by default; these caches do not go away.
+	return []string{"--config=remote-cache", "--remote_cache=" + address, "--remote_download_toplevel"}
 }
 
 func execution(address string) []string {
