@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	targets = flag.String("targets", "//:image //units/... //service/counter/... //service/visits/...",
+	targets = flag.String("targets", "//:image //:image_all //units/... //service/counter/... //service/visits/...",
 		"what is built and tested in both checkouts; //:image must be among it")
 	storage = flag.String("storage", "", "a directory that the cache keeps, for the next run; default: a temporary one")
 )
@@ -108,10 +108,14 @@ func startProxy(t *testing.T, backend string) *faults.Proxy {
 // fill builds in a repository of its own, so that the workspace status differs too.
 func (p *proof) fill(t *testing.T) {
 	a := checkout.New(t, checkout.Options{Name: "a", Git: true})
-	a.Bazel(t, "test", append([]string{write, "--remote_cache=" + p.proxy.Address}, strings.Fields(*targets)...)...)
-	p.filled = spawns(t, a)
+	cache := "--remote_cache=" + p.proxy.Address
+	// Alone at first: among images for all machines there are several of that name.
+	a.Bazel(t, "build", write, cache, "//:image")
 	p.image = a.Output(t, imageName)
+	p.filled = spawns(t, a)
 	p.making = making(t, p.filled)
+	a.Bazel(t, "test", append([]string{write, cache}, strings.Fields(*targets)...)...)
+	p.filled = append(p.filled, spawns(t, a)...)
 	for _, path := range []string{p.resultPath(), p.blobPath()} {
 		if _, err := os.Stat(p.cache.File(path)); err != nil {
 			t.Errorf("of the image action the cache has no %v", err)

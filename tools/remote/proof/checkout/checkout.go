@@ -204,6 +204,9 @@ func (c *Checkout) Try(t testing.TB, command string, args ...string) (said strin
 		args = append([]string{
 			"--config=ci", "--show_progress_rate_limit=30",
 			"--disk_cache=", "--execution_log_json_file=" + c.Log(),
+			// A checkout is in /tmp, and what tools/bazel provisions may be too, elsewhere
+			// there: Bazel does not bring it into the /tmp that it gives each action.
+			"--noincompatible_sandbox_hermetic_tmp",
 		}, args...)
 	}
 	var out bytes.Buffer
@@ -218,9 +221,9 @@ func (c *Checkout) Try(t testing.TB, command string, args ...string) (said strin
 func (c *Checkout) command(ctx context.Context, command string, args ...string) *exec.Cmd {
 	var words []string
 	if c.options.OtherUser {
-		words = append(words, "unshare", "--user", "--map-root-user", "--uts", "sh", "-c",
-			`echo another-host >/proc/sys/kernel/hostname && exec "$@"`, "sh",
-			"unshare", "--user", "--map-user=12345", "--map-group=12345")
+		// Unlike with unshare, a host's name needs no privilege.
+		words = append(words, "bwrap", "--die-with-parent", "--dev-bind", "/", "/",
+			"--unshare-user", "--uid", "12345", "--gid", "12345", "--unshare-uts", "--hostname", "another-host")
 	}
 	words = append(words, "sh", "-c", "umask "+c.options.Umask+` && exec "$@"`, "sh")
 	// As in the user's checkout, Bazelisk hands over to it with $BAZEL_REAL set.
