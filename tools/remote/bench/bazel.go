@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
 
 // target is what is built, image its file below bazel-bin.
@@ -86,15 +88,9 @@ func (b *bazel) command(ctx context.Context, command string, args ...string) *ex
 	words := append([]string{"--output_base=" + b.outputBase, command}, args...)
 	// As in tools/bazel, which Bazelisk hands over to with $BAZEL_REAL set.
 	cmd := exec.CommandContext(ctx, filepath.Join(b.workspace, "tools/bazel"), words...)
-	cmd.Dir = b.workspace
+	cmd.Dir, cmd.Env = b.workspace, nested.Environ()
 	// Bazel's client cancels the build, and waits for that.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
-	for _, variable := range os.Environ() {
-		// What bazel run says to a program is not for another Bazel.
-		if !strings.HasPrefix(variable, "RUNFILES_") {
-			cmd.Env = append(cmd.Env, variable)
-		}
-	}
 	return cmd
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
 
 // A build is a line of the table.
@@ -68,9 +70,9 @@ type bench struct {
 }
 
 func newBench(ctx context.Context) (*bench, error) {
-	workspace := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
-	if workspace == "" {
-		return nil, errors.New("$BUILD_WORKSPACE_DIRECTORY is not set: start this with bazel run")
+	workspace, err := nested.Workspace()
+	if err != nil {
+		return nil, err
 	}
 	scratch, err := os.MkdirTemp("", "remote-bench")
 	return &bench{ctx: ctx, scratch: scratch, bazel: &bazel{workspace, filepath.Join(scratch, "base")}}, err

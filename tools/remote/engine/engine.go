@@ -11,16 +11,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/imported"
 	"example.org/portable-walkthrough-go/tools/remote/adapter"
+	"example.org/portable-walkthrough-go/tools/remote/child"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
@@ -43,8 +42,7 @@ type Engine struct {
 	Address string
 
 	scratch string
-	casd    *exec.Cmd
-	ended   chan error
+	casd    *child.Process
 	proxy   *http.Server
 }
 
@@ -71,7 +69,7 @@ func Start(ctx context.Context, o Options) (_ *Engine, err error) {
 	if o.Jobs == 0 {
 		o.Jobs = runtime.NumCPU()
 	}
-	e := &Engine{ended: make(chan error, 1)}
+	e := new(Engine)
 	// Short, because a socket's path may have 107 bytes.
 	if e.scratch, err = os.MkdirTemp("", "remote-engine"); err != nil {
 		return nil, err
@@ -127,16 +125,12 @@ func (e *Engine) startBuildBox(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	e.casd = casd.Command(ctx, append(args, o.Storage)...)
+	cmd := casd.Command(ctx, append(args, o.Storage)...)
 	// For runners: where bwrap is, and what their wrapper's shell needs.
-	e.casd.Env = []string{"PATH=" + e.scratch + ":/usr/bin:/bin"}
-	e.casd.Stdout, e.casd.Stderr = o.Log, o.Log
-	e.casd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := e.casd.Start(); err != nil {
-		e.casd = nil
+	cmd.Env = []string{"PATH=" + e.scratch + ":/usr/bin:/bin"}
+	if e.casd, err = child.Start("buildbox-casd", cmd, o.Log); err != nil {
 		return err
 	}
-	go func() { e.ended <- e.casd.Wait() }()
 	return e.awaitBuildBox(ctx)
 }
 
@@ -149,9 +143,8 @@ func (e *Engine) awaitBuildBox(ctx context.Context) error {
 			return conn.Close()
 		}
 		select {
-		case err := <-e.ended:
-			e.casd = nil
-			return fmt.Errorf("buildbox-casd ended at once: %v", err)
+		case <-e.casd.Done:
+			return e.casd.EndedAtOnce()
 		case <-ctx.Done():
 			return fmt.Errorf("buildbox-casd does not listen after %v: %w", patience, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
@@ -167,21 +160,9 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.proxy.Close())
 	}
 	if e.casd != nil {
-		errs = append(errs, e.stopBuildBox())
+		errs = append(errs, e.casd.Stop())
 	}
 	return errors.Join(append(errs, os.RemoveAll(e.scratch))...)
-}
-
-func (e *Engine) stopBuildBox() error {
-	if err := e.casd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-e.ended:
-		return nil
-	case <-time.After(20 * time.Second):
-		return errors.Join(errors.New("buildbox-casd did not end when told, and was killed"), e.casd.Process.Kill(), <-e.ended)
-	}
 }
 
 // wrap writes a command of that name, which starts a program with its own loader.

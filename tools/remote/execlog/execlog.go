@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 	"unique"
 )
@@ -166,6 +167,16 @@ func Read(log io.Reader) ([]*Spawn, error) {
 		return nil, err
 	}
 	return spawns, nil
+}
+
+// ReadFile is Read for the log in the named file.
+func ReadFile(name string) ([]*Spawn, error) {
+	log, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	return Read(log)
 }
 
 func share(s *Spawn, texts map[string]string) {

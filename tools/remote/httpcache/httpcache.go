@@ -10,13 +10,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/remote/child"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
@@ -41,15 +40,14 @@ type Cache struct {
 
 	options Options
 	scratch string
-	nginx   *exec.Cmd
-	ended   chan error
+	nginx   *child.Process
 }
 
 // Start starts a cache. Its program comes from the runfiles that HTTPCACHE_DATA in data.bzl
 // names. Close must be called, by the same goroutine: nginx dies with the thread that
 // started it.
 func Start(ctx context.Context, o Options) (_ *Cache, err error) {
-	c := &Cache{options: o, ended: make(chan error, 1)}
+	c := &Cache{options: o}
 	if c.options.Storage, err = filepath.Abs(o.Storage); err != nil {
 		return nil, err
 	}
@@ -101,18 +99,12 @@ func (c *Cache) startNginx(ctx context.Context, address string, socket *os.File)
 		return err
 	}
 	// -e: its own default is a file below /var/log.
-	c.nginx = program.Command(ctx, "-p", c.scratch, "-e", "stderr", "-c", configuration)
-	c.nginx.ExtraFiles = []*os.File{socket}
+	cmd := program.Command(ctx, "-p", c.scratch, "-e", "stderr", "-c", configuration)
+	cmd.ExtraFiles = []*os.File{socket}
 	// How nginx hands its sockets to its successor: descriptors that listen already.
-	c.nginx.Env = []string{"NGINX=3;"}
-	c.nginx.Stdout, c.nginx.Stderr = c.options.Log, c.options.Log
-	c.nginx.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := c.nginx.Start(); err != nil {
-		c.nginx = nil
-		return err
-	}
-	go func() { c.ended <- c.nginx.Wait() }()
-	return nil
+	cmd.Env = []string{"NGINX=3;"}
+	c.nginx, err = child.Start("nginx", cmd, c.options.Log)
+	return err
 }
 
 // await wants an answer, any: connections wait in the socket until nginx takes them.
@@ -133,9 +125,8 @@ func (c *Cache) await(ctx context.Context, address string) error {
 		answered <- err
 	}()
 	select {
-	case err := <-c.ended:
-		c.nginx = nil
-		return fmt.Errorf("nginx ended at once: %v", err)
+	case <-c.nginx.Done:
+		return c.nginx.EndedAtOnce()
 	case err := <-answered:
 		if err != nil {
 			return fmt.Errorf("nginx does not answer: %w", err)
@@ -153,20 +144,7 @@ func (c *Cache) Close() error {
 	defer runtime.UnlockOSThread()
 	var err error
 	if c.nginx != nil {
-		err = c.stop()
-		c.nginx = nil
+		err = c.nginx.Stop()
 	}
 	return errors.Join(err, os.RemoveAll(c.scratch))
-}
-
-func (c *Cache) stop() error {
-	if err := c.nginx.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-c.ended:
-		return nil
-	case <-time.After(20 * time.Second):
-		return errors.Join(errors.New("nginx did not end when told, and was killed"), c.nginx.Process.Kill(), <-c.ended)
-	}
 }

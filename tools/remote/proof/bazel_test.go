@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/remote/execlog"
+	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
 
 // A bazel builds this workspace.
@@ -55,9 +56,9 @@ func newBazel(t *testing.T) *bazel {
 
 func workspace(t *testing.T) string {
 	t.Helper()
-	path := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
-	if path == "" {
-		t.Fatal("$BUILD_WORKSPACE_DIRECTORY is not set: start this with bazel run, not with bazel test")
+	path, err := nested.Workspace()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -97,13 +98,7 @@ func (b *bazel) command(command string, args ...string) *exec.Cmd {
 	}
 	// As in tools/bazel, which Bazelisk hands over to with $BAZEL_REAL set.
 	cmd := exec.Command(filepath.Join(b.workspace, "tools/bazel"), append(words, args...)...)
-	cmd.Dir = b.workspace
-	for _, variable := range os.Environ() {
-		// What bazel run says to a test is not for another Bazel.
-		if !strings.HasPrefix(variable, "TEST_") && !strings.HasPrefix(variable, "RUNFILES_") {
-			cmd.Env = append(cmd.Env, variable)
-		}
-	}
+	cmd.Dir, cmd.Env = b.workspace, nested.Environ()
 	return cmd
 }
 
@@ -130,12 +125,7 @@ func (b *bazel) mustFail(t *testing.T, text, command string, args ...string) {
 
 func (b *bazel) spawns(t *testing.T) []*execlog.Spawn {
 	t.Helper()
-	log, err := os.Open(b.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	spawns, err := execlog.Read(log)
+	spawns, err := execlog.ReadFile(b.log)
 	if err != nil {
 		t.Fatal(err)
 	}

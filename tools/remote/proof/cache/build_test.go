@@ -2,7 +2,6 @@ package cache
 
 import (
 	"bytes"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -78,12 +77,7 @@ func (p *proof) sameImage(t *testing.T) {
 
 func spawns(t *testing.T, c *checkout.Checkout) []*execlog.Spawn {
 	t.Helper()
-	log, err := os.Open(c.Log())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	spawns, err := execlog.Read(log)
+	spawns, err := execlog.ReadFile(c.Log())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
 
 // running ends with the first signal that would end the test: what runs then fails, and
@@ -54,9 +56,9 @@ type Checkout struct {
 // end nothing is left.
 func New(t testing.TB, o Options) *Checkout {
 	t.Helper()
-	workspace := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
-	if workspace == "" {
-		t.Fatal("$BUILD_WORKSPACE_DIRECTORY is not set: start this with bazel run, not with bazel test")
+	workspace, err := nested.Workspace()
+	if err != nil {
+		t.Fatal(err)
 	}
 	scratch := filepath.Join(t.TempDir(), o.Name)
 	if o.Umask == "" {
@@ -74,7 +76,7 @@ func New(t testing.TB, o Options) *Checkout {
 	if err := copyWorkspace(workspace, c.Dir, fs.FileMode(umask)); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(environment(), "HOME="+home)
+	c.env = append(nested.Environ(), "HOME="+home)
 	if o.OwnWorld {
 		env, err := linkWorld(workspace, filepath.Join(scratch, "cache"))
 		if err != nil {
@@ -108,20 +110,6 @@ func (c *Checkout) git(t testing.TB, args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %s: %v: %s", args[0], err, out)
 	}
-}
-
-// environment is the test's, without what bazel run says to it.
-func environment() []string {
-	var env []string
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		switch {
-		case strings.HasPrefix(name, "TEST_"), strings.HasPrefix(name, "RUNFILES_"), strings.HasPrefix(name, "BUILD_"):
-		default:
-			env = append(env, variable)
-		}
-	}
-	return env
 }
 
 // remove ends Bazel's server and removes all. What Go and Bazel keep may be read-only.

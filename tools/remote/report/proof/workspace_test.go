@@ -5,13 +5,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
 	"example.org/portable-walkthrough-go/tools/remote/buildevents"
 	"example.org/portable-walkthrough-go/tools/remote/execlog"
+	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
 
 // A chain of three actions and a test, an action that stands alone, and one that no cache
@@ -80,9 +80,9 @@ type workspace struct {
 
 func newWorkspace(t *testing.T) *workspace {
 	t.Helper()
-	repository := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
-	if repository == "" {
-		t.Fatal("$BUILD_WORKSPACE_DIRECTORY is not set: start this with bazel run, not with bazel test")
+	repository, err := nested.Workspace()
+	if err != nil {
+		t.Fatal(err)
 	}
 	scratch := t.TempDir()
 	w := &workspace{
@@ -122,13 +122,7 @@ func (w *workspace) write(t *testing.T, name, text string) {
 
 func (w *workspace) bazel(command string, args ...string) *exec.Cmd {
 	cmd := exec.Command(w.launcher, append([]string{"--output_base=" + w.base, command}, args...)...)
-	cmd.Dir = w.root
-	for _, variable := range os.Environ() {
-		// What bazel run says to a test is not for another Bazel.
-		if !strings.HasPrefix(variable, "TEST_") && !strings.HasPrefix(variable, "RUNFILES_") {
-			cmd.Env = append(cmd.Env, variable)
-		}
-	}
+	cmd.Dir, cmd.Env = w.root, nested.Environ()
 	return cmd
 }
 
