@@ -52,7 +52,12 @@ func New(backend string, said *log.Logger) *http.Server {
 	return &http.Server{Handler: proxy, Protocols: h2, ErrorLog: said}
 }
 
+// trailers are the headers in which a server says how a call ended (github.com/grpc/grpc,
+// doc/PROTOCOL-HTTP2.md, "Responses").
+var trailers = []string{"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin"}
+
 func modify(r *http.Response) error {
+	delayTrailers(r)
 	if r.Request.URL.Path != capabilities {
 		return nil
 	}
@@ -71,6 +76,25 @@ func modify(r *http.Response) error {
 	r.ContentLength = -1
 	r.Header.Del("Content-Length")
 	return nil
+}
+
+// delayTrailers makes trailers of those that came as headers, in an answer of nothing else
+// ("Trailers-Only"). Such an answer is one frame that ends the stream. Whether the proxy
+// writes it as one is chance: it flushes headers from a timer of its own, and when that
+// comes first the stream ends with an empty frame of data, which Bazel calls an internal
+// error instead of reading what the server said.
+func delayTrailers(r *http.Response) {
+	for _, name := range trailers {
+		values, ok := r.Header[name]
+		if !ok {
+			continue
+		}
+		delete(r.Header, name)
+		if r.Trailer == nil {
+			r.Trailer = make(http.Header)
+		}
+		r.Trailer[name] = values
+	}
 }
 
 // lower appends to the one message of a call's answer: a byte that says whether it is

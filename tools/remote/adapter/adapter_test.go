@@ -7,9 +7,10 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 )
+
+const execute = "/build.bazel.remote.execution.v2.Execution/Execute"
 
 // message is one message of gRPC's.
 func message(text []byte) []byte {
@@ -72,8 +73,10 @@ func TestLowerRefuses(t *testing.T) {
 	}
 }
 
-// A server that answers every call with what it was sent, and a trailer, as gRPC does.
-func TestCallsPassThrough(t *testing.T) {
+// start serves backend's answers through the adapter and returns the URL in front. The
+// client speaks HTTP/2 as gRPC does.
+func start(t *testing.T, backend http.HandlerFunc) (client *http.Client, front string) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "socket")
 	behind, err := net.Listen("unix", socket)
 	if err != nil {
@@ -81,45 +84,82 @@ func TestCallsPassThrough(t *testing.T) {
 	}
 	h2 := new(http.Protocols)
 	h2.SetUnencryptedHTTP2(true)
-	backend := &http.Server{Protocols: h2, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Protocols: h2, Handler: backend}
+	go func() { _ = server.Serve(behind) }()
+	t.Cleanup(func() { server.Close() })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := New(socket, log.New(t.Output(), "", 0))
+	go func() { _ = proxy.Serve(listener) }()
+	t.Cleanup(func() { proxy.Close() })
+	return &http.Client{Transport: &http.Transport{Protocols: h2}}, "http://" + listener.Addr().String()
+}
+
+// call sends one message and returns the whole answer, whose trailers are read then.
+func call(t *testing.T, client *http.Client, url string, sent []byte) (*http.Response, string) {
+	t.Helper()
+	r, err := client.Post(url, "application/grpc", bytes.NewReader(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return r, string(answer)
+}
+
+// A server that answers every call with what it was sent, and a trailer, as gRPC does.
+func TestCallsPassThrough(t *testing.T) {
+	client, front := start(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "Grpc-Status")
 		if _, err := io.Copy(w, r.Body); err != nil {
 			t.Error(err)
 		}
 		w.Header().Set("Grpc-Status", "7")
-	})}
-	go func() { _ = backend.Serve(behind) }()
-	defer backend.Close()
-	front, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := New(socket, log.New(t.Output(), "", 0))
-	go func() { _ = proxy.Serve(front) }()
-	defer proxy.Close()
-
-	client := &http.Client{Transport: &http.Transport{Protocols: h2}}
+	})
 	sent := message(serverCapabilities)
 	for path, want := range map[string]string{
-		"/build.bazel.remote.execution.v2.Execution/Execute": string(sent),
+		execute:      string(sent),
 		capabilities: string(message(append(bytes.Clone(serverCapabilities), lowVersion...))),
 	} {
-		r, err := client.Post("http://"+front.Addr().String()+path, "application/grpc", bytes.NewReader(sent))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got strings.Builder
-		if _, err := io.Copy(&got, r.Body); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Body.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if got.String() != want {
-			t.Errorf("%s: %x was answered by %x, want %x", path, sent, got.String(), want)
+		r, got := call(t, client, front+path, sent)
+		if got != want {
+			t.Errorf("%s: %x was answered by %x, want %x", path, sent, got, want)
 		}
 		if status := r.Trailer.Get("Grpc-Status"); status != "7" {
 			t.Errorf("%s: the trailer Grpc-Status is %q, want 7", path, status)
+		}
+	}
+}
+
+// A server that refuses at once says so in headers that end the stream.
+func TestRefusalArrivesInTrailers(t *testing.T) {
+	client, front := start(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Grpc-Status", "13")
+		w.Header().Set("Grpc-Message", "no worker has it")
+	})
+	for _, path := range []string{execute, capabilities} {
+		r, answer := call(t, client, front+path, message(serverCapabilities))
+		if answer != "" {
+			t.Errorf("%s: the answer has a body, %x", path, answer)
+		}
+		for name, want := range map[string]string{"Grpc-Status": "13", "Grpc-Message": "no worker has it"} {
+			if got := r.Trailer.Get(name); got != want {
+				t.Errorf("%s: the trailer %s is %q, want %q", path, name, got, want)
+			}
+			if got := r.Header.Get(name); got != "" {
+				t.Errorf("%s: %s is a header too, %q", path, name, got)
+			}
+		}
+		if got, want := r.Header.Get("Content-Type"), "application/grpc"; got != want {
+			t.Errorf("%s: Content-Type is %q, want %q", path, got, want)
 		}
 	}
 }
