@@ -1,8 +1,6 @@
 package image
 
 import (
-	"archive/tar"
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -10,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -43,21 +42,6 @@ func (s *Spec) build(ctx context.Context) error {
 	}
 	s.progress.end()
 	return nil
-}
-
-// writeTar streams the entries as a tar archive.
-func (s *Spec) writeTar(w io.Writer) error {
-	// A small file's header, content and padding go into the pipe together.
-	buffered := bufio.NewWriterSize(s.progress.count(w), 1<<18)
-	archive := &archive{
-		tar:    tar.NewWriter(buffered),
-		time:   time.Unix(s.Header.Squashfs.Timestamp, 0).UTC(),
-		buffer: make([]byte, 1<<18),
-	}
-	if err := s.eachPath(archive.add); err != nil {
-		return err
-	}
-	return errors.Join(archive.tar.Close(), buffered.Flush())
 }
 
 // eachPath calls add for all that the image holds, sorted, and checks it.
@@ -104,54 +88,6 @@ func (r *required) check(h *Header) error {
 	return nil
 }
 
-// archive writes entries to a tar stream.
-type archive struct {
-	tar    *tar.Writer
-	time   time.Time
-	buffer []byte
-}
-
-func (a *archive) add(e *Entry) error {
-	header := &tar.Header{Name: strings.TrimPrefix(e.Path, "/"), ModTime: a.time}
-	var err error
-	if header.Uid, header.Gid, err = e.owner(); err != nil {
-		return err
-	}
-	switch e.Type {
-	case Directory:
-		header.Typeflag = tar.TypeDir
-		header.Name += "/"
-	case Symlink:
-		header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, e.Target, 0o777
-		return a.tar.WriteHeader(header)
-	case File:
-		header.Typeflag = tar.TypeReg
-	}
-	if header.Mode, err = e.mode(); err != nil {
-		return err
-	}
-	if e.Type == File {
-		return e.blame(e.read(func(content io.Reader, size int64) error {
-			header.Size = size
-			return a.copy(header, content)
-		}))
-	}
-	return a.tar.WriteHeader(header)
-}
-
-// copy writes a file of header.Size bytes.
-func (a *archive) copy(header *tar.Header, content io.Reader) error {
-	if err := a.tar.WriteHeader(header); err != nil {
-		return err
-	}
-	// Bare reader and writer, or io would leave the buffer aside for its own.
-	n, err := io.CopyBuffer(struct{ io.Writer }{a.tar}, struct{ io.Reader }{content}, a.buffer)
-	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n != header.Size {
-		return fmt.Errorf("it changed while it was read: %d bytes at first", header.Size)
-	}
-	return err
-}
-
 // read calls use with a file's content and its size.
 func (e *Entry) read(use func(content io.Reader, size int64) error) error {
 	if len(e.Dropins) > 0 {
@@ -164,10 +100,12 @@ func (e *Entry) read(use func(content io.Reader, size int64) error) error {
 	if e.Source == "" {
 		return use(strings.NewReader(""), 0)
 	}
-	file, err := os.Open(e.Source)
+	// Not os.Open, which tries to have the poller watch it, in five system calls.
+	fd, err := syscall.Open(e.Source, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return &os.PathError{Op: "open", Path: e.Source, Err: err}
 	}
+	file := os.NewFile(uintptr(fd), e.Source)
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
@@ -178,6 +116,13 @@ func (e *Entry) read(use func(content io.Reader, size int64) error) error {
 	}
 	if err := use(file, info.Size()); err != nil {
 		return fmt.Errorf("%q: %w", e.Source, err)
+	}
+	after, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if after.Size() != info.Size() || !after.ModTime().Equal(info.ModTime()) {
+		return fmt.Errorf("%q changed while it was read: it had %d bytes, and has %d; build again when nothing writes to it", e.Source, info.Size(), after.Size())
 	}
 	return nil
 }

@@ -39,24 +39,12 @@ func (p *progress) entry() {
 	}
 }
 
-// count returns a writer that counts what is written to another.
-func (p *progress) count(w io.Writer) io.Writer {
-	if p == nil {
-		return w
+// wrote counts bytes of the archive.
+func (p *progress) wrote(n int) {
+	if p != nil {
+		p.archived += int64(n)
+		p.tell()
 	}
-	return countingWriter{p, w}
-}
-
-type countingWriter struct {
-	*progress
-	w io.Writer
-}
-
-func (c countingWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.archived += int64(n)
-	c.tell()
-	return n, err
 }
 
 func (p *progress) tell() {

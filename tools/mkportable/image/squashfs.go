@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -66,12 +65,9 @@ func (q *Squashfs) arguments(output string) []string {
 	return args
 }
 
-// pipeSize lets mksquashfs read on while a file is opened.
-const pipeSize = 1 << 20
-
 // run makes the file system in output from what write writes. Anything that
 // mksquashfs has to say, be it only a warning, is an error.
-func (q *Squashfs) run(ctx context.Context, output string, write func(io.Writer) error) error {
+func (q *Squashfs) run(ctx context.Context, output string, write func(*os.File) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	program, args := q.Mksquashfs, q.arguments(output)
@@ -88,8 +84,6 @@ func (q *Squashfs) run(ctx context.Context, output string, write func(io.Writer)
 	}
 	defer read.Close()
 	defer archive.Close()
-	// Only faster, so that a refusal does not matter.
-	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, archive.Fd(), syscall.F_SETPIPE_SZ, pipeSize)
 	cmd.Stdin = read
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start mksquashfs: %w", err)
