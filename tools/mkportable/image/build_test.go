@@ -36,6 +36,8 @@ func fakeMksquashfs(trouble string) int {
 		_, _ = io.CopyN(output, os.Stdin, 100)
 		_, _ = os.Stderr.WriteString("FATAL ERROR: Write failed because No space left on device\n")
 		return 1
+	case "early":
+		return 0
 	case "environment":
 		_, _ = os.Stderr.WriteString(strings.Join(os.Environ(), " "))
 	case "hang":
@@ -186,14 +188,28 @@ func TestBuildFailuresLeaveNoOutput(t *testing.T) {
 	}
 }
 
-// A larger file than the pipe holds: mksquashfs is gone while we still write.
-func TestFullDiskWhileWriting(t *testing.T) {
+// A larger file than the pipe holds: mksquashfs is gone, or hangs, while we still write.
+func TestTroubleWhileWriting(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "source")
 	if err := os.WriteFile(source, make([]byte, 4*pipeSize), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	spec, _ := setUp(t, "nospace", osRelease, service, Entry{Path: "/a", Type: File, Mode: "0644", Source: source})
-	expect(t, Build(context.Background(), spec, nil), "No space left on device")
+	for trouble, want := range map[string]string{
+		"nospace": "No space left on device",
+		"early":   "it ended before it had read all, and said nothing",
+		"hang":    "mksquashfs: context deadline exceeded",
+	} {
+		t.Run(trouble, func(t *testing.T) {
+			spec, _ := setUp(t, trouble, osRelease, service, Entry{Path: "/a", Type: File, Mode: "0644", Source: source})
+			ctx := context.Background()
+			if trouble == "hang" {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+				defer cancel()
+			}
+			expect(t, Build(ctx, spec, nil), want)
+		})
+	}
 }
 
 func TestUnreadableFile(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 )
 
 // A pipe leads to mksquashfs. It takes the content of a file as pages of the kernel's
-// cache, without a copy (splice(2)).
+// cache, without a copy (splice(2)): mksquashfs sees what is written to a file until it has
+// read that.
 type pipe struct {
 	file     *os.File
 	conn     syscall.RawConn
@@ -43,10 +44,11 @@ func (p *pipe) ReadFrom(r io.Reader) (int64, error) {
 		if file, ok := limited.R.(*os.File); ok {
 			n, err := p.move(file, limited.N)
 			limited.N -= n
-			// Not every file system can splice; then nothing was moved.
-			if n > 0 || !errors.Is(err, syscall.EINVAL) {
+			if n > 0 || err == nil {
 				return n, err
 			}
+			// Not every file system and sandbox lets splice. If that is not what is wrong,
+			// the copy will say it.
 		}
 	}
 	return io.Copy(struct{ io.Writer }{p}, r)
@@ -72,7 +74,9 @@ func (p *pipe) move(file *os.File, size int64) (moved int64, err error) {
 func (p *pipe) splice(file *os.File, size int64) (n int64, err error) {
 	waitErr := p.conn.Write(func(fd uintptr) bool {
 		for {
-			n, err = syscall.Splice(int(file.Fd()), nil, int(fd), nil, int(min(size, pipeSize)), 0)
+			// An int on some architectures, an int64 on others.
+			moved, e := syscall.Splice(int(file.Fd()), nil, int(fd), nil, int(min(size, pipeSize)), 0)
+			n, err = int64(moved), e
 			if err != syscall.EINTR {
 				return err != syscall.EAGAIN
 			}

@@ -68,13 +68,13 @@ func (q *Squashfs) arguments(output string) []string {
 // run makes the file system in output from what write writes. Anything that
 // mksquashfs has to say, be it only a warning, is an error.
 func (q *Squashfs) run(ctx context.Context, output string, write func(*os.File) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	program, args := q.Mksquashfs, q.arguments(output)
 	if q.Loader != "" {
 		program, args = q.Loader, append([]string{"--library-path", q.Libraries, q.Mksquashfs}, args...)
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(running, program, args...)
 	cmd.Env = []string{} // not nil, which would mean ours
 	said := &head{max: 1 << 14}
 	cmd.Stdout, cmd.Stderr = said, said
@@ -91,18 +91,19 @@ func (q *Squashfs) run(ctx context.Context, output string, write func(*os.File) 
 	read.Close()
 
 	writeErr := write(archive)
-	if writeErr != nil {
+	gone := errors.Is(writeErr, syscall.EPIPE)
+	if writeErr != nil && !gone {
 		// Half an archive must not look like a whole one.
 		cancel()
 	}
 	archive.Close()
 	waitErr := cmd.Wait()
 	switch {
-	case writeErr != nil && !errors.Is(writeErr, syscall.EPIPE):
-		return writeErr
-	case context.Cause(ctx) != nil && writeErr == nil:
+	case ctx.Err() != nil:
 		return fmt.Errorf("mksquashfs: %w", context.Cause(ctx))
-	case waitErr != nil || writeErr != nil:
+	case writeErr != nil && !gone:
+		return writeErr
+	case waitErr != nil || gone:
 		return fmt.Errorf("mksquashfs failed: %s", said.reason(waitErr))
 	case len(said.text) > 0:
 		return fmt.Errorf("mksquashfs warned: %s", said.reason(nil))
@@ -123,8 +124,11 @@ func (h *head) Write(p []byte) (int, error) {
 
 func (h *head) reason(err error) string {
 	text := strings.Join(strings.Fields(string(bytes.TrimSpace(h.text))), " ")
-	if text == "" && err != nil {
+	switch {
+	case text != "":
+		return text
+	case err != nil:
 		return err.Error()
 	}
-	return text
+	return "it ended before it had read all, and said nothing"
 }

@@ -78,8 +78,8 @@ func modify(r *http.Response) error {
 	return nil
 }
 
-// delayTrailers makes trailers of those that came as headers, in an answer of nothing else
-// ("Trailers-Only"). Such an answer is one frame that ends the stream. Whether the proxy
+// delayTrailers makes trailers of those that came as headers, which gRPC has only in an
+// answer of nothing else ("Trailers-Only"); what else is there stays a header. Such an answer is one frame that ends the stream. Whether the proxy
 // writes it as one is chance: it flushes headers from a timer of its own, and when that
 // comes first the stream ends with an empty frame of data, which Bazel calls an internal
 // error instead of reading what the server said.
