@@ -14,6 +14,7 @@ import (
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
 	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/machine"
 )
 
 // needNamespaces skips a test where the kernel lets nobody have namespaces. Where
@@ -24,7 +25,7 @@ func needNamespaces(t *testing.T) {
 	cmd.Env = []string{lookAround + "=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("no user namespaces on this machine: %v: %s", err, out)
+		machine.Lacks(t, "no user namespaces on this machine: %v: %s", err, out)
 	}
 }
 
@@ -46,7 +47,7 @@ func bubblewrap(t *testing.T) imported.Program {
 		t.Fatal(err)
 	}
 	if filepath.Base(bwrap.Path) == "absent" {
-		t.Skip("no bubblewrap on this machine; install it to have the image action run in an empty root")
+		machine.Lacks(t, "no bubblewrap on this machine; install it to have the image action run in an empty root")
 	}
 	return bwrap
 }

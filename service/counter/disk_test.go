@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/machine"
 )
 
 // ownDisk returns a directory that is a small file system of its own, and runs the
@@ -37,7 +39,7 @@ func ownDisk(t *testing.T, test func(t *testing.T, disk string)) {
 	}
 	said, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		t.Skipf("no user namespace here to mount a disk in: %v", err)
+		machine.Lacks(t, "no user namespace here to mount a disk in: %v", err)
 	}
 	t.Logf("%s", said)
 	if err != nil || !strings.Contains(string(said), "--- PASS: "+t.Name()) {

@@ -4,30 +4,23 @@ package systemd
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/machine"
 )
 
 // oldest is the first systemd-analyze that checks a directory as a whole host
 // (verify --root=), and says no more than is wrong.
 const oldest = 254
 
-// Required is the environment variable that makes a test fail that would be skipped
-// for want of systemd-analyze. CI sets it.
-const Required = "REQUIRE_SYSTEMD_ANALYZE"
-
 // Analyze is the machine's systemd-analyze. Without one of at least systemd 254 the
-// test is skipped, or fails if the variable Required is set.
+// test is skipped, or fails where machine.Complete is set.
 func Analyze(t testing.TB) string {
 	t.Helper()
 	program, err := analyze(t.Context())
-	switch {
-	case err == nil:
-	case os.Getenv(Required) != "":
-		t.Fatalf("%s is set, but %v", Required, err)
-	default:
-		t.Skip(err)
+	if err != nil {
+		machine.Lacks(t, "%v", err)
 	}
 	return program
 }

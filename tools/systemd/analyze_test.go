@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/machine"
 )
 
 // outcome is a test that tells how it ended.
@@ -13,7 +15,7 @@ type outcome struct {
 }
 
 func (o *outcome) Helper()               {}
-func (o *outcome) Skip(...any)           { o.skipped = true }
+func (o *outcome) Skipf(string, ...any)  { o.skipped = true }
 func (o *outcome) Fatalf(string, ...any) { o.failed = true }
 
 func TestAnalyze(t *testing.T) {
@@ -41,7 +43,7 @@ func TestAnalyze(t *testing.T) {
 				}
 			}
 			t.Setenv("PATH", directory)
-			t.Setenv(Required, test.required)
+			t.Setenv(machine.Complete, test.required)
 			got := outcome{TB: t}
 			found := Analyze(&got)
 			if got.skipped != test.want.skipped || got.failed != test.want.failed {
