@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseSize(t *testing.T) {
@@ -78,5 +79,30 @@ func TestInterruptedWhileWriting(t *testing.T) {
 	cancel()
 	if err := (&benchmark{root: t.TempDir()}).makeTree(ctx, treeSize{10, 10}); err == nil {
 		t.Error("wrote on")
+	}
+}
+
+func TestGoals(t *testing.T) {
+	measured := func(action time.Duration, memory int64, written float64) *row {
+		return &row{treeSize{1000, 100}, map[string]time.Duration{"bare": time.Second, "action": action}, memory, written}
+	}
+	if err := measured(1050*time.Millisecond, 64e6, 1.01).check(); err != nil {
+		t.Errorf("just good enough: %v", err)
+	}
+	for want, row := range map[string]*row{
+		"time":    measured(1060*time.Millisecond, 64e6, 1.01),
+		"memory":  measured(1050*time.Millisecond, 65e6, 1.01),
+		"written": measured(1050*time.Millisecond, 64e6, 2.01),
+	} {
+		if err := row.check(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want one goal missed, of %s", err, want)
+		}
+	}
+}
+
+func TestRow(t *testing.T) {
+	r := &row{treeSize{1000, 100}, map[string]time.Duration{"bare": 2 * time.Second, "action": 2100 * time.Millisecond}, 8e6, 1}
+	if got, want := r.String(), "| 1000 files, 0 MB | 2.000 s | 2.100 s | 1.05 |  |  | 8.0 MB | 1.000 |"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

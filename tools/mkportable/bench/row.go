@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A row has what was measured of a tree.
+type row struct {
+	tree    treeSize
+	medians map[string]time.Duration // by way
+	memory  int64                    // mkportable's at most, in bytes
+	written float64                  // by the action, as a ratio to the image
+}
+
+// The goals: hardly more than mksquashfs's own time, memory that does not grow with the
+// tree, no copy on the way.
+const (
+	maxRatio   = 1.05
+	maxMemory  = 64e6
+	maxWritten = 1.01
+)
+
+func (r *row) ratio(way string) float64 {
+	return r.medians[way].Seconds() / r.medians["bare"].Seconds()
+}
+
+func (r *row) String() string {
+	cells := []string{r.tree.String(), fmt.Sprintf("%.3f s", r.medians["bare"].Seconds())}
+	for _, way := range []string{"action", "staged"} {
+		m, ok := r.medians[way]
+		if !ok {
+			cells = append(cells, "", "")
+			continue
+		}
+		cells = append(cells, fmt.Sprintf("%.3f s", m.Seconds()), fmt.Sprintf("%.2f", r.ratio(way)))
+	}
+	cells = append(cells, fmt.Sprintf("%.1f MB", float64(r.memory)/1e6), fmt.Sprintf("%.3f", r.written))
+	return "| " + strings.Join(cells, " | ") + " |"
+}
+
+// check returns an error for each goal that is missed.
+func (r *row) check() error {
+	var missed []error
+	for _, goal := range []struct {
+		name     string
+		got, max float64
+	}{
+		{"the action's time, as a ratio to mksquashfs's", r.ratio("action"), maxRatio},
+		{"mkportable's memory in MB", float64(r.memory) / 1e6, maxMemory / 1e6},
+		{"what was written, as a ratio to the image", r.written, maxWritten},
+	} {
+		if goal.got > goal.max {
+			missed = append(missed, fmt.Errorf("%s: %s is %.2f, the goal %.2f", r.tree, goal.name, goal.got, goal.max))
+		}
+	}
+	return errors.Join(missed...)
+}
