@@ -6,34 +6,40 @@ import (
 )
 
 // Expand replaces the specifiers that mean the same on every host (systemd.unit(5),
-// "Specifiers"), in a unit of this name. Others are no success.
+// "Specifiers"), in a unit of this name. Others are left as they are, and are no success.
 func Expand(name, text string) (expanded string, ok bool) {
 	if !strings.Contains(text, "%") {
 		return text, true
 	}
 	stem := strings.TrimSuffix(name, path.Ext(name))
-	prefix, _, _ := strings.Cut(stem, "@")
+	prefix, _, isInstance := strings.Cut(stem, "@")
 	values := map[byte]string{
 		'%': "%", 'n': name, 'N': stem, 'p': prefix, 'P': prefix, 'j': prefix[strings.LastIndex(prefix, "-")+1:],
 		'C': "/var/cache", 'E': "/etc", 'L': "/var/log", 'S': "/var/lib", 't': "/run", 'T': "/tmp", 'V': "/var/tmp",
 	}
+	if isInstance {
+		// A template's instances are called on the host.
+		delete(values, 'n')
+		delete(values, 'N')
+	} else {
+		values['i'], values['I'] = "", ""
+	}
+	ok = true
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
-		if text[i] != '%' {
+		// A lone one at the end is itself.
+		if text[i] != '%' || i+1 == len(text) {
 			b.WriteByte(text[i])
 			continue
 		}
 		i++
-		if i == len(text) {
-			return "", false
-		}
 		value, known := values[text[i]]
-		if !known || strings.Contains("nN", text[i:i+1]) && strings.Contains(stem, "@") {
-			return "", false
+		if !known {
+			value, ok = text[i-1:i+1], false
 		}
 		b.WriteString(value)
 	}
-	return b.String(), true
+	return b.String(), ok
 }
 
 // Words splits a directive's value as systemd does: at white space, but not

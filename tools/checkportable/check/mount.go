@@ -2,6 +2,7 @@ package check
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -9,8 +10,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// What is mounted needs no check: package image adds the mount points that units
-// name, and refuses a declaration that is in their way.
+// Package image adds the mount points that units name, and refuses a declaration that
+// is in their way. What is left are those that it can't know.
 var mountChecks = []Check{
 	{
 		ID: "path-missing", Severity: Error, Host: StartFails,
@@ -27,6 +28,48 @@ var mountChecks = []Check{
 			}
 		},
 	},
+	{
+		ID: "mount-point-unknown", Severity: Warning, Host: StartFails,
+		Finds: "only the host knows the path of what a unit has mounted",
+		Why:   "The image is read-only: a service whose mount point is not in it fails to start with status=226/NAMESPACE.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, a := range u.Assignments {
+					if !slices.Contains(u.all(a.Section, a.Name), a) {
+						continue
+					}
+					_, unknown := image.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
+					for _, e := range unknown {
+						if u.mounts(e.Path) || img.hasLike(e.Path) {
+							continue
+						}
+						f := at(a)
+						f.Fix = "Declare what it will be, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
+							", with the attribute directories; or use what is the same for all instances and hosts, as %p is."
+						r.add(f, "%s needs %s in the image, and only the host knows that path", e.Origin, e.Path)
+					}
+				}
+			}
+		},
+	},
+}
+
+var specifier = regexp.MustCompile("%[a-zA-Z]")
+
+// hasLike tells whether the image has a path that can be this one, of which only the
+// host knows the specifiers.
+func (img *Image) hasLike(name string) bool {
+	parts := specifier.Split(name, -1)
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	pattern := regexp.MustCompile("^" + strings.Join(parts, ".+") + "$")
+	for e, err := range img.spec.Entries() {
+		if err == nil && pattern.MatchString(e.Path) {
+			return true
+		}
+	}
+	return false
 }
 
 // A requiredPath is what must be there for a directive to take effect.
@@ -65,7 +108,8 @@ func (u *Unit) mounts(name string) bool {
 		lines = append(lines, a.Assignment)
 	}
 	mounted := slices.Clone(volatile)
-	for _, e := range image.MountPoints(u.Name, lines) {
+	known, _ := image.MountPoints(u.Name, lines)
+	for _, e := range known {
 		mounted = append(mounted, e.Path)
 	}
 	return slices.ContainsFunc(mounted, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })

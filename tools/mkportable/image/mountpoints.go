@@ -65,7 +65,7 @@ func mountPoints(units []*Entry) ([]*Entry, error) {
 			return nil, u.blame(err)
 		}
 		// What is wrong with the text checkportable tells.
-		points := MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)
+		points, _ := MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)
 		for _, e := range points {
 			if err := e.check(); err != nil {
 				return nil, u.blame(fmt.Errorf("%s: %w", e.Origin, err))
@@ -78,8 +78,9 @@ func mountPoints(units []*Entry) ([]*Entry, error) {
 }
 
 // MountPoints returns what a service of this name needs for what is assigned in
-// it: an entry for each, of which Origin says why.
-func MountPoints(service string, lines []unitfile.Assignment) (added []*Entry) {
+// it: an entry for each, of which Origin says why. The unknown ones have specifiers
+// in their paths whose values only the host knows.
+func MountPoints(service string, lines []unitfile.Assignment) (added, unknown []*Entry) {
 	for _, line := range lines {
 		if line.Section != "Service" {
 			continue
@@ -91,33 +92,40 @@ func MountPoints(service string, lines []unitfile.Assignment) (added []*Entry) {
 			}
 			for _, e := range points {
 				e.Origin, e.Added = fmt.Sprintf("%s=%s in %s", line.Name, word, service), true
+				if e.unknown {
+					unknown = append(unknown, e)
+				} else {
+					added = append(added, e)
+				}
 			}
-			added = append(added, points...)
 		}
 	}
-	return added
+	return added, unknown
+}
+
+// A field is a part of a word, with its specifiers replaced; known is whether none is
+// left that only the host can replace.
+type field struct {
+	text  string
+	known bool
 }
 
 // mountPointsFor returns the entries that one word of a directive asks for.
 func mountPointsFor(name, directive, word string) []*Entry {
-	directory := func(p string) *Entry { return &Entry{Path: p, Type: Directory, Mode: "0755"} }
-	fields := strings.Split(word, ":")
-	for i, field := range fields {
-		expanded, ok := unitfile.Expand(name, field)
-		if !ok {
-			// What only the host can tell.
-			return nil
-		}
-		fields[i] = expanded
+	var fields []field
+	for text := range strings.SplitSeq(word, ":") {
+		text, known := unitfile.Expand(name, text)
+		fields = append(fields, field{text, known})
 	}
 	if root, ok := stateRoots[directive]; ok {
 		return stateDirectory(root, fields)
 	}
-	source := strings.TrimLeft(fields[0], "-+")
+	source := fields[0]
+	source.text = strings.TrimLeft(source.text, "-+")
 	target := source
 	switch directive {
 	case "BindPaths", "BindReadOnlyPaths":
-		if len(fields) > 1 && fields[1] != "" {
+		if len(fields) > 1 && fields[1].text != "" {
 			target = fields[1]
 		}
 	case "MountImages":
@@ -132,30 +140,36 @@ func mountPointsFor(name, directive, word string) []*Entry {
 	if !mountable(target) {
 		return nil
 	}
-	e := directory(path.Clean(target))
+	e := target.entry(path.Clean(target.text))
 	// A source that the host has not is no reason for a file.
-	if e.anyType = strings.HasPrefix(directive, "Bind"); e.anyType && slices.Contains(singleFiles, path.Clean(source)) {
+	if e.anyType = strings.HasPrefix(directive, "Bind"); e.anyType && slices.Contains(singleFiles, path.Clean(source.text)) {
 		e.Type, e.Mode = File, "0644"
 	}
 	return []*Entry{e}
 }
 
+// entry is the directory that a field asks for.
+func (f field) entry(p string) *Entry {
+	return &Entry{Path: p, Type: Directory, Mode: "0755", unknown: !f.known}
+}
+
 // stateDirectory is for StateDirectory=NAME[:SYMLINK[:FLAGS]] and its like.
 // systemd makes the symlink itself where it can write.
-func stateDirectory(root string, fields []string) []*Entry {
-	if fields[0] == "" || path.Clean("/"+fields[0]) == "/" {
+func stateDirectory(root string, fields []field) []*Entry {
+	name := fields[0]
+	if name.text == "" || path.Clean("/"+name.text) == "/" {
 		return nil
 	}
-	p := path.Join(root, fields[0])
+	p := path.Join(root, name.text)
 	if !strings.HasPrefix(p, root+"/") {
 		return nil
 	}
-	entries := []*Entry{{Path: p, Type: Directory, Mode: "0755"}}
-	if len(fields) > 1 && fields[1] != "" {
-		link := path.Join(root, fields[1])
+	entries := []*Entry{name.entry(p)}
+	if len(fields) > 1 && fields[1].text != "" {
+		link := path.Join(root, fields[1].text)
 		target, err := filepath.Rel(path.Dir(link), p)
 		if err == nil && strings.HasPrefix(link, root+"/") {
-			entries = append(entries, &Entry{Path: link, Type: Symlink, Target: target})
+			entries = append(entries, &Entry{Path: link, Type: Symlink, Target: target, unknown: !name.known || !fields[1].known})
 		}
 	}
 	return entries
@@ -163,7 +177,11 @@ func stateDirectory(root string, fields []string) []*Entry {
 
 // mountable is whether something must be there for a mount: below an API file
 // system the host makes it.
-func mountable(p string) bool {
+func mountable(f field) bool {
+	p := f.text
+	if !f.known && strings.HasPrefix(p, "%") {
+		return true
+	}
 	if !path.IsAbs(p) || path.Clean(p) == "/" {
 		return false
 	}

@@ -37,13 +37,13 @@ func TestMountPointsOfAService(t *testing.T) {
 		"StateDirectory=%p %N":                         "directory /var/lib/foo, directory /var/lib/foo",
 		"BindPaths=%S/other:%E/%n":                     "directory /etc/foo.service",
 		"BindPaths=/srv:%t/x":                          "",
-		"BindPaths=/srv/%i:/data /srv/%H":              "",
+		"BindPaths=/srv/%i:/data /srv/%H:/b /srv/%H":   "directory /data, directory /b",
 		"StateDirectory=100%%":                         "directory /var/lib/100%",
-		"StateDirectory=half%":                         "",
+		"StateDirectory=half% %i":                      "directory /var/lib/half%",
 		"Environment=StateDirectory=foo":               "",
 		"StateDirectory=a \\\n  b":                     "directory /var/lib/a, directory /var/lib/b",
 	} {
-		got := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\n"+text+"\n")).Assignments)
+		got, _ := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\n"+text+"\n")).Assignments)
 		var all []string
 		for _, e := range got {
 			line := string(e.Type) + " " + e.Path
@@ -61,18 +61,35 @@ func TestMountPointsOfAService(t *testing.T) {
 	}
 }
 
-// An instance's name is known on the host only; a section of another name means
-// nothing.
-func TestWhatAsksForNoMountPoint(t *testing.T) {
-	for name, text := range map[string]string{
-		"foo@.service":  "[Service]\nStateDirectory=%i %n %N\n",
-		"foo-a.service": "[Install]\nStateDirectory=foo\n",
+// An instance's name is known on the host only. That is no matter where it is not part
+// of the mount point, and where the host makes that.
+func TestUnknownMountPoints(t *testing.T) {
+	for text, want := range map[string]string{
+		"StateDirectory=%i %p/%N":          "/var/lib/%i /var/lib/foo/%N",
+		"LogsDirectory=foo:link-%i":        "/var/log/link-%i",
+		"CacheDirectory=%i:link":           "/var/cache/%i /var/cache/link",
+		"BindPaths=/srv/%i -/srv/%H:/data": "/srv/%i",
+		"BindReadOnlyPaths=%h/a":           "%h/a",
+		"TemporaryFileSystem=/srv/%i:ro":   "/srv/%i",
+		"MountImages=/srv/%i.raw:/opt/%i":  "/opt/%i",
+		"BindPaths=/srv/%i:%t/%i /tmp/%i":  "",
+		"BindPaths=srv/%i":                 "",
+		"RuntimeDirectory=%i":              "",
 	} {
-		if got := MountPoints(name, unitfile.Parse([]byte(text)).Assignments); len(got) > 0 {
-			t.Errorf("%s: %v", name, got)
+		_, unknown := MountPoints("foo@.service", unitfile.Parse([]byte("[Service]\n"+text+"\n")).Assignments)
+		var all []string
+		for _, e := range unknown {
+			all = append(all, e.Path)
+		}
+		if got := strings.Join(all, " "); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
-	got := MountPoints("foo-a@.service", unitfile.Parse([]byte("[Service]\nStateDirectory=%p/%j\n")).Assignments)
+	got, unknown := MountPoints("foo.service", unitfile.Parse([]byte("[Install]\nStateDirectory=foo %H\n")).Assignments)
+	if len(got) > 0 || len(unknown) > 0 {
+		t.Errorf("another section: %v, %v", got, unknown)
+	}
+	got, _ = MountPoints("foo-a@.service", unitfile.Parse([]byte("[Service]\nStateDirectory=%p/%j\n")).Assignments)
 	if len(got) != 1 || got[0].Path != "/var/lib/foo-a/a" {
 		t.Errorf("%v", got)
 	}
@@ -139,7 +156,7 @@ func TestMountPointsAreChecked(t *testing.T) {
 		}
 	}
 	// The source of a bind mount is the host's: it may have any name, but is shown.
-	got := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\nBindPaths=\"/srv/a\tb:/data\"\n")).Assignments)
+	got, _ := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\nBindPaths=\"/srv/a\tb:/data\"\n")).Assignments)
 	if len(got) != 1 || got[0].Path != "/data" || got[0].Origin != `BindPaths="/srv/a\tb:/data" in foo.service` {
 		t.Errorf("got %+v", got[0])
 	}

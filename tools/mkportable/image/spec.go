@@ -105,6 +105,8 @@ type Entry struct {
 	Added bool `json:"-"`
 	// anyType is whether it gives way to a declared entry of another type.
 	anyType bool
+	// unknown is whether only the host knows what Path is.
+	unknown bool
 }
 
 // nameMax is the longest file name that squashfs stores, in bytes.
