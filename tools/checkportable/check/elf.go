@@ -3,6 +3,7 @@ package check
 import (
 	"debug/elf"
 	"path"
+	"slices"
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
@@ -11,18 +12,14 @@ import (
 var elfChecks = []Check{
 	{
 		ID: "elf-machine", Severity: Error, Host: StartFails,
-		Finds: "a program is for another machine than the image",
-		Why:   "The service fails to start with status=203/EXEC.",
+		Finds: "a program or library is for another machine than the image",
+		Why:   "The service fails to start with status=203/EXEC, or 127 for a library.",
 		Fix:   "Build it for the platform of the image: a label in BUILD files is, a checked-in file may not be.",
 		run: func(img *Image, r *reporter) {
 			want, known := architectures[img.Header.Architecture]
-			for _, e := range img.programs {
-				b := img.head(e)
-				if b.elf == nil || !known {
-					continue
-				}
-				if got := (architecture{b.elf.machine, b.elf.class, b.elf.data}); got != want {
-					r.add(in(e), "%s is for %s, the image for %s", e.Path, got, img.Header.Architecture)
+			for _, e := range slices.Concat(img.programs, img.libraries) {
+				if b := img.head(e); b.elf != nil && known && b.elf.architecture != want {
+					r.add(in(e), "%s is for %s, the image for %s", e.Path, b.elf.architecture, img.Header.Architecture)
 				}
 			}
 		},
@@ -44,12 +41,17 @@ var elfChecks = []Check{
 		ID: "elf-library", Severity: Error, Host: StartFails,
 		Finds: "a library that a program needs is not in the image",
 		Why:   "The service fails to start with status=127: its loader can't find the library.",
-		Fix:   "Build the program static, or pack the library.",
+		Fix:   "Build the program static, or pack the library, built for the program's machine.",
 		run: func(img *Image, r *reporter) {
 			seen := map[string]bool{}
 			for _, e := range img.programs {
-				img.missingLibraries(e, seen, func(by *image.Entry, library string) {
-					r.add(in(by), "%s needs the library %s, which is not in the image", by.Path, library)
+				img.missingLibraries(e, seen, func(by *image.Entry, library string, other *image.Entry) {
+					if other == nil {
+						r.add(in(by), "%s needs the library %s, which is not in the image", by.Path, library)
+						return
+					}
+					r.add(in(by), "%s needs the library %s for %s, and %s is for %s", by.Path, library,
+						img.head(by).elf.architecture, other.Path, img.head(other).elf.architecture)
 				})
 			}
 		},
@@ -132,8 +134,9 @@ var multiarch = map[elf.Machine]string{
 }
 
 // missingLibraries looks for what a program and its libraries need, where
-// ld.so(8) looks without a cache or environment.
-func (img *Image) missingLibraries(e *image.Entry, seen map[string]bool, missing func(by *image.Entry, library string)) {
+// ld.so(8) looks without a cache or environment. As it does, it passes over those of
+// other machines: other is one, or nil.
+func (img *Image) missingLibraries(e *image.Entry, seen map[string]bool, missing func(by *image.Entry, library string, other *image.Entry)) {
 	b := img.head(e)
 	if b.elf == nil || seen[e.Path] {
 		return
@@ -149,14 +152,18 @@ func (img *Image) missingLibraries(e *image.Entry, seen map[string]bool, missing
 	}
 	places = append(places, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 	for _, library := range b.elf.needed {
-		var found *image.Entry
+		var found, other *image.Entry
 		for _, place := range places {
-			if found = img.find(path.Join(place, library)); found != nil {
+			if found = img.find(path.Join(place, library)); found == nil {
+				continue
+			}
+			if l := img.head(found).elf; l == nil || l.architecture == b.elf.architecture {
 				break
 			}
+			found, other = nil, found
 		}
 		if found == nil {
-			missing(e, library)
+			missing(e, library, other)
 			continue
 		}
 		img.missingLibraries(found, seen, missing)

@@ -24,7 +24,7 @@ import (
 //	options JSON        the target's options
 //	entry JSON          a further entry of the spec, or another one for its path
 //	remove PATH         an entry less
-//	elf PATH KEY=VALUE  a program: machine, interp, needed, runpath, text
+//	elf PATH KEY=VALUE  a program or library: machine, interp, needed, runpath, text, mode
 type fixture struct {
 	header  image.Header
 	options Options
@@ -111,7 +111,7 @@ func (f *fixture) line(t *testing.T, line string) {
 
 func (f *fixture) elf(t *testing.T, fields []string) {
 	t.Helper()
-	file := elfFile{machine: elf.EM_X86_64}
+	file, mode := elfFile{machine: elf.EM_X86_64}, "0755"
 	for _, field := range fields[1:] {
 		switch key, value, _ := strings.Cut(field, "="); key {
 		case "machine":
@@ -124,13 +124,15 @@ func (f *fixture) elf(t *testing.T, fields []string) {
 			file.runpath = value
 		case "text":
 			file.text = value + "=1"
+		case "mode":
+			mode = value
 		default:
 			t.Fatalf("elf has no %q", key)
 		}
 	}
 	source := "bin" + fields[0]
 	write(t, source, file.bytes(t))
-	f.entries[fields[0]] = image.Entry{Path: fields[0], Type: image.File, Mode: "0755", Source: source, Origin: "binary in //:image"}
+	f.entries[fields[0]] = image.Entry{Path: fields[0], Type: image.File, Mode: mode, Source: source, Origin: "binary in //:image"}
 }
 
 // open writes the spec and opens it as the tool would.

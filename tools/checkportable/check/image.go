@@ -23,8 +23,10 @@ type Image struct {
 	OSRelease *OSRelease
 	// programs are what can be run and is meant to be, see keepPrograms.
 	programs []*image.Entry
-	spec     *image.Spec
-	heads    map[string]*program
+	// libraries are shared ones, by their names, that can't be run.
+	libraries []*image.Entry
+	spec      *image.Spec
+	heads     map[string]*program
 }
 
 // OSRelease is the os-release file.
@@ -73,8 +75,11 @@ func (img *Image) read() error {
 			img.DropIns = append(img.DropIns, dropIn)
 		case e.Type == image.File && isExecutable(e):
 			img.programs = append(img.programs, e)
+		case e.Type == image.File && (path.Ext(base) == ".so" || strings.Contains(base, ".so.")):
+			img.libraries = append(img.libraries, e)
 		}
 	}
+	img.libraries = slices.DeleteFunc(img.libraries, img.isRunfile)
 	img.keepPrograms()
 	for _, name := range image.OSReleasePaths {
 		e, err := img.resolve(name)

@@ -1,12 +1,14 @@
 package check
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
@@ -81,15 +83,16 @@ var lifecycleChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				idle, says, ok := u.idleTimeout()
-				interval, valid := parseSpan(u.value("Unit", "StartLimitIntervalSec", "10s"))
-				burst, err := strconv.Atoi(u.value("Unit", "StartLimitBurst", "5"))
+				limit := u.startLimit("StartLimitIntervalSec", "StartLimitInterval")
+				interval, valid := parseSpan(cmp.Or(limit.Value, "10s"))
+				burst, err := strconv.Atoi(cmp.Or(u.startLimit("StartLimitBurst").Value, "5"))
 				if !ok || idle == 0 || !valid || err != nil || interval == 0 || burst == 0 {
 					continue
 				}
 				if time.Duration(burst)*idle < interval {
-					f := at(u.starts()[0].Assignment)
-					if a, ok := u.last("Unit", "StartLimitIntervalSec"); ok {
-						f = at(a)
+					f := at(limit)
+					if limit.Value == "" {
+						f = at(u.starts()[0].Assignment)
 					}
 					r.add(f, "with %s, %d starts can fall into %s", says, burst, interval)
 				}
@@ -131,12 +134,23 @@ var lifecycleChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
 				wanted := u.all("Install", "WantedBy")
-				if _, ok := u.last("Install", "DefaultInstance"); u.isTemplate() && !ok && len(wanted) > 0 {
+				if _, ok := u.last("Install", "DefaultInstance"); isTemplate(u.Name) && !ok && len(wanted) > 0 {
 					r.add(at(wanted[0]), "%s has no DefaultInstance=", u.Name)
 				}
 			}
 		},
 	},
+}
+
+// startLimit is the last assignment of a setting, if there is one. systemd takes its
+// old name, and [Service] for [Unit], for the same.
+func (u *Unit) startLimit(names ...string) Assignment {
+	for _, a := range slices.Backward(u.Assignments) {
+		if _, ok := directives.Lookup(a.Section, a.Name); ok && slices.Contains(names, a.Name) {
+			return a
+		}
+	}
+	return Assignment{}
 }
 
 // lacks tells whether the program of a service certainly never says a text: it is
@@ -168,11 +182,9 @@ func (img *Image) isStarted(u *Unit) bool {
 	for _, by := range img.Units {
 		var names []string
 		switch by.Type() {
-		case "socket":
-			name, _ := img.serviceOf(by)
+		case "socket", "timer", "path":
+			name, _ := by.activates()
 			names = append(names, name)
-		case "timer", "path":
-			names = append(names, by.value(by.section(), "Unit", strings.TrimSuffix(by.Name, "."+by.Type())+".service"))
 		}
 		for _, a := range by.Assignments {
 			starts := a.Section == "Unit" && slices.Contains([]string{"Wants", "Requires", "BindsTo", "Upholds", "OnFailure", "OnSuccess"}, a.Name)
@@ -181,7 +193,7 @@ func (img *Image) isStarted(u *Unit) bool {
 			}
 		}
 		for _, name := range names {
-			if name, ok := by.expand(name); by != u && ok && img.unit(name) == u {
+			if name, ok := by.reference(name); by != u && ok && img.unit(name) == u {
 				return true
 			}
 		}

@@ -21,9 +21,7 @@ type program struct {
 }
 
 type elfHead struct {
-	machine  elf.Machine
-	class    elf.Class
-	data     elf.Data
+	architecture
 	interp   string
 	needed   []string
 	runpaths []string
@@ -67,7 +65,7 @@ func readELF(file io.ReaderAt) *elfHead {
 	if err != nil {
 		return nil
 	}
-	head := &elfHead{machine: f.Machine, class: f.Class, data: f.Data}
+	head := &elfHead{architecture: architecture{f.Machine, f.Class, f.Data}}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP && p.Filesz < 4096 {
 			path, err := io.ReadAll(p.Open())

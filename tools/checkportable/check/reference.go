@@ -73,7 +73,7 @@ func (img *Image) eachReference(visit func(a Assignment, name string, needs bool
 				continue
 			}
 			for _, word := range unitfile.Words(a.Value) {
-				if name, ok := u.expand(word); ok {
+				if name, ok := u.reference(word); ok {
 					visit(a, name, needs)
 				}
 			}

@@ -9,9 +9,9 @@ var socketChecks = []Check{
 		Why:   "The socket can't be started: there is nothing to hand connections to.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
-				want, f := img.serviceOf(u)
-				if img.unit(want) == nil {
-					f.Fix = "Declare " + want + ", or name another one with Service=."
+				want, f := u.activates()
+				if want != "" && img.unit(want) == nil {
+					f.Fix = "Declare " + fileOf(want) + ", or name another one with Service=."
 					r.add(f, "%s starts %s, which is not in the image", u.Name, want)
 				}
 			}
@@ -29,14 +29,22 @@ var socketChecks = []Check{
 				if hasAccept {
 					f = at(accept)
 				}
+				named, of := u.activates()
 				switch {
+				case hasService && !u.isTrue("Socket", "Accept") && isTemplate(named):
+					instance := "NAME"
+					if isTemplate(u.Name) {
+						instance = "%i"
+					}
+					of.Fix = "Name an instance, as in Service=" + strings.Replace(named, "@", "@"+instance, 1) + "; or set Accept=yes, without Service=."
+					r.add(of, "Service=%s is a template, of which only Accept=yes starts instances", service.Value)
 				case u.isTrue("Socket", "Accept") && hasService:
 					f.Fix = "Remove Service= and call the template " + u.prefix() + "@.service, or set Accept=no."
 					r.add(f, "Accept=yes and Service=%s exclude each other", service.Value)
 				case u.isTrue("Socket", "Accept") && img.unit(u.prefix()+".service") != nil && img.unit(u.prefix()+"@.service") == nil:
 					f.Fix = "Set Accept=no, or call the service " + u.prefix() + "@.service."
 					r.add(f, "Accept=yes wants a template, and %s.service is none", u.prefix())
-				case !u.isTrue("Socket", "Accept") && !u.isTemplate() && !hasService && img.unit(u.prefix()+".service") == nil && img.unit(u.prefix()+"@.service") != nil:
+				case !u.isTrue("Socket", "Accept") && !isTemplate(u.Name) && !hasService && img.unit(u.prefix()+".service") == nil && img.unit(u.prefix()+"@.service") != nil:
 					f.Fix = "Set Accept=yes, or call the service " + u.prefix() + ".service."
 					r.add(f, "%s@.service is a template, which only Accept=yes starts", u.prefix())
 				}
@@ -69,18 +77,6 @@ var socketChecks = []Check{
 			}
 		},
 	},
-}
-
-// serviceOf is the service that a socket starts, and where that is said.
-func (img *Image) serviceOf(u *Unit) (name string, where Finding) {
-	if a, ok := u.last("Socket", "Service"); ok {
-		name, _ := u.expand(a.Value)
-		return name, at(a)
-	}
-	if u.isTrue("Socket", "Accept") {
-		return u.prefix() + "@.service", u.at()
-	}
-	return strings.TrimSuffix(u.Name, ".socket") + ".service", u.at()
 }
 
 // hasAny tells whether a directive with that prefix is set.

@@ -1,8 +1,6 @@
 package check
 
 import (
-	"strings"
-
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 )
 
@@ -50,13 +48,9 @@ var triggerChecks = []Check{
 func withoutUnit(kind string) func(*Image, *reporter) {
 	return func(img *Image, r *reporter) {
 		for _, u := range img.of(kind) {
-			want, f := strings.TrimSuffix(u.Name, "."+kind)+".service", u.at()
-			if a, ok := u.last(u.section(), "Unit"); ok {
-				want, _ = u.expand(a.Value)
-				f = at(a)
-			}
-			if img.unit(want) == nil && !directives.IsUnit(want) {
-				f.Fix = "Declare " + want + ", or name another one with Unit=."
+			want, f := u.activates()
+			if want != "" && img.unit(want) == nil && !directives.IsUnit(want) {
+				f.Fix = "Declare " + fileOf(want) + ", or name another one with Unit=."
 				r.add(f, "%s starts %s, which is not in the image", u.Name, want)
 			}
 		}

@@ -101,8 +101,11 @@ func (u *Unit) section() string {
 	return strings.ToUpper(kind[:1]) + kind[1:]
 }
 
-// isTemplate tells whether the unit is one, "foo@.service".
-func (u *Unit) isTemplate() bool { return strings.Contains(u.Name, "@.") }
+// isTemplate tells whether a unit's name is a template's, "foo@.service".
+func isTemplate(name string) bool {
+	_, instance, ok := strings.Cut(name, "@")
+	return ok && instance == path.Ext(name)
+}
 
 // prefix is the name up to the "@" or the suffix.
 func (u *Unit) prefix() string {
@@ -166,16 +169,20 @@ func parseBoolean(value string) (is, ok bool) {
 
 // unit finds a unit of the image by name; an instance is found by its template.
 func (img *Image) unit(name string) *Unit {
-	template := ""
-	if at := strings.IndexByte(name, '@'); at >= 0 {
-		template = name[:at+1] + path.Ext(name)
-	}
 	for _, u := range img.Units {
-		if u.Name == name || template != "" && u.Name == template {
+		if u.Name == name || u.Name == fileOf(name) {
 			return u
 		}
 	}
 	return nil
+}
+
+// fileOf is the name of a unit's file: an instance has its template's.
+func fileOf(unit string) string {
+	if at := strings.IndexByte(unit, '@'); at >= 0 {
+		return unit[:at+1] + path.Ext(unit)
+	}
+	return unit
 }
 
 // of are the units of a type.
@@ -192,3 +199,32 @@ func (img *Image) of(kind string) []*Unit {
 // expand replaces specifiers that the unit's name decides. It says no if others are
 // left.
 func (u *Unit) expand(text string) (string, bool) { return unitfile.Expand(u.Name, text) }
+
+// reference is expand for another unit's name, where it does not matter which
+// instance of a template it is: for "foo@%i.service" it says yes.
+func (u *Unit) reference(name string) (string, bool) {
+	template, _, _ := strings.Cut(name, "@")
+	_, known := u.expand(template)
+	expanded, ok := u.expand(name)
+	return expanded, ok || known && template != name
+}
+
+// activates is the unit that a socket, timer or path unit starts, and where that is
+// said. It is empty where only the host knows it.
+func (u *Unit) activates() (name string, where Finding) {
+	directive := "Unit"
+	if u.Type() == "socket" {
+		directive = "Service"
+	}
+	if a, ok := u.last(u.section(), directive); ok {
+		name, ok := u.reference(a.Value)
+		if !ok {
+			name = ""
+		}
+		return name, at(a)
+	}
+	if u.isTrue("Socket", "Accept") {
+		return u.prefix() + "@.service", u.at()
+	}
+	return strings.TrimSuffix(u.Name, "."+u.Type()) + ".service", u.at()
+}
