@@ -68,7 +68,7 @@ var directiveChecks = []Check{
 					}
 				}
 				if len(others) > 0 {
-					f.Fix = fmt.Sprintf("It belongs into %s.", strings.Join(others, " or "))
+					f.Fix = fmt.Sprintf("It belongs in %s.", strings.Join(others, " or "))
 				} else if near := nearest(a.Name, directives.Names(a.Section)); near != "" {
 					f.Fix = fmt.Sprintf("Did you mean %s=?", near)
 				}

@@ -60,7 +60,7 @@ var elfChecks = []Check{
 		ID: "script-interpreter", Severity: Error, Host: StartFails,
 		Finds: "a script's interpreter is not in the image",
 		Why:   "The service fails to start with status=203/EXEC.",
-		Fix:   "Pack the interpreter, or write the script in what is compiled.",
+		Fix:   "Pack the interpreter, or write a program that is compiled.",
 		run: func(img *Image, r *reporter) {
 			for _, e := range img.programs {
 				if b := img.head(e); b.interpreter != "" && img.find(b.interpreter) == nil {

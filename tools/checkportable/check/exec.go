@@ -40,7 +40,7 @@ var execChecks = []Check{
 				if near := nearest(c.path, programs); near != "" {
 					f.Fix = "Did you mean " + near + "?"
 				} else if len(programs) > 0 && len(programs) <= 5 {
-					f.Fix = "The image's programs are " + strings.Join(programs, ", ") + "."
+					f.Fix = "Declare it, or run one of the image's programs: " + strings.Join(programs, ", ") + "."
 				}
 				r.add(f, "there is no %s in the image", c.path)
 			})
@@ -56,7 +56,9 @@ var execChecks = []Check{
 				switch e := img.find(c.path); {
 				case e == nil || !path.IsAbs(c.path):
 				case e.Type == image.Directory:
-					r.add(at(c.Assignment), "%s is a directory", c.path)
+					f := at(c.Assignment)
+					f.Fix = "Name a program in it."
+					r.add(f, "%s is a directory", c.path)
 				case !isExecutable(e):
 					r.add(at(c.Assignment), "%s has mode %s (from %s)", c.path, e.Mode, e.Origin)
 				}

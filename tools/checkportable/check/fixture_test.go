@@ -3,6 +3,8 @@ package check
 import (
 	"debug/elf"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,7 +21,8 @@ import (
 // txtar archive, whose files are "units/NAME", "os-release" and "root/PATH". In the
 // words before them, each line that starts with one of these is for the test:
 //
-//	want FILE:LINE      there is a finding of the check here (or at a label)
+//	want PLACE: TEXT    the check finds this, at FILE:LINE, FILE or a label
+//	fix TEXT            what it says to do about the finding before
 //	header JSON         changes to the spec's header
 //	options JSON        the target's options
 //	entry JSON          a further entry of the spec, or another one for its path
@@ -29,7 +32,8 @@ type fixture struct {
 	header  image.Header
 	options Options
 	entries map[string]image.Entry
-	wants   []string
+	// wants are as asWanted has them.
+	wants []string
 }
 
 const unitDir = "/usr/lib/systemd/system"
@@ -90,7 +94,9 @@ func (f *fixture) line(t *testing.T, line string) {
 	var err error
 	switch word {
 	case "want":
-		f.wants = append(f.wants, rest)
+		f.wants = append(f.wants, line)
+	case "fix":
+		f.wants[len(f.wants)-1] += "\n" + line
 	case "header":
 		err = json.Unmarshal([]byte(rest), &f.header)
 	case "options":
@@ -170,8 +176,44 @@ func write(t *testing.T, name string, content []byte) {
 	}
 }
 
-// Each check finds its mistake in the bad image, just there and nowhere else, and
-// nothing in the good one beside it, in which no other check finds an error either.
+// asWanted is how a fixture writes a finding.
+func asWanted(f Finding) string { return fmt.Sprintf("want %s: %s\nfix %s", f.Where(), f.Text, f.Fix) }
+
+// places are where findings are wanted.
+func (f *fixture) places() (places []string) {
+	for _, want := range f.wants {
+		place, _, _ := strings.Cut(strings.TrimPrefix(want, "want "), ": ")
+		places = append(places, place)
+	}
+	return places
+}
+
+// rewrite makes what was found what a fixture wants.
+func rewrite(t *testing.T, name string, found []string) {
+	t.Helper()
+	name = filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools/checkportable/check", name)
+	archive, err := txtar.ParseFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var comment strings.Builder
+	for line := range strings.Lines(string(archive.Comment)) {
+		if word, _, _ := strings.Cut(line, " "); word != "want" && word != "fix" {
+			comment.WriteString(line)
+		}
+	}
+	for _, finding := range found {
+		comment.WriteString(finding + "\n")
+	}
+	archive.Comment = []byte(comment.String())
+	if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each check finds its mistake in the bad image, just there and nowhere else, and says
+// what the fixture holds of it and how to mend it. It finds nothing in the good one
+// beside it, in which no other check finds an error either.
 func TestFixtures(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.*.*.txtar")
 	if err != nil || len(names) == 0 {
@@ -193,7 +235,7 @@ func TestFixtures(t *testing.T) {
 			for _, finding := range Run(img).Findings {
 				switch {
 				case finding.ID == id:
-					got = append(got, finding.Where())
+					got = append(got, asWanted(finding))
 					if finding.Text == "" || finding.Why == "" || finding.Fix == "" {
 						t.Errorf("a person is left alone with %+v", finding)
 					}
@@ -201,10 +243,12 @@ func TestFixtures(t *testing.T) {
 					others = append(others, finding.Where()+" "+finding.ID)
 				}
 			}
-			slices.Sort(got)
-			slices.Sort(f.wants)
+			if *update && kind == "bad" {
+				rewrite(t, name, got)
+				return
+			}
 			if !slices.Equal(got, f.wants) || (kind == "bad") != (len(got) > 0) {
-				t.Errorf("%s: got %q, want %q", id, got, f.wants)
+				t.Errorf("%s: got\n%s\nwant\n%s\n%s", id, strings.Join(got, "\n"), strings.Join(f.wants, "\n"), flag.Lookup("update").Usage)
 			}
 			if kind == "good" && len(others) > 0 {
 				t.Errorf("the good image has other errors: %q", others)

@@ -44,7 +44,7 @@ var mountChecks = []Check{
 							continue
 						}
 						f := at(a)
-						f.Fix = "Declare what it will be, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
+						f.Fix = "Declare the paths that there will be, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
 							", with the attribute directories; or use what is the same for all instances and hosts, as %p is."
 						r.add(f, "%s needs %s in the image, and only the host knows that path", e.Origin, e.Path)
 					}

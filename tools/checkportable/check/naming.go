@@ -71,7 +71,7 @@ var namingChecks = []Check{
 		ID: "drop-in-not-attached", Severity: Error, Host: LeftOut,
 		Finds: "the image has a drop-in for one of its units",
 		Why:   "systemd-portabled copies unit files and no drop-in directories, so the host never reads it.",
-		Fix:   "Write its lines into the unit file itself.",
+		Fix:   "Declare it with the attribute units, which appends it to its unit.",
 		run: func(img *Image, r *reporter) {
 			for _, d := range img.DropIns {
 				if img.unit(d.Name) != nil {

@@ -61,11 +61,14 @@ var osReleaseChecks = []Check{
 			}
 			a, ok := os.Lookup("ID")
 			switch {
-			case !ok || a.Value == "":
+			case !ok:
 				f := in(os.Entry)
-				f.Line = a.Line
 				f.Fix = "Add the line ID=" + strings.ToLower(img.Header.Name)
 				r.add(f, "ID= is missing")
+			case a.Value == "":
+				f := os.line(a.Line)
+				f.Fix = "Write ID=" + strings.ToLower(img.Header.Name)
+				r.add(f, "ID= is empty")
 			case !idPattern.MatchString(a.Value):
 				f := os.line(a.Line)
 				f.Fix = "Write it with lower-case letters, digits, \".\", \"_\" and \"-\" only."
@@ -77,14 +80,18 @@ var osReleaseChecks = []Check{
 		ID: "os-release-version", Severity: Warning,
 		Finds: "os-release and the image's own attributes contradict each other",
 		Why:   "The journal, portablectl and systemd-dissect show what os-release says.",
-		Fix:   "Let one follow the other.",
 		run: func(img *Image, r *reporter) {
-			for name, want := range map[string]string{"IMAGE_VERSION": img.Header.Version, "ARCHITECTURE": img.Header.Architecture} {
-				if img.OSRelease == nil || want == "" {
+			for _, is := range []struct{ name, want, change string }{
+				{"IMAGE_VERSION", img.Header.Version, "change the attribute version"},
+				{"ARCHITECTURE", img.Header.Architecture, "build the image for that platform"},
+			} {
+				if img.OSRelease == nil || is.want == "" {
 					continue
 				}
-				if a, ok := img.OSRelease.Lookup(name); ok && a.Value != want {
-					r.add(img.OSRelease.line(a.Line), "%s is %q, but the image is built for %q", name, a.Value, want)
+				if a, ok := img.OSRelease.Lookup(is.name); ok && a.Value != is.want {
+					f := img.OSRelease.line(a.Line)
+					f.Fix = fmt.Sprintf("Write %s=%s, or %s.", is.name, is.want, is.change)
+					r.add(f, "%s is %q, but the image is built for %q", is.name, a.Value, is.want)
 				}
 			}
 		},

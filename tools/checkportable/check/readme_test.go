@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite README.md's table: bazel run //tools/checkportable/check:check_test -- -update -test.run=Readme")
+var update = flag.Bool("update", false, "rewrite README.md's table and what fixtures want: bazel run //tools/checkportable/check:check_test -- -update '-test.run=Readme|Fixtures'")
 
 const tableStart, tableEnd = "<!-- The table is made from the registry. -->\n", "<!-- End of the table. -->\n"
 

@@ -36,8 +36,9 @@ var socketChecks = []Check{
 					if isTemplate(u.Name) {
 						instance = "%i"
 					}
-					of.Fix = "Name an instance, as in Service=" + strings.Replace(named, "@", "@"+instance, 1) + "; or set Accept=yes, without Service=."
-					r.add(of, "Service=%s is a template, of which only Accept=yes starts instances", service.Value)
+					of.Fix = "Name an instance, as in Service=" + strings.Replace(named, "@", "@"+instance, 1) +
+						"; or remove Service= and set Accept=yes, which takes " + u.prefix() + "@.service."
+					r.add(of, "%s starts %s, a template: only Accept=yes makes instances of one", u.Name, named)
 				case u.isTrue("Socket", "Accept") && hasService:
 					f.Fix = "Remove Service= and call the template " + u.prefix() + "@.service, or set Accept=no."
 					r.add(f, "Accept=yes and Service=%s exclude each other", service.Value)
