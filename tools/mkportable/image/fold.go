@@ -62,7 +62,8 @@ func choose(declared, added *Entry) (*Entry, error) {
 	case added == nil || added.anyType || declared.Type == Symlink || declared.Type == added.Type:
 		return declared, nil
 	}
-	return nil, fmt.Errorf("%q: declared as a %s (by %s), but it must be a %s (%s)", declared.Path, declared.Type, declared.origin(), added.Type, added.origin())
+	return nil, fmt.Errorf("%q: declared as a %s (by %s), but it must be a %s (%s); leave it out, as that is then made by itself, or declare it as a %s",
+		declared.Path, declared.Type, declared.origin(), added.Type, added.origin(), added.Type)
 }
 
 // and joins two reasons to add a path.
@@ -76,7 +77,7 @@ func (e *Entry) and(other *Entry) (*Entry, error) {
 		// A directory that all may write to stays one: 1777 beats 0755.
 		both.Mode = max(both.Mode, gone.Mode)
 	case !gone.anyType:
-		return nil, fmt.Errorf("%q: it must be a %s (%s) and a %s (%s)", e.Path, e.Type, e.origin(), other.Type, other.origin())
+		return nil, fmt.Errorf("%q: it must be a %s (%s) and a %s (%s); change one of them", e.Path, e.Type, e.origin(), other.Type, other.origin())
 	}
 	if !strings.Contains(both.Origin, gone.Origin) {
 		both.Origin += "; " + gone.Origin
@@ -91,7 +92,7 @@ func (e *Entry) with(attributes []*Entry) (*Entry, error) {
 	for _, a := range attributes {
 		if a.Mode != "" {
 			if e.Type == Symlink {
-				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own", e.Path, a.origin())
+				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own; leave it out, or give the mode to what the symlink leads to", e.Path, a.origin())
 			}
 			if mode != nil {
 				return nil, fmt.Errorf("%q: given a mode twice, by %s and by %s; leave one of them out", e.Path, mode.origin(), a.origin())

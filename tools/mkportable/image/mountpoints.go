@@ -206,7 +206,7 @@ func (e *Entry) content() ([]byte, error) {
 		}
 		if i > 0 {
 			if !bytes.HasPrefix(firstLine(text), []byte("[")) {
-				return nil, fmt.Errorf("drop-in %q does not start with a section, as in \"[Service]\"", source)
+				return nil, fmt.Errorf("drop-in %q does not start with a section; begin it with one, as in \"[Service]\"", source)
 			}
 			all = fmt.Appendf(all, "\n# %s.d/%s\n", path.Base(e.Path), path.Base(source))
 		}

@@ -121,17 +121,17 @@ func decodeLine(line []byte, into any) error {
 func (h *Header) check() error {
 	switch {
 	case h.Name == "" || strings.ContainsAny(h.Name, "/_"):
-		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version)", h.Name)
+		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version); choose another with the attribute portable_name", h.Name)
 	case strings.ContainsFunc(h.Version, notInVersion):
-		return fmt.Errorf("version %q: it may have letters, digits, \".\", \"~\", \"^\" and \"-\"; an underscore starts the architecture", h.Version)
+		return fmt.Errorf("version %q has other characters than a version may have (an underscore starts the architecture); write letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
 	case !slices.Contains(h.Prefixes, h.Name):
-		return fmt.Errorf("prefixes %q: the portable name %q is missing", h.Prefixes, h.Name)
+		return fmt.Errorf("prefixes %q: the portable name %q is missing; add it", h.Prefixes, h.Name)
 	case h.Output == "":
 		return fmt.Errorf("spec names no output")
 	}
 	for _, prefix := range h.Prefixes {
 		if prefix == "" || strings.ContainsAny(prefix, "/ ") {
-			return fmt.Errorf("prefixes: %q is none: it must not be empty, nor have a slash or a space", prefix)
+			return fmt.Errorf("prefixes: %q is none: it must not be empty, nor have a slash or a space; write each prefix as a string of its own", prefix)
 		}
 	}
 	if err := checkPath(h.UnitDir); err != nil {
@@ -168,7 +168,7 @@ func (e *Entry) checkFields() error {
 	case Symlink:
 		target = true
 		if e.Mode != "" {
-			return fmt.Errorf("a symlink has no mode of its own")
+			return fmt.Errorf("a symlink has no mode of its own; leave it out")
 		}
 		if err := checkTarget(e.Path, e.Target); err != nil {
 			return err
@@ -202,7 +202,7 @@ func (e *Entry) checkFields() error {
 func (e *Entry) mode() (int64, error) {
 	mode, err := strconv.ParseUint(e.Mode, 8, 12)
 	if err != nil || len(e.Mode) != 4 {
-		return 0, fmt.Errorf("mode %q is not of the form \"0755\": four octal digits", e.Mode)
+		return 0, fmt.Errorf("mode %q is not of the form \"0755\"; write four octal digits", e.Mode)
 	}
 	return int64(mode), nil
 }
@@ -216,7 +216,7 @@ func (e *Entry) owner() (uid, gid int, err error) {
 	u, userErr := strconv.ParseUint(user, 10, 32)
 	g, groupErr := strconv.ParseUint(group, 10, 32)
 	if !both || userErr != nil || groupErr != nil || u == math.MaxUint32 || g == math.MaxUint32 {
-		return 0, 0, fmt.Errorf("owner %q is not of the form \"UID:GID\": two numbers below %d, as names mean nothing to the host", e.Owner, uint32(math.MaxUint32))
+		return 0, 0, fmt.Errorf("owner %q is not of the form \"UID:GID\"; write two numbers below %d, as names mean nothing to the host", e.Owner, uint32(math.MaxUint32))
 	}
 	return int(u), int(g), nil
 }
@@ -230,11 +230,11 @@ func checkPath(p string) error {
 	case path.Clean(p) != p:
 		return fmt.Errorf("%q: not a clean path (no \"..\", \".\", \"//\" and no slash at its end); did you mean %q?", p, path.Clean(p))
 	case unprintable(p):
-		return fmt.Errorf("%q: control characters or invalid UTF-8 in a path", p)
+		return fmt.Errorf("%q: control characters or invalid UTF-8 in a path; rename it", p)
 	}
 	for name := range strings.SplitSeq(p, "/") {
 		if len(name) > nameMax {
-			return fmt.Errorf("%q: a file name is longer than squashfs's %d bytes", p, nameMax)
+			return fmt.Errorf("%q: a file name is longer than squashfs's %d bytes; shorten it", p, nameMax)
 		}
 	}
 	return nil
@@ -257,7 +257,7 @@ func checkTarget(p, target string) error {
 		return fmt.Errorf("symlink target %q is absolute and would leave the image where that is mounted; write it relative to %q", target, path.Dir(p))
 	}
 	if unprintable(target) {
-		return fmt.Errorf("symlink target %q: control characters or invalid UTF-8 in a path", target)
+		return fmt.Errorf("symlink target %q: control characters or invalid UTF-8 in a path; rename it", target)
 	}
 	depth, named := strings.Count(p, "/")-1, false
 	for name := range strings.SplitSeq(target, "/") {
@@ -269,7 +269,7 @@ func checkTarget(p, target string) error {
 			return fmt.Errorf("symlink target %q has \"..\" after a name, which may be a symlink out of the image; did you mean %q?", target, path.Clean(target))
 		default:
 			if depth--; depth < 0 {
-				return fmt.Errorf("symlink target %q climbs out of the image", target)
+				return fmt.Errorf("symlink target %q climbs out of the image; name what is in the image, or have a unit bind the host's with BindReadOnlyPaths=", target)
 			}
 		}
 	}

@@ -22,16 +22,16 @@ func (q *Squashfs) check() error {
 	case q.Mksquashfs == "":
 		return errors.New("spec names no mksquashfs")
 	case !known:
-		return fmt.Errorf("compression %q is none of gzip, lz4, xz and zstd", q.Compression)
+		return fmt.Errorf("compression %q is none of gzip, lz4, xz and zstd; choose one of them", q.Compression)
 	case q.Level < 0 || q.Level > highest:
 		if highest == 0 {
 			return fmt.Errorf("compression %s has no levels; leave compression_level out", q.Compression)
 		}
-		return fmt.Errorf("compression_level %d: %s has levels from 1 to %d, and 0 for its default", q.Level, q.Compression, highest)
+		return fmt.Errorf("compression_level %d: %s has no such level; choose one from 1 to %d, or 0 for its default", q.Level, q.Compression, highest)
 	case q.Timestamp < 0 || q.Timestamp > math.MaxUint32:
-		return fmt.Errorf("timestamp %d: squashfs has times from 0 to %d, in seconds since 1970", q.Timestamp, int64(math.MaxUint32))
+		return fmt.Errorf("timestamp %d: squashfs has no such time; choose one from 0 to %d, in seconds since 1970", q.Timestamp, int64(math.MaxUint32))
 	case q.BlockSize < 4<<10 || q.BlockSize > 1<<20 || q.BlockSize&(q.BlockSize-1) != 0:
-		return fmt.Errorf("block_size %d is not a power of two from 4096 to 1048576 bytes", q.BlockSize)
+		return fmt.Errorf("block_size %d: squashfs has no such blocks; choose a power of two from 4096 to 1048576, in bytes", q.BlockSize)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (t *tree) add(e *Entry, emit func(*Entry) error) error {
 	}
 	if n := len(t.above); n > 0 && t.above[n-1].Type != Directory {
 		parent := t.above[n-1]
-		return fmt.Errorf("%q (from %s) lies below %q, which is a %s (from %s)", e.Path, e.origin(), parent.Path, parent.Type, parent.origin())
+		return fmt.Errorf("%q (from %s) lies below %q, which is a %s (from %s); put one of them elsewhere", e.Path, e.origin(), parent.Path, parent.Type, parent.origin())
 	}
 	if dir := path.Dir(e.Path); dir != "/" && (len(t.above) == 0 || t.above[len(t.above)-1].Path != dir) {
 		parent := &Entry{Path: dir, Type: Directory, Mode: "0755", Origin: "parent directory", Added: true}
