@@ -11,6 +11,18 @@ def shown(label):
     """
     return str(label).removeprefix("@@") if not label.workspace_name else str(label)
 
+def refuse(ctx, rule, attribute, message, *values):
+    """Fails the analysis of a target.
+
+    Args:
+        ctx: the context of the target's rule.
+        rule: the rule's name, which a context does not tell.
+        attribute: the name of the attribute that is wrong.
+        message: what is wrong with it and, in another sentence, the way out.
+        *values: what the message's {} stand for.
+    """
+    fail("{} {}: attribute \"{}\": {}".format(rule, shown(ctx.label), attribute, message.format(*values)))
+
 def declared_by(ctx, attribute):
     """The origin of an entry (see RootfsInfo.entries).
 

@@ -1,7 +1,7 @@
 """The rule `os_release`, and how an image gets its own."""
 
 load(":configuration_info.bzl", "ConfigurationInfo")
-load(":origin.bzl", "shown")
+load(":origin.bzl", "refuse", "shown")
 load(":os_release_info.bzl", "OsReleaseInfo")
 
 # What a rule needs that generates an os-release file.
@@ -71,12 +71,14 @@ def _check_fields(ctx, attribute):
     """Refuses bad names at once: those of stamped fields are used only with --stamp."""
     for name in getattr(ctx.attr, attribute):
         if not name or name != name.lstrip("0123456789_") or [c for c in name.elems() if c not in _NAME]:
-            fail("{}: attribute \"{}\": \"{}\" is no name of a field, which has capital letters, digits and underscores only, and a letter first. Write \"{}\" instead.".format(
-                shown(ctx.label),
+            refuse(
+                ctx,
+                "os_release",
                 attribute,
+                "\"{}\" is no name of a field, which has capital letters, digits and underscores only, and a letter first. Write \"{}\" instead.",
                 name,
                 "".join([c if c in _NAME else "_" for c in name.upper().elems()]).lstrip("0123456789_") or "MY_FIELD",
-            ))
+            )
 
 def _os_release_impl(ctx):
     for attribute in ["fields", "stamped"]:
@@ -84,7 +86,7 @@ def _os_release_impl(ctx):
     fields = dict(ctx.attr.fields)
     for name in _FIELDS.keys() + ["PORTABLE_PREFIXES"]:
         if name in fields:
-            fail("{}: attribute \"fields\": {} has an attribute of its own. Write {} = … instead.".format(shown(ctx.label), name, name.lower()))
+            refuse(ctx, "os_release", "fields", "{} has an attribute of its own. Write {} = … instead.", name, name.lower())
     for name in _FIELDS:
         value = getattr(ctx.attr, name.lower())
         if value:

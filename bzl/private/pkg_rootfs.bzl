@@ -5,7 +5,7 @@ has it.
 """
 
 load(":entries.bzl", "entry")
-load(":origin.bzl", "shown")
+load(":origin.bzl", "refuse", "shown")
 load(":rootfs_info.bzl", "RootfsInfo")
 
 def pkg_rootfs_rule(*, PackageDirsInfo, PackageFilegroupInfo, PackageFilesInfo, PackageSymlinkInfo):
@@ -104,10 +104,15 @@ def _id(ctx, attributes, label, number, name):
         return attributes[number]
     if attributes.get(name) in [None, "root"]:
         return 0
-    fail("{}: attribute \"srcs\": {} has the {} \"{}\", and names mean nothing to the host that runs an image. Give pkg_attributes a {} = NUMBER.".format(
-        shown(ctx.label),
+    refuse(
+        ctx,
+        # Whoever makes the rule gives it a name; this is the usual one.
+        "pkg_rootfs",
+        "srcs",
+        "{} has the {} \"{}\", and names mean nothing to the host that runs an image. Give pkg_attributes a {} = NUMBER.",
         shown(label),
         name,
         attributes[name],
         number,
-    ))
+    )
+    return None

@@ -3,12 +3,15 @@
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":entries.bzl", "entry", "entry_lines")
-load(":origin.bzl", "declared_by", "shown")
+load(":origin.bzl", "declared_by", "refuse", "shown")
 load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
 load(":os_release_info.bzl", "OsReleaseInfo")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":rootfs.bzl", "ROOTFS_ATTRS", "binary_entries", "declared_entries")
 load(":rootfs_info.bzl", "RootfsInfo")
+
+# For errors.
+_RULE = "portable_image"
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
@@ -43,7 +46,7 @@ def _portable_image_impl(ctx):
     )
     os_release = _os_release(ctx, facts)
     units = _units(ctx)
-    entries, files = declared_entries(ctx)
+    entries, files = declared_entries(ctx, _RULE)
     entries.append(entry(
         path = "/usr/lib/os-release",
         type = "file",
@@ -53,7 +56,7 @@ def _portable_image_impl(ctx):
     ))
     entries.extend(units)
     if ctx.attr.binary:
-        binary = binary_entries(ctx, "binary", ctx.attr.binary, "/usr/bin/" + name)
+        binary = binary_entries(ctx, _RULE, "binary", ctx.attr.binary, "/usr/bin/" + name)
         entries.extend(binary.entries)
         files.append(binary.files)
     parts = [part[RootfsInfo] for part in ctx.attr.rootfs]
@@ -143,12 +146,15 @@ def _os_release(ctx, facts):
     }
     version = said.fields.get("IMAGE_VERSION")
     if version and facts.version and version != facts.version:
-        fail("{}: attribute \"version\" is \"{}\", but {} says IMAGE_VERSION={}. Leave image_version out there: the image adds it.".format(
-            shown(ctx.label),
+        refuse(
+            ctx,
+            _RULE,
+            "version",
+            "it is \"{}\", but {} says IMAGE_VERSION={}. Leave image_version out there: the image adds it.",
             facts.version,
             shown(given.label),
             version,
-        ))
+        )
     out = ctx.actions.declare_file(ctx.label.name + ".os-release")
     fields = known | said.fields | {
         # Both: attach refuses a prefix that is missing here. A dict has each once.
@@ -175,10 +181,13 @@ def _units(ctx):
         elif directory.endswith(".d"):
             dropins.setdefault(directory.removesuffix(".d"), []).append(file)
         else:
-            fail("{}: attribute \"units\": {} is no drop-in, as it does not lie in a directory like foo.service.d. Move it there, or pack it with `files`.".format(
-                shown(ctx.label),
+            refuse(
+                ctx,
+                _RULE,
+                "units",
+                "{} is no drop-in, as it does not lie in a directory like foo.service.d. Move it there, or pack it with `files`.",
                 file.short_path,
-            ))
+            )
     entries = [
         entry(
             path = "{}/{}".format(ctx.attr.unit_dir, unit.basename),
@@ -192,11 +201,14 @@ def _units(ctx):
         for unit in units
     ]
     for unit, files in dropins.items():
-        fail("{}: attribute \"units\": {} is a drop-in for {}, which is no unit of this image. Add the unit, or give the directory the name of one.".format(
-            shown(ctx.label),
+        refuse(
+            ctx,
+            _RULE,
+            "units",
+            "{} is a drop-in for {}, which is no unit of this image. Add the unit, or give the directory the name of one.",
             files[0].short_path,
             unit,
-        ))
+        )
     return entries
 
 def _header(ctx, facts, image, squashfs):

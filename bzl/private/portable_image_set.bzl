@@ -1,6 +1,6 @@
 """The rule `portable_image_set`: one image, for each of several platforms."""
 
-load(":origin.bzl", "shown")
+load(":origin.bzl", "refuse")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":portable_image_set_info.bzl", "PortableImageSetInfo")
 
@@ -22,16 +22,22 @@ def _portable_image_set_impl(ctx):
     for platform, target in ctx.split_attr.image.items():
         info = target[PortableImageInfo]
         if not info.architecture:
-            fail("{}: attribute \"platforms\": {} has no CPU that systemd has a name for. Give the platform a constraint_value of @platforms//cpu.".format(
-                shown(ctx.label),
+            refuse(
+                ctx,
+                "portable_image_set",
+                "platforms",
+                "{} has no CPU that systemd has a name for. Give the platform a constraint_value of @platforms//cpu.",
                 platform,
-            ))
+            )
         if info.architecture in images:
-            fail("{}: attribute \"platforms\": {} is the second one for {}, and the images would have the same name. Put it into another portable_image_set.".format(
-                shown(ctx.label),
+            refuse(
+                ctx,
+                "portable_image_set",
+                "platforms",
+                "{} is the second one for {}, and the images would have the same name. Put it into another portable_image_set.",
                 platform,
                 info.architecture,
-            ))
+            )
 
         # In a directory of their own, because several targets may name the same one.
         image = ctx.actions.declare_file("{}/{}_{}.raw".format(

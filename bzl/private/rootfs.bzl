@@ -1,7 +1,7 @@
 """The rule `rootfs`, and the attributes that it shares with `portable_image`."""
 
 load(":entries.bzl", "entry")
-load(":origin.bzl", "declared_by", "shown")
+load(":origin.bzl", "declared_by", "refuse", "shown")
 load(":rootfs_info.bzl", "RootfsInfo")
 
 ROOTFS_ATTRS = {
@@ -59,11 +59,12 @@ needs no such thing.""",
     ),
 }
 
-def declared_entries(ctx):
+def declared_entries(ctx, rule):
     """Collects what the attributes of ROOTFS_ATTRS declare.
 
     Args:
         ctx: the context of a rule with these attributes.
+        rule: the rule's name.
 
     Returns:
         A list of entries, and a list of depsets of the Files that they are made from.
@@ -71,7 +72,7 @@ def declared_entries(ctx):
     entries = []
     files = []
     for target, path in ctx.attr.binaries.items():
-        program = binary_entries(ctx, "binaries", target, path)
+        program = binary_entries(ctx, rule, "binaries", target, path)
         entries.extend(program.entries)
         files.append(program.files)
     for path in ctx.attr.directories:
@@ -96,11 +97,12 @@ def declared_entries(ctx):
         entries.append(entry(path = path, type = "attributes", owner = owner, origin = declared_by(ctx, "owners")))
     return entries, files
 
-def binary_entries(ctx, attribute, target, path):
+def binary_entries(ctx, rule, attribute, target, path):
     """Packs a program and its runfiles.
 
     Args:
         ctx: the rule's context.
+        rule: the rule's name.
         attribute: the name of the attribute that has the program.
         target: the program.
         path: where to put it; with a slash at the end, the directory to put it in.
@@ -111,11 +113,13 @@ def binary_entries(ctx, attribute, target, path):
     origin = declared_by(ctx, attribute)
     program = target[DefaultInfo].files_to_run
     if not program or not program.executable:
-        fail("{}: attribute \"{}\": {} is no program. Name a target that `bazel run` can run, or pack a file with `files` and give it a mode with `modes`.".format(
-            shown(ctx.label),
+        refuse(
+            ctx,
+            rule,
             attribute,
+            "{} is no program. Name a target that `bazel run` can run, or pack a file with `files` and give it a mode with `modes`.",
             shown(target.label),
-        ))
+        )
     if path.endswith("/"):
         path += program.executable.basename
     runfiles = target[DefaultInfo].default_runfiles
@@ -144,7 +148,7 @@ def binary_entries(ctx, attribute, target, path):
     return struct(entries = entries, files = depset(files, transitive = [runfiles.files]))
 
 def _rootfs_impl(ctx):
-    entries, files = declared_entries(ctx)
+    entries, files = declared_entries(ctx, "rootfs")
     sources = depset(transitive = files)
     return [
         DefaultInfo(files = sources),

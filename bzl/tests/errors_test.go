@@ -10,69 +10,99 @@ import (
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
 )
 
-// Every fail() of the rules names target and attribute, says what is wrong and, in
-// another sentence, what to do; and the table of //bzl/tests/analysis:errors.bzl has
-// it, word for word. Those of repository rules name the repository; no analysis can
-// provoke them.
+// What the one fail() of the rules says.
+const refusal = `fail("{} {}: attribute \"{}\": {}".format(rule, shown(ctx.label), attribute, message.format(*values)))`
+
+// Every refusal of the rules goes through `refuse` of origin.bzl, which names rule, target
+// and attribute; it says what is wrong and, in another sentence, what to do; and the table
+// of //bzl/tests/analysis:errors.bzl has it, word for word.
 func TestEveryErrorIsInTheTable(t *testing.T) {
-	calls := regexp.MustCompile(`\bfail\(`)
-	message := regexp.MustCompile(`\bfail\("((?:[^"\\]|\\.)*)"\.format\(`)
 	table, err := os.ReadFile("analysis/errors.bzl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rules []string
-	for _, directory := range []string{"private", "toolchains"} {
-		found, err := filepath.Glob(filepath.Join(filepath.Dir(squashfs.Runfile(t, "MARKER")), "bzl", directory, "*.bzl"))
-		if err != nil || len(found) == 0 {
-			t.Fatalf("no rules in %s: %v", directory, err)
-		}
-		rules = append(rules, found...)
-	}
-	seen := make(map[string]int)
-	for _, name := range rules {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		messages := message.FindAllStringSubmatch(string(text), -1)
-		if n := len(calls.FindAll(text, -1)); n != len(messages) {
-			t.Errorf("%s: %d of %d calls of fail() have a message of the form \"…\".format(…)", name, len(messages), n)
-		}
-		for _, match := range messages {
-			directory := filepath.Base(filepath.Dir(name))
-			seen[directory]++
-			if directory == "toolchains" {
-				checkSentences(t, match[1], `repository '{}': `)
-			} else {
-				checkMessage(t, match[1], string(table))
+	refused := 0
+	for name, text := range sources(t, "private") {
+		if name == "origin.bzl" {
+			if strings.Count(text, "fail(") != 1 || !strings.Contains(text, refusal) {
+				t.Errorf("%s: want one fail(), and that is %s", name, refusal)
 			}
+			continue
+		}
+		if strings.Contains(text, "fail(") {
+			t.Errorf("%s: fail() names neither rule nor target; call refuse()", name)
+		}
+		for _, message := range messages(t, name, text, `refuse\(`, `\s*ctx,(?:\s*#.*)?\s*(?:"\w+"|rule|_RULE),\s*(?:"\w+"|attribute),\s*`) {
+			refused++
+			checkMessage(t, message, string(table))
 		}
 	}
-	if seen["private"] == 0 || seen["toolchains"] == 0 {
-		t.Errorf("fail() is called by %v only", seen)
+	if refused == 0 {
+		t.Error("nothing is refused")
 	}
 }
 
-// checkSentences returns what comes after the name of where the mistake is.
-func checkSentences(t *testing.T, message, where string) string {
-	t.Helper()
-	rest, ok := strings.CutPrefix(message, where)
-	if !ok {
-		t.Errorf("%q does not begin with %q", message, where)
+// The errors of repository rules name the repository. (No analysis can provoke them.)
+func TestErrorsOfRepositories(t *testing.T) {
+	failed := 0
+	for name, text := range sources(t, "toolchains") {
+		for _, message := range messages(t, name, text, `fail\(`, "") {
+			failed++
+			rest, ok := strings.CutPrefix(message, `repository '{}': `)
+			if !ok {
+				t.Errorf("%q does not name the repository", message)
+			}
+			checkSentences(t, rest)
+		}
 	}
-	if !strings.Contains(rest, ". ") || !strings.HasSuffix(rest, ".") {
+	if failed == 0 {
+		t.Error("nothing fails")
+	}
+}
+
+// sources are the .bzl files of a directory, by name.
+func sources(t *testing.T, directory string) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(filepath.Dir(squashfs.Runfile(t, "MARKER")), "bzl", directory, "*.bzl"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no rules in %s: %v", directory, err)
+	}
+	texts := make(map[string]string)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[filepath.Base(path)] = string(text)
+	}
+	return texts
+}
+
+// messages are the texts that calls are made with, after some other arguments.
+func messages(t *testing.T, name, text, call, before string) (found []string) {
+	t.Helper()
+	for _, match := range regexp.MustCompile(`\b`+call+before+`"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(text, -1) {
+		found = append(found, match[1])
+	}
+	if calls := len(regexp.MustCompile(`\b`+call).FindAllString(text, -1)); calls != len(found) {
+		t.Errorf("%s: %d of %d calls have a literal message in its place", name, len(found), calls)
+	}
+	return found
+}
+
+func checkSentences(t *testing.T, message string) {
+	t.Helper()
+	if !strings.Contains(message, ". ") || !strings.HasSuffix(message, ".") {
 		t.Errorf("%q has no second sentence that tells a way out", message)
 	}
-	return rest
 }
 
 func checkMessage(t *testing.T, message, table string) {
 	t.Helper()
-	rest := checkSentences(t, message, `{}: attribute \"`)
+	checkSentences(t, message)
 	// The longest part without a placeholder is in one of the table's texts.
 	var longest string
-	for _, part := range strings.Split(rest, "{}") {
+	for _, part := range strings.Split(message, "{}") {
 		if len(part) > len(longest) {
 			longest = part
 		}

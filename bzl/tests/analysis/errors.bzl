@@ -1,6 +1,6 @@
 """The table of all that the rules refuse while a build is analyzed.
 
-Each message names the target, the attribute and a way out. What only the contents
+Each message names the rule, the target, the attribute and a way out. What only the contents
 of files can tell is refused by the image action: see bzl/tests/bad.
 """
 
@@ -11,7 +11,7 @@ load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
 _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
-# name: (rule, attributes, what the message says beside label and attribute).
+# name: (rule, attributes, the attribute that is wrong and what else the message says).
 _ERRORS = {
     "drop_in_for_another_unit": (
         portable_image,
@@ -41,7 +41,7 @@ _ERRORS = {
     "os_release_of_another_version": (
         portable_image,
         {"os_release": "os_release_1.3", "units": ["subject.service"], "version": "1.2"},
-        ["\"version\"", "\"1.2\"", ":os_release_1.3 says IMAGE_VERSION=1.3", "Leave image_version out"],
+        ["\"version\"", "it is \"1.2\", but", ":os_release_1.3 says IMAGE_VERSION=1.3", "Leave image_version out"],
     ),
     "os_release_stamped_misspelt": (
         os_release,
@@ -62,6 +62,11 @@ _ERRORS = {
         rootfs,
         {"binaries": {"both": "/usr/bin/app"}},
         ["\"binaries\"", ":both is no program", "is no program. Name a target", "`files`"],
+    ),
+    "program_that_is_none_in_an_image": (
+        portable_image,
+        {"binaries": {"both": "/usr/bin/app"}, "units": ["subject.service"]},
+        ["\"binaries\"", ":both is no program"],
     ),
     "two_platforms_of_one_architecture": (
         portable_image_set,
@@ -117,7 +122,11 @@ def error_tests(name):
         rule(name = error, tags = ["manual"], testonly = True, **attributes)
         _error_test(
             name = error + "_test",
-            says = ["//bzl/tests/analysis:{}: attribute ".format(error)] + says,
+            says = ["{} //bzl/tests/analysis:{}: attribute {}: ".format(
+                native.existing_rule(error)["kind"],
+                error,
+                says[0],
+            )] + says[1:],
             target_under_test = error,
         )
     native.test_suite(
