@@ -1,5 +1,7 @@
 """The checks of `portable_image`: beside the image action, not before it."""
 
+visibility("private")
+
 CHECK_ATTRS = {
     "allow": attr.string_dict(
         doc = """Exceptions from the checks: identifier to reason, as in

@@ -6,6 +6,8 @@ and this rule hands on what it chose.
 
 load(":configuration_info.bzl", "ConfigurationInfo")
 
+visibility("private")
+
 def _configuration_impl(ctx):
     return [ConfigurationInfo(architecture = ctx.attr.architecture, stamp = ctx.attr.stamp)]
 

@@ -1,5 +1,7 @@
 """The provider of a build's configuration."""
 
+visibility("private")
+
 ConfigurationInfo = provider(
     doc = "What an image takes from the configuration that it is built in.",
     fields = {

@@ -4,6 +4,8 @@ An entry may stand for many files, which are looked at when the spec is written:
 nothing is flattened while a build is analyzed.
 """
 
+visibility("private")
+
 def entry(*, path, type, origin, mode = "", owner = "", source = None, files = None, dropins = [], target = "", runfiles_of = None):
     """Makes an element of RootfsInfo.entries.
 

@@ -1,5 +1,7 @@
 """How errors name what somebody wrote."""
 
+visibility("private")
+
 def shown(label):
     """A label as its user writes it: without the main repository's `@@`.
 

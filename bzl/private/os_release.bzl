@@ -4,6 +4,8 @@ load(":configuration_info.bzl", "ConfigurationInfo")
 load(":origin.bzl", "refuse", "shown")
 load(":os_release_info.bzl", "OsReleaseInfo")
 
+visibility(["//bzl"])
+
 # What a rule needs that generates an os-release file.
 OS_RELEASE_TOOL = {
     "_configuration": attr.label(

@@ -1,5 +1,7 @@
 """The provider of generated os-release files."""
 
+visibility(["//bzl"])
+
 OsReleaseInfo = provider(
     doc = "What an os-release(5) file shall say. A `portable_image` adds what it knows itself.",
     fields = {

@@ -8,6 +8,8 @@ load(":entries.bzl", "entry")
 load(":origin.bzl", "refuse", "shown")
 load(":rootfs_info.bzl", "RootfsInfo")
 
+visibility(["//bzl"])
+
 def pkg_rootfs_rule(*, PackageDirsInfo, PackageFilegroupInfo, PackageFilesInfo, PackageSymlinkInfo):
     """Makes a rule that takes what `pkg_files` and its like of rules_pkg describe.
 

@@ -10,6 +10,8 @@ load(":portable_image_info.bzl", "PortableImageInfo")
 load(":rootfs.bzl", "ROOTFS_ATTRS", "binary_entries", "declared_entries")
 load(":rootfs_info.bzl", "RootfsInfo")
 
+visibility(["//bzl"])
+
 # For errors.
 _RULE = "portable_image"
 

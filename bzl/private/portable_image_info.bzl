@@ -1,5 +1,7 @@
 """The provider of portable images."""
 
+visibility(["//bzl"])
+
 PortableImageInfo = provider(
     doc = "A portable service image, and what it was made from.",
     fields = {

@@ -4,6 +4,8 @@ load(":origin.bzl", "refuse")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":portable_image_set_info.bzl", "PortableImageSetInfo")
 
+visibility(["//bzl"])
+
 def _for_each_platform_impl(_settings, attr):
     return {
         str(platform): {"//command_line_option:platforms": str(platform)}

@@ -1,5 +1,7 @@
 """The provider of sets of portable images."""
 
+visibility(["//bzl"])
+
 PortableImageSetInfo = provider(
     doc = "One portable image built for several architectures.",
     fields = {

@@ -4,6 +4,8 @@ load(":entries.bzl", "entry")
 load(":origin.bzl", "declared_by", "refuse", "shown")
 load(":rootfs_info.bzl", "RootfsInfo")
 
+visibility(["//bzl"])
+
 ROOTFS_ATTRS = {
     "binaries": attr.label_keyed_string_dict(
         doc = """Programs to pack: label to path in the image, as in `{"//tool": "/usr/bin/tool"}`.

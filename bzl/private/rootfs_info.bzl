@@ -1,5 +1,7 @@
 """The provider of declared image entries."""
 
+visibility(["//bzl"])
+
 RootfsInfo = provider(
     doc = "A part of an image: declared paths, and the files that they get their content from.",
     fields = {

@@ -2,6 +2,8 @@
 
 load("//bzl:defs.bzl", "PortableImageInfo")
 
+visibility("private")
+
 def _image_action_impl(ctx):
     images = [image[PortableImageInfo] for image in ctx.attr.images]
     specs = [image.spec for image in images]

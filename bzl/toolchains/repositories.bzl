@@ -8,6 +8,12 @@ is Debian's.
 
 load(":versions.bzl", "GO_SDK_SHA256", "GO_VERSION", "SHELLCHECK_SHA256", "SHELLCHECK_VERSION")
 
+# "//" is for WORKSPACE; MODULE.bazel may use everything.
+visibility([
+    "//",
+    "//bzl/workspace",
+])
+
 def _provided(ctx, variable):
     """Links what a directory holds into the repository.
 

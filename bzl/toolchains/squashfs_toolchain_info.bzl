@@ -1,5 +1,7 @@
 """What a squashfs toolchain gives to the image action."""
 
+visibility("private")
+
 SquashfsToolchainInfo = provider(
     doc = "mksquashfs and all that it reads to start.",
     fields = {

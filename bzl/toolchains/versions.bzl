@@ -4,6 +4,8 @@ tools/provision reads GO_VERSION from here, so that the closed world has the
 same SDK; there its module sum, in tools/provision/pins.sh, stands for the digest.
 """
 
+visibility("private")
+
 GO_VERSION = "1.26.7"
 
 GO_SDK_SHA256 = {

@@ -6,6 +6,11 @@ checks the suite's signature and each package's digest. `packages.lock` lists wh
 came. Nothing is fetched until something asks for a target of the repository.
 """
 
+visibility([
+    "//tools/remote",
+    "//tools/vm",
+])
+
 _BUILD = """# Made by debian_packages in tools/provision/debian.bzl, of Debian {suite}.
 {loads}
 package(default_visibility = ["//visibility:public"])

@@ -2,6 +2,9 @@
 
 load("//tools/provision:debian.bzl", "debian_packages")
 
+# For MODULE.bazel.
+visibility(["//"])
+
 def _remote_packages_impl(_ctx):
     debian_packages(
         name = "remote_buildbox",

@@ -1,5 +1,7 @@
 """Virtual machines with systemd: what to boot, tests that run in them, a console."""
 
+visibility("private")
+
 VmMachineInfo = provider(
     doc = "A virtual machine that can be booted.",
     fields = {

@@ -2,6 +2,9 @@
 
 load("//tools/provision:debian.bzl", "debian_packages")
 
+# For MODULE.bazel.
+visibility(["//"])
+
 # systemd with portabled, a kernel, and what the scenarios call.
 _SYSTEM = [
     "base-files",

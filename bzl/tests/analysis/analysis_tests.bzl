@@ -3,6 +3,8 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//bzl:defs.bzl", "OsReleaseInfo", "PortableImageInfo", "PortableImageSetInfo", "RootfsInfo", "os_release", "portable_image", "portable_image_set", "rootfs")
 
+visibility("private")
+
 _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
 def _action(env, mnemonic):

@@ -3,6 +3,8 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//bzl:defs.bzl", "portable_image")
 
+visibility("private")
+
 def _checks_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)

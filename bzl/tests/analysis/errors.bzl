@@ -9,6 +9,8 @@ load("@bazel_skylib//rules:write_file.bzl", "write_file")
 load("//bzl:defs.bzl", "os_release", "portable_image", "portable_image_set", "rootfs")
 load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
+visibility("private")
+
 _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
 # name: (rule, attributes, the attribute that is wrong and what else the message says).

@@ -2,6 +2,8 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 
+visibility("private")
+
 # Every tool that an action of ours runs.
 _TOOLS = [
     "//tools/checkportable",

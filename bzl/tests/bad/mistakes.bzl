@@ -3,6 +3,8 @@
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
 load("//bzl:defs.bzl", "portable_image")
 
+visibility("private")
+
 def mistake(name, units = [], **kwargs):
     """Declares an image with a mistake, and a unit that belongs to it.
 

@@ -3,6 +3,8 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//bzl:defs.bzl", "RootfsInfo")
 
+visibility("private")
+
 def _layout_test_impl(ctx):
     env = analysistest.begin(ctx)
     info = analysistest.target_under_test(env)[RootfsInfo]

@@ -1,5 +1,7 @@
 """A directory that a rule makes (a tree artifact)."""
 
+visibility("private")
+
 def _made_directory_impl(ctx):
     out = ctx.actions.declare_directory(ctx.label.name)
     ctx.actions.run_shell(

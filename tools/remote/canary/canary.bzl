@@ -1,5 +1,7 @@
 """The rule `canary`: an action that tries what no action may."""
 
+visibility("private")
+
 def _canary_impl(ctx):
     out = ctx.actions.declare_file(ctx.label.name + ".txt")
     arguments = ctx.actions.args()

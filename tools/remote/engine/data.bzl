@@ -1,5 +1,7 @@
 """What programs that use package engine must be given."""
 
+visibility(["//tools/remote/..."])
+
 _PROGRAMS = {
     "BUILDBOX_CASD": "@remote_buildbox//:buildbox-casd",
     "BUILDBOX_RUN_BUBBLEWRAP": "@remote_buildbox//:buildbox-run-bubblewrap",
