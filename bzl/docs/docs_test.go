@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/runfile"
@@ -17,7 +18,8 @@ import (
 var update = flag.Bool("update", false, "write the pages instead of comparing them")
 
 func TestPagesAreUpToDate(t *testing.T) {
-	for variable, page := range map[string]string{"DEFS": "defs.md", "SQUASHFS_TOOLCHAIN": "squashfs_toolchain.md"} {
+	for _, page := range []string{"archives.md", "defs.md", "squashfs_toolchain.md"} {
+		variable := strings.ToUpper(strings.TrimSuffix(page, ".md"))
 		path, err := runfile.Path(variable)
 		if err != nil {
 			t.Fatal(err)

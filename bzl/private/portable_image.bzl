@@ -242,7 +242,13 @@ portable_image = rule(
 What it must hold is described in systemd's PORTABLE_SERVICES.md. The image is
 the same, byte for byte, whoever builds it where and when; all that is in it is
 declared here or by `rootfs` targets, or is a mount point that a portable service
-needs. `--output_groups=manifest` lists it, with the reason for each path.
+needs.
+
+Beside the image there are these output groups, for `--output_groups=+NAME`:
+
+- `manifest`: a list of all that the image holds, with the reason for each path.
+- `checks`: the report of all checks, as text and as JSON.
+- `spec`: the declaration that the image is made from, a line of JSON for each path.
 
 The image action has the execution group `image`: where actions run on other machines,
 `exec_properties = {"image.Pool": "large"}`, on a target or a platform, asks for a worker for
@@ -251,7 +257,7 @@ it, and leaves the other actions where they are.""",
         "binary": attr.label(
             doc = """The service: short for `binaries = {"//service": "/usr/bin/PORTABLE_NAME"}`.
 
-It must be static: the image holds no libraries.""",
+It must be static, unless the image has its loader and libraries: by itself it has none.""",
             cfg = "target",
             executable = True,
         ),

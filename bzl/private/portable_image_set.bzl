@@ -79,7 +79,8 @@ the architecture in systemd's words, as in hello_1.0_arm64.raw. So they can lie 
 one directory, portablectl knows each of them as NAME, and systemd.v(7) picks the
 right one by itself. Their bytes are those of the image built with --platforms.
 
-A set for one platform can be used like a `portable_image`.""",
+A set has the output groups of its images, and a set for one platform can be used like a
+`portable_image`.""",
     attrs = {
         "image": attr.label(
             doc = "The `portable_image`.",

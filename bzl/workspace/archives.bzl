@@ -1,6 +1,6 @@
 """What a WORKSPACE needs of other repositories, for builds without bzlmod.
 
-The first of two steps, since a WORKSPACE can only load from what is there already:
+There are two steps, since a WORKSPACE can only load from what is there already:
 
     load("@portable_walkthrough_go//bzl/workspace:archives.bzl", "portable_archives")
 
@@ -10,7 +10,13 @@ The first of two steps, since a WORKSPACE can only load from what is there alrea
 
     portable_go()
 
-The versions are those of MODULE.bazel; bzl/toolchains/versions_test.go holds the two
+The first declares repositories, the second registers toolchains for Go and squashfs, and
+declares the Go modules of the rules' own tools. If your WORKSPACE has a Go SDK of its own,
+declare it before, and name it: `portable_go(go_sdk = "my_go_sdk")`; you then register it,
+too. By default it is the pinned one, called `go_sdk`.
+
+A repository that you have declared already stays as it is; what is missing is fetched in
+these versions. They are as in MODULE.bazel; bzl/toolchains/versions_test.go holds the two
 together.
 """
 
