@@ -189,15 +189,38 @@ func (r *release) writeNotes(ctx context.Context, g git, commit string) error {
 		return err
 	}
 	slices.Reverse(subjects)
+	setup, err := workspaceSetup(ctx, g, commit)
+	if err != nil {
+		return err
+	}
 	r.notes = fmt.Sprintf("# %s %s\n\n"+
 		"```python\n# MODULE.bazel\nbazel_dep(name = %[1]q, version = %[2]q)\n```\n\n"+
 		"Without the Central Registry, add:\n\n"+
 		"```python\narchive_override(\n    module_name = %[1]q,\n    integrity = %[3]q,\n    strip_prefix = %[4]q,\n    urls = [%[5]q],\n)\n```\n\n"+
 		"In a WORKSPACE:\n\n"+
-		"```python\nhttp_archive(\n    name = %[1]q,\n    integrity = %[3]q,\n    strip_prefix = %[4]q,\n    url = %[5]q,\n)\n```\n\n"+
+		"```python\nload(\"@bazel_tools//tools/build_defs/repo:http.bzl\", \"http_archive\")\n\n"+
+		"http_archive(\n    name = %[1]q,\n    integrity = %[3]q,\n    strip_prefix = %[4]q,\n    url = %[5]q,\n)\n\n%[8]s```\n\n"+
 		"## Changes since %[6]s\n\n%[7]s\n",
-		r.name, r.version, source.Integrity, source.Strip_prefix, source.URL, since, strings.Join(subjects, "\n"))
+		r.name, r.version, source.Integrity, source.Strip_prefix, source.URL, since, strings.Join(subjects, "\n"), setup)
 	return nil
+}
+
+// workspaceSetup is what a WORKSPACE says once it has the repository: what that of the
+// example says, which CI builds with.
+func workspaceSetup(ctx context.Context, g git, commit string) (string, error) {
+	const name = "bzl/examples/loadlog/WORKSPACE"
+	content, err := g.file(ctx, commit, name)
+	if err != nil {
+		return "", err
+	}
+	_, after, ok := strings.Cut(content, "\nlocal_repository(\n")
+	if ok {
+		_, after, ok = strings.Cut(after, "\n)\n\n")
+	}
+	if !ok || !strings.HasPrefix(after, "load(") {
+		return "", fmt.Errorf("%s: no load() after a local_repository() to put the release in the place of", name)
+	}
+	return after, nil
 }
 
 // tagBefore is the version released last among the commit's ancestors; "" for none.

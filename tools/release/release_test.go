@@ -25,6 +25,18 @@ const sourceTemplate = `{
     "url": "https://forge.example/{OWNER}/{REPO}/releases/download/{TAG}/thing-{VERSION}.tar.gz"
 }`
 
+const workspaceFile = `workspace(name = "user")
+
+local_repository(
+    name = "thing",
+    path = "..",
+)
+
+load("@thing//:setup.bzl", "setup")
+
+setup()
+`
+
 const metadataTemplate = `{"repository": ["github:{OWNER}/{REPO}"], "versions": []}`
 
 // repository makes a git repository of some files, with one commit.
@@ -34,7 +46,7 @@ func repository(t *testing.T) git {
 	for name, content := range map[string]string{
 		"MODULE.bazel": "module(\n    name = \"thing\",\n    version = \"1.2.3\",\n)\nbazel_dep(name = \"other\", version = \"9\")\n",
 		"README":       "hello\n", "bin/tool": "#!/bin/sh\n", ".bcr/source.template.json": sourceTemplate,
-		".bcr/metadata.template.json": metadataTemplate,
+		".bcr/metadata.template.json": metadataTemplate, "bzl/examples/loadlog/WORKSPACE": workspaceFile,
 	} {
 		write(t, filepath.Join(g.directory, name), content)
 	}
@@ -118,7 +130,8 @@ func TestTheArchiveIsWhatIsCommitted(t *testing.T) {
 	want := []string{
 		fmt.Sprintf("644 thing-1.2.3/.bcr/metadata.template.json %d", len(metadataTemplate)),
 		fmt.Sprintf("644 thing-1.2.3/.bcr/source.template.json %d", len(sourceTemplate)),
-		"644 thing-1.2.3/MODULE.bazel 94", "644 thing-1.2.3/README 6", "755 thing-1.2.3/bin/tool 10", "777 thing-1.2.3/linkREADME 0",
+		"644 thing-1.2.3/MODULE.bazel 94", "644 thing-1.2.3/README 6", "755 thing-1.2.3/bin/tool 10",
+		fmt.Sprintf("644 thing-1.2.3/bzl/examples/loadlog/WORKSPACE %d", len(workspaceFile)), "777 thing-1.2.3/linkREADME 0",
 	}
 	if got := contents(t, r.archive); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -173,6 +186,25 @@ func TestSourceAndNotes(t *testing.T) {
 		if !strings.Contains(r.notes, want) {
 			t.Errorf("%q is not in the notes:\n%s", want, r.notes)
 		}
+	}
+	workspace := `In a WORKSPACE:
+
+` + "```python" + `
+load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
+
+http_archive(
+    name = "thing",
+    integrity = "` + integrity + `",
+    strip_prefix = "thing-1.2.3",
+    url = "https://forge.example/someone/thing/releases/download/v1.2.3/thing-1.2.3.tar.gz",
+)
+
+load("@thing//:setup.bzl", "setup")
+
+setup()
+` + "```\n"
+	if !strings.Contains(r.notes, workspace) {
+		t.Errorf("the notes do not have\n%s\nbut\n%s", workspace, r.notes)
 	}
 	if strings.Contains(r.notes, "First") {
 		t.Error("the notes tell of what was in the release before")
@@ -233,6 +265,10 @@ func TestRefusals(t *testing.T) {
 			write(t, filepath.Join(g.directory, ".bcr/source.template.json"), `{"strip_prefix": "thing-{VERSION}", "url": "https://forge.example/a.zip"}`)
 			commit(t, g, "Second")
 		}, "does not end in the archive's name"},
+		"a WORKSPACE that sets nothing up": {func(t *testing.T, g git) {
+			write(t, filepath.Join(g.directory, "bzl/examples/loadlog/WORKSPACE"), strings.Split(workspaceFile, "load(")[0])
+			commit(t, g, "Second")
+		}, "WORKSPACE: no load() after a local_repository()"},
 		"no metadata": {func(t *testing.T, g git) {
 			do(t, g, "rm", "--quiet", ".bcr/metadata.template.json")
 			commit(t, g, "Second")
