@@ -136,6 +136,32 @@ $`)
 	}
 }
 
+// A set's image has the bytes of the image that is built for its platform, as here for this
+// machine; those for others have not.
+func TestSetHasTheImagesBytes(t *testing.T) {
+	want, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := 0
+	for _, location := range strings.Fields(os.Getenv("IMAGES")) {
+		image, err := runfiles.Rlocation(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Equal(got, want) {
+			same++
+		}
+	}
+	if same != 1 {
+		t.Errorf("%d images of the set have the bytes of //:image, want one", same)
+	}
+}
+
 // Each image of the set is for the machine that its name and its os-release tell,
 // and all hold the same paths.
 func TestArchitectures(t *testing.T) {

@@ -65,9 +65,18 @@ def _set_test_impl(ctx):
     for architecture, image in images.items():
         asserts.equals(env, architecture, image.architecture)
         asserts.equals(env, "named", image.name)
+    groups = target[OutputGroupInfo]
     asserts.equals(env, len(images), len(target[DefaultInfo].files.to_list()))
-    asserts.equals(env, len(images), len(target[OutputGroupInfo].spec.to_list()))
-    asserts.equals(env, len(images), len(target[OutputGroupInfo].manifest.to_list()))
+    asserts.equals(env, len(images), len(groups.spec.to_list()))
+    asserts.equals(env, len(images), len(groups.manifest.to_list()))
+
+    # As text and as JSON.
+    reports = [file.basename for file in groups.checks.to_list()]
+    asserts.equals(env, ["subject.checks.txt", "subject.checks.json"] * len(images), reports)
+
+    # An image that is bad for one machine fails the set: each has its own verdict.
+    verdicts = [file for file in groups._validation.to_list() if file.basename == "subject.checked"]
+    asserts.equals(env, len(images), len(verdicts))
     asserts.false(env, PortableImageInfo in target, "a set of several images is not one")
     return analysistest.end(env)
 
@@ -173,9 +182,9 @@ _attributes = aspect(implementation = _attributes_impl)
 def _selected_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    info = target[PortableImageInfo]
-    asserts.equals(env, "chosen", info.name)
-    asserts.equals(env, "chosen_2.raw", info.image.basename)
+    files = [file.basename for file in target[DefaultInfo].files.to_list()]
+    for name in ctx.attr.files:
+        asserts.true(env, name in files, "{} is none of {}".format(name, files))
 
     # All are chosen, but for those that every rule has.
     common = ctx.attr.of_every_rule[_AttributesInfo].names
@@ -187,6 +196,7 @@ _selected_test = analysistest.make(
     _selected_test_impl,
     attrs = {
         "chosen": attr.string_list(doc = "The attributes of the target under test that have a select."),
+        "files": attr.string_list(doc = "Names of what it makes or packs: what was chosen."),
         "of_every_rule": attr.label(
             doc = "A target of a rule without attributes.",
             aspects = [_attributes],
@@ -200,7 +210,7 @@ def _bare_impl(_ctx):
 
 _bare = rule(implementation = _bare_impl, doc = "Has only the attributes that every rule has.")
 
-_SELECTED = {
+_SELECTED_IMAGE = {
     "allow": {"exec-missing": "A test."},
     "binaries": {"//service": "/usr/bin/a"},
     "binary": "//service",
@@ -224,6 +234,32 @@ _SELECTED = {
     "unit_dir": "/etc/systemd/system",
     "units": ["subject.service"],
     "version": "2",
+}
+
+# name: (rule, what it makes or packs, its attributes).
+_SELECTED = {
+    "os_release": (os_release, ["selected_os_release.os-release"], {
+        "architecture": "arm64",
+        "build_id": "1",
+        "fields": {"HOME_URL": "https://example.org"},
+        "id": "hello",
+        "image_id": "hello",
+        "image_version": "1",
+        "portable_prefixes": ["hello"],
+        "portable_pretty_name": "Hello",
+        "pretty_name": "Hello",
+        "stamped": {"BUILD_ID": "STABLE_VCS_REF"},
+        "version_id": "1",
+    }),
+    "portable_image": (portable_image, ["chosen_2.raw"], _SELECTED_IMAGE),
+    "portable_image_set": (portable_image_set, ["named_1.2_arm64.raw", "named_1.2_riscv64.raw"], {
+        "image": "subject",
+        "platforms": [_LINUX + "arm64", _LINUX + "riscv64"],
+    }),
+    "rootfs": (rootfs, ["app.conf", "many", "service"], {
+        name: _SELECTED_IMAGE[name]
+        for name in ["binaries", "directories", "empty_files", "files", "modes", "owners", "symlinks", "trees"]
+    }),
 }
 
 def _chosen(value):
@@ -341,30 +377,33 @@ def analysis_tests(name):
         name = "os_release_of_an_image_test",
         target_under_test = "Capital",
     )
-    portable_image(
-        name = "selected_subject",
-        testonly = True,
-        tags = ["manual"],
-        **{name: _chosen(value) for name, value in _SELECTED.items()}
-    )
     _bare(
         name = "bare",
         testonly = True,
         tags = ["manual"],
     )
-    _selected_test(
-        name = "selected_test",
-        chosen = _SELECTED.keys(),
-        of_every_rule = "bare",
-        target_under_test = "selected_subject",
-    )
+    selected_tests = []
+    for kind, (rule, files, attributes) in _SELECTED.items():
+        rule(
+            name = "selected_" + kind,
+            testonly = True,
+            tags = ["manual"],
+            **{attribute: _chosen(value) for attribute, value in attributes.items()}
+        )
+        _selected_test(
+            name = "selected_{}_test".format(kind),
+            chosen = attributes.keys(),
+            files = files,
+            of_every_rule = "bare",
+            target_under_test = "selected_" + kind,
+        )
+        selected_tests.append("selected_{}_test".format(kind))
     native.test_suite(
         name = name,
-        tests = [
+        tests = selected_tests + [
             "image_action_test",
             "os_release_of_an_image_test",
             "rootfs_test",
-            "selected_test",
             "set_of_one_test",
             "set_test",
             "stamped_image_test",
