@@ -11,9 +11,7 @@ There are two steps, since a WORKSPACE can only load from what is there already:
     portable_go()
 
 The first declares repositories, the second registers toolchains for Go and squashfs, and
-declares the Go modules of the rules' own tools. If your WORKSPACE has a Go SDK of its own,
-declare it before, and name it: `portable_go(go_sdk = "my_go_sdk")`; you then register it,
-too. By default it is the pinned one, called `go_sdk`.
+declares the Go modules of the rules' own tools.
 
 A repository that you have declared already stays as it is; what is missing is fetched in
 these versions. They are as in MODULE.bazel; bzl/toolchains/versions_test.go holds the two

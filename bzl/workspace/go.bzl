@@ -9,7 +9,8 @@ def portable_go(go_sdk = "go_sdk"):
 
     Args:
         go_sdk: the repository of the Go SDK. If it is not declared yet, it is the pinned
-            one, and registered.
+            one, and registered. One that your WORKSPACE has declared, and registered, it
+            keeps: name it here.
     """
 
     # The sums are those of go.sum. Before rules_go's own, which have other versions.

@@ -21,6 +21,10 @@ func Render(textproto string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return render(module)
+}
+
+func render(module *message) (string, error) {
 	p := &page{}
 	file := module.text("file")
 	p.line("# `%s`", strings.TrimPrefix(file, "@@"))
