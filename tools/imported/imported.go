@@ -38,13 +38,19 @@ func Find(path string) (Program, error) {
 	return p, nil
 }
 
+// Words are the command line that starts the program, by its loader if it has one.
+func (p Program) Words(args ...string) []string {
+	words := []string{p.Path}
+	if p.Loader != "" {
+		words = []string{p.Loader, "--library-path", p.Libraries, p.Path}
+	}
+	return append(words, args...)
+}
+
 // Command is exec.CommandContext for the program. It gets an empty environment.
 func (p Program) Command(ctx context.Context, args ...string) *exec.Cmd {
-	name := p.Path
-	if p.Loader != "" {
-		name, args = p.Loader, append([]string{"--library-path", p.Libraries, p.Path}, args...)
-	}
-	cmd := exec.CommandContext(ctx, name, args...)
+	words := p.Words(args...)
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Env = []string{}
 	return cmd
 }

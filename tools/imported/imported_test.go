@@ -37,6 +37,9 @@ func TestCommand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if words := program.Words("-x"); !slices.Equal(words, want) {
+			t.Errorf("words are %q, want %q", words, want)
+		}
 		cmd := program.Command(t.Context(), "-x")
 		if !slices.Equal(cmd.Args, want) {
 			t.Errorf("got %q, want %q", cmd.Args, want)

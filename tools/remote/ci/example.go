@@ -2,7 +2,6 @@
 package ci
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -32,7 +31,7 @@ func shellcheck() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shellcheck: %w", err)
 	}
-	return program.Command(context.Background()).Args, nil
+	return program.Words(), nil
 }
 
 // refused is the negative control: the example with a mistake in it is refused.

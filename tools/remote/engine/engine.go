@@ -171,10 +171,7 @@ func (e *Engine) wrap(variable, name string) error {
 	if err != nil {
 		return err
 	}
-	words := []string{program.Path}
-	if program.Loader != "" {
-		words = []string{program.Loader, "--library-path", program.Libraries, program.Path}
-	}
+	words := program.Words()
 	for i, word := range words {
 		words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
