@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"example.org/portable-walkthrough-go/tools/remote/buildevents"
+	"example.org/portable-walkthrough-go/tools/remote/execlog"
 	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
 
@@ -50,14 +54,24 @@ var common = []string{
 // build returns the wall time of a build of the image, where results came from, and the
 // image.
 func (b *bazel) build(ctx context.Context, flags ...string) (time.Duration, processes, []byte, error) {
-	args := append(append([]string{}, common...), flags...)
+	events := b.outputBase + ".events.json"
+	args := slices.Concat(common, flags, []string{"--build_event_json_file=" + events, target})
 	start := time.Now()
-	said, err := b.must(ctx, "build", append(args, target)...)
+	_, err := b.must(ctx, "build", args...)
 	wall := time.Since(start)
 	if err != nil {
 		return 0, processes{}, nil, err
 	}
-	counts, err := parseProcesses(said)
+	file, err := os.Open(events)
+	if err != nil {
+		return 0, processes{}, nil, err
+	}
+	defer file.Close()
+	told, err := buildevents.Read(file)
+	if err != nil {
+		return 0, processes{}, nil, err
+	}
+	counts, err := count(told)
 	if err != nil {
 		return 0, processes{}, nil, err
 	}
@@ -67,6 +81,30 @@ func (b *bazel) build(ctx context.Context, flags ...string) (time.Duration, proc
 	}
 	content, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(bin)), image))
 	return wall, counts, content, err
+}
+
+// processes are how many results of actions came from where. Bazel's own work, such as
+// links and files that it writes itself, is not counted.
+type processes struct {
+	// here were executed on this machine, remote by the engine; hits came from a cache.
+	here, remote, hits int
+}
+
+func count(b *buildevents.Build) (p processes, err error) {
+	if b.Metrics == nil {
+		return p, errors.New("the build events lack Bazel's metrics: did it end early?")
+	}
+	for _, r := range b.Metrics.Runners {
+		switch {
+		case r.CacheHit():
+			p.hits += r.Count
+		case r.Name == execlog.Remote:
+			p.remote += r.Count
+		default:
+			p.here += r.Count
+		}
+	}
+	return p, nil
 }
 
 // remove ends the server and removes the output base, also when a build was interrupted.

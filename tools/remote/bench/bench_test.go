@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.org/portable-walkthrough-go/tools/remote/buildevents"
 )
 
 func TestLine(t *testing.T) {
@@ -14,18 +16,40 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestParseProcesses(t *testing.T) {
-	for said, want := range map[string]processes{
-		"INFO: 41 processes: 5 disk cache hit, 1 internal, 33 linux-sandbox, 2 local.\n":                    {here: 35, hits: 5},
-		"INFO: Elapsed time: 8.8s\nINFO: 5 processes: 2 remote cache hit, 3 remote.\nINFO: Build completed": {remote: 3, hits: 2},
-		"INFO: 1 process: 1 internal.": {},
-	} {
-		if got, err := parseProcesses(said); err != nil || got != want {
-			t.Errorf("%q: got %+v, %v, want %+v", said, got, err, want)
-		}
+func TestCount(t *testing.T) {
+	told := &buildevents.Build{Metrics: &buildevents.Metrics{Runners: []buildevents.Runner{
+		{Name: "disk cache hit", Count: 5}, {Name: "remote cache hit", Count: 2}, {Name: "remote", Count: 3},
+		{Name: "linux-sandbox", Count: 33}, {Name: "local", Count: 2},
+	}}}
+	if got, err := count(told); err != nil || got != (processes{here: 35, remote: 3, hits: 7}) {
+		t.Errorf("got %+v, %v", got, err)
 	}
-	if got, err := parseProcesses("ERROR: no such target"); err == nil {
+	if got, err := count(&buildevents.Build{}); err == nil {
 		t.Errorf("got %+v of a build that did not end", got)
+	}
+}
+
+// A goal that is just met is met, and who measures nothing that has one has checked nothing.
+func TestGoals(t *testing.T) {
+	const cold, image = 100 * time.Second, 2_000_000
+	met := row{build: build{title: "HTTP cache", clean: true}, wall: 10 * time.Second, down: 3_000_000}
+	slow, large, other := met, met, met
+	slow.wall += time.Second
+	large.down += 20_000
+	other.clean, other.wall = false, cold
+	for name, c := range map[string]struct {
+		rows []row
+		want string
+	}{
+		"met":     {[]row{met, other}, ""},
+		"slow":    {[]row{met, slow}, "HTTP cache: 0.11 of the time without a cache, the goal is 0.10"},
+		"large":   {[]row{large}, "HTTP cache: down ÷ image is 1.51"},
+		"nothing": {[]row{other}, "no build with a goal"},
+	} {
+		err := check(c.rows, cold, image)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
 	}
 }
 
@@ -47,7 +71,7 @@ func TestSteps(t *testing.T) {
 }
 
 func TestUnknownNameIsAnError(t *testing.T) {
-	if err := run("cold,warm", nil); err == nil || !strings.Contains(err.Error(), `"warm"`) {
+	if err := run("cold,warm", false, nil); err == nil || !strings.Contains(err.Error(), `"warm"`) {
 		t.Errorf("got %v, want an error that names it", err)
 	}
 }

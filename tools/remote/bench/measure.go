@@ -19,6 +19,8 @@ type build struct {
 	name, title string
 	// needs is the build that fills the storage which this one finds; empty: it finds none.
 	needs string
+	// clean is whether it is one that the goals are for: a cache has everything.
+	clean bool
 	// server is what is talked to; nil: nothing.
 	server start
 	// flags are Bazel's, for the server's address.
@@ -28,10 +30,10 @@ type build struct {
 var builds = []build{
 	{name: "cold", title: "no cache"},
 	{name: "http-fill", title: "HTTP cache, empty", server: nginx, flags: cache},
-	{name: "http", title: "HTTP cache, clean checkout", needs: "http-fill", server: nginx, flags: cache},
+	{name: "http", title: "HTTP cache, clean checkout", needs: "http-fill", clean: true, server: nginx, flags: cache},
 	{name: "execution-1", title: "remote execution, 1 job, empty", server: buildbox(1), flags: execution},
 	{name: "execution-2", title: "remote execution, 2 jobs, empty", server: buildbox(2), flags: execution},
-	{name: "grpc", title: "gRPC cache, clean checkout", needs: "execution-2", server: buildbox(1), flags: cache},
+	{name: "grpc", title: "gRPC cache, clean checkout", needs: "execution-2", clean: true, server: buildbox(1), flags: cache},
 }
 
 func names() []string {
@@ -92,27 +94,29 @@ func steps(wanted []string) []build {
 	return slices.DeleteFunc(slices.Clone(builds), func(one build) bool { return !slices.Contains(wanted, one.name) })
 }
 
-// measure writes a line of the table for each build.
-func (b *bench) measure(wanted []string, out io.Writer) error {
+// measure writes a line of the table for each build, and returns them.
+func (b *bench) measure(wanted []string, out io.Writer) ([]row, error) {
 	fmt.Fprintln(os.Stderr, "fetching repositories")
 	if err := b.bazel.fetch(b.ctx); err != nil {
-		return err
+		return nil, err
 	}
+	var rows []row
 	all := steps(wanted)
 	for i, one := range all {
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s\n", i+1, len(all), one.title)
 		r, err := b.one(one)
 		if err != nil {
-			return fmt.Errorf("%s: %w", one.title, err)
+			return nil, fmt.Errorf("%s: %w", one.title, err)
 		}
 		if i == 0 {
 			b.cold = r.wall
 			fmt.Fprint(out, heading)
 		}
+		rows = append(rows, r)
 		fmt.Fprint(out, r.line(b.cold, len(b.image)))
 	}
 	_, err := fmt.Fprintf(out, "\nThe image has %.1f MB.\n", mega(int64(len(b.image))))
-	return err
+	return rows, err
 }
 
 func (b *bench) one(one build) (row, error) {

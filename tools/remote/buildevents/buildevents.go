@@ -2,7 +2,10 @@
 // the Build Event Protocol a line. Of a build it keeps what a summary needs.
 package buildevents
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Build is what the events tell of a command of Bazel. What they do not tell is zero.
 type Build struct {
@@ -57,26 +60,25 @@ type Test struct {
 
 // Metrics are Bazel's own sums.
 type Metrics struct {
-	// ActionsCreated are those of the build's graph, ActionsExecuted those that were not up
-	// to date in the output base, also if a cache had the result.
-	ActionsCreated, ActionsExecuted int
-	// Runners are the counts by where the result came from.
-	Runners                        []Runner
-	Wall, Analysis, Execution, CPU time.Duration
+	// Runners are where results of processes came from. What Bazel did without a process is
+	// not counted.
+	Runners             []Runner
+	Analysis, Execution time.Duration
 	// Network is nil if Bazel gave none, which is usual: only with
 	// --experimental_collect_system_network_usage it does. It is also nil if this is not the
 	// first build of Bazel's server, since the figures are sums over all of them.
 	Network *Network
 }
 
-// A Runner is a way to get an action's result: "linux-sandbox", "disk cache hit",
-// "internal" (Bazel itself, without a process), ….
+// A Runner is a way to get the result of a process: "linux-sandbox", "remote", "disk cache
+// hit", ….
 type Runner struct {
-	Name string
-	// Kind is "Local", "Remote", "Worker" or empty.
-	Kind  string
+	Name  string
 	Count int
 }
+
+// CacheHit is whether nothing was executed.
+func (r Runner) CacheHit() bool { return strings.HasSuffix(r.Name, "cache hit") }
 
 // Network is what went through all interfaces of the machine but the loopback one, while
 // Bazel ran.

@@ -58,16 +58,12 @@ type event struct {
 	}
 	BuildMetrics *struct {
 		ActionSummary struct {
-			ActionsCreated  int64 `json:",string"`
-			ActionsExecuted int64 `json:",string"`
-			RunnerCount     []struct {
-				Name, ExecKind string
-				Count          int
+			RunnerCount []struct {
+				Name  string
+				Count int
 			}
 		}
 		TimingMetrics struct {
-			CPUTimeInMs            int64 `json:",string"`
-			WallTimeInMs           int64 `json:",string"`
 			AnalysisPhaseTimeInMs  int64 `json:",string"`
 			ExecutionPhaseTimeInMs int64 `json:",string"`
 		}
@@ -189,15 +185,14 @@ func addMetrics(b *Build, e *event) {
 	}
 	millis := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 	b.Metrics = &Metrics{
-		ActionsCreated:  int(m.ActionSummary.ActionsCreated),
-		ActionsExecuted: int(m.ActionSummary.ActionsExecuted),
-		Wall:            millis(m.TimingMetrics.WallTimeInMs),
-		Analysis:        millis(m.TimingMetrics.AnalysisPhaseTimeInMs),
-		Execution:       millis(m.TimingMetrics.ExecutionPhaseTimeInMs),
-		CPU:             millis(m.TimingMetrics.CPUTimeInMs),
+		Analysis:  millis(m.TimingMetrics.AnalysisPhaseTimeInMs),
+		Execution: millis(m.TimingMetrics.ExecutionPhaseTimeInMs),
 	}
 	for _, runner := range m.ActionSummary.RunnerCount {
-		b.Metrics.Runners = append(b.Metrics.Runners, Runner{Name: runner.Name, Kind: runner.ExecKind, Count: runner.Count})
+		// These two are the sum, and Bazel's own work.
+		if runner.Name != "total" && runner.Name != "internal" {
+			b.Metrics.Runners = append(b.Metrics.Runners, Runner(runner))
+		}
 	}
 	if n := m.NetworkMetrics.SystemNetworkStats; n != nil && m.CumulativeMetrics.NumBuilds <= 1 {
 		b.Metrics.Network = &Network{Sent: n.BytesSent, Received: n.BytesRecv}

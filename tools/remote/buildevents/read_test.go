@@ -1,6 +1,7 @@
 package buildevents
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,22 @@ func TestNetworkOfTheFirstBuildOnly(t *testing.T) {
 		}
 		if got := b.Metrics.Network; (got != nil) != want || want && *got != (Network{Sent: 1, Received: 2}) {
 			t.Errorf("build %s: the network's figures are %v", builds, got)
+		}
+	}
+}
+
+func TestRunners(t *testing.T) {
+	b, err := Read(strings.NewReader(started + `{"id":{"buildMetrics":{}},"buildMetrics":{"actionSummary":{"runnerCount":[` +
+		`{"name":"total","count":9},{"name":"internal","count":2},{"name":"remote cache hit","count":3},{"name":"remote","count":4}]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Runner{{"remote cache hit", 3}, {"remote", 4}}; !slices.Equal(b.Metrics.Runners, want) {
+		t.Errorf("got %v, want %v", b.Metrics.Runners, want)
+	}
+	for name, want := range map[string]bool{"remote cache hit": true, "disk cache hit": true, "remote": false, "local": false} {
+		if (Runner{Name: name}).CacheHit() != want {
+			t.Errorf("%s is a hit: %v, want %v", name, !want, want)
 		}
 	}
 }

@@ -47,10 +47,9 @@ type Spawn struct {
 	Key Digest `json:"digest"`
 
 	// Cacheable is whether a cache may be asked; RemoteCacheable, whether one on another
-	// machine may be. Remotable is whether another machine may execute it.
+	// machine may be.
 	Cacheable       bool `json:"cacheable"`
 	RemoteCacheable bool `json:"remoteCacheable"`
-	Remotable       bool `json:"remotable"`
 
 	// Runner is "remote", "linux-sandbox", "local", "disk cache hit", ….
 	Runner string `json:"runner"`
@@ -92,14 +91,6 @@ type Metrics struct {
 	Start time.Time `json:"startTime"`
 	// Total is the wall time from asking the cache to having the outputs.
 	Total Duration `json:"totalTime"`
-	// Execution is that of the process.
-	Execution Duration `json:"executionWallTime"`
-	Queue     Duration `json:"queueTime"`
-	Upload    Duration `json:"uploadTime"`
-	Fetch     Duration `json:"fetchTime"`
-	// InputBytes is the size of all inputs, also of those that a cache already had; 0 if
-	// it is not known.
-	InputBytes int64 `json:"inputBytes,string"`
 }
 
 // A Duration is written "1.5s".

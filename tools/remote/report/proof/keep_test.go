@@ -14,7 +14,7 @@ import (
 )
 
 // kept are the builds that the summary is tested with.
-var kept = []string{"warm", "idle", "edited", "environment", "broken"}
+var kept = []string{"warm", "idle", "edited", "environment", "broken", "remote"}
 
 // keep writes what a build wrote to the summary's testdata, without events and fields that
 // the report does not read: they are about this machine.

@@ -79,11 +79,8 @@ func runners(b *buildevents.Build) section {
 	hits, total := 0, 0
 	var rows []buildevents.Runner
 	for _, r := range b.Metrics.Runners {
-		if r.Name == "total" || r.Name == "internal" {
-			continue
-		}
 		total += r.Count
-		if strings.HasSuffix(r.Name, "cache hit") {
+		if r.CacheHit() {
 			hits += r.Count
 		} else {
 			r.Name = "executed by " + r.Name

@@ -115,7 +115,7 @@ func moved(in Input) section {
 		}
 	}
 	if in.Log != nil {
-		var hits, misses int64
+		var hits, misses, remote int64
 		for _, spawn := range in.Log {
 			var made int64
 			for _, file := range spawn.Made {
@@ -124,16 +124,47 @@ func moved(in Input) section {
 			switch {
 			case spawn.CacheHit:
 				hits += made
+			case spawn.Runner == execlog.Remote:
+				remote += made
 			case spawn.Missed():
 				misses += made
 			}
 		}
 		add(hits, "outputs of hits: caches sent at most so much")
 		add(misses, "outputs of misses: caches were sent at most so much")
+		add(remote, "outputs of remote actions: the cluster sent at most so much")
+		add(remoteInputs(in.Log), "inputs of remote actions: the cluster was sent at most so much")
 	}
 	if in.Build.Metrics != nil && in.Build.Metrics.Network != nil {
 		add(in.Build.Metrics.Network.Received, "received by this machine meanwhile, by all programs")
 		add(in.Build.Metrics.Network.Sent, "sent by this machine meanwhile, by all programs")
 	}
 	return s
+}
+
+// remoteInputs is the size of what remote processes read and none has made: each content
+// once, as a cluster is not sent what it has.
+func remoteInputs(log []*execlog.Spawn) int64 {
+	var sum int64
+	there := make(map[execlog.Digest]bool)
+	for _, spawn := range log {
+		if spawn.Runner != execlog.Remote && spawn.Runner != execlog.RemoteCacheHit {
+			continue
+		}
+		for _, file := range spawn.Made {
+			there[file.Value().Digest] = true
+		}
+	}
+	for _, spawn := range log {
+		if spawn.Runner != execlog.Remote || spawn.CacheHit {
+			continue
+		}
+		for _, file := range spawn.Inputs {
+			if digest := file.Value().Digest; !there[digest] {
+				there[digest] = true
+				sum += digest.SizeBytes
+			}
+		}
+	}
+	return sum
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unique"
 
 	"example.org/portable-walkthrough-go/tools/remote/buildevents"
 	"example.org/portable-walkthrough-go/tools/remote/execlog"
@@ -35,6 +36,7 @@ func TestGolden(t *testing.T) {
 		{golden: "broken.md", events: "broken"},
 		{golden: "handcut.txt", events: "handcut"},
 		{golden: "handcut.md", events: "handcut"},
+		{golden: "remote.txt", events: "remote", log: "remote", previous: "warm"},
 		{golden: "crashed.txt", events: "crashed"},
 		{golden: "another.txt", events: "environment", log: "edited", limit: 1},
 	}
@@ -149,6 +151,25 @@ func TestCriticalPathOfRemoteExecution(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
+// A cluster is not sent what it has: what one of its processes made, or the same twice. What
+// is executed here is read here.
+func TestRemoteInputs(t *testing.T) {
+	file := func(content string, size int64) execlog.Input {
+		return execlog.Input{Handle: unique.Make(execlog.File{Path: content, Digest: execlog.Digest{Hash: content, SizeBytes: size}})}
+	}
+	source, tool, object := file("source", 1), file("tool", 10), file("object", 100)
+	got := remoteInputs([]*execlog.Spawn{
+		{Runner: execlog.Remote, Inputs: []execlog.Input{source, tool}, Made: []execlog.Input{object}},
+		{Runner: execlog.Remote, Inputs: []execlog.Input{object, tool}},
+		{Runner: execlog.Remote, CacheHit: true, Inputs: []execlog.Input{file("asked", 1000)}},
+		{Runner: execlog.RemoteCacheHit, Inputs: []execlog.Input{file("known", 10_000)}},
+		{Runner: "linux-sandbox", Inputs: []execlog.Input{file("local", 100_000)}},
+	})
+	if got != 11 {
+		t.Errorf("got %d B, want 11", got)
 	}
 }
 
