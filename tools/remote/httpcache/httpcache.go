@@ -27,10 +27,14 @@ type Options struct {
 	// Log gets what nginx has to say.
 	Log io.Writer
 	// Writers are who may write, each as "name:password" for HTTP's basic
-	// authentication; who reads needs none. Default: everybody may write.
+	// authentication. Default: everybody may write.
 	Writers []string
+	// Readers are who else may read, in the same manner. Default: everybody may read.
+	Readers []string
 	// Certificate and Key are PEM files for TLS. Default: no TLS.
 	Certificate, Key string
+	// ClientCA is a PEM file of who signs clients' certificates. Default: clients need none.
+	ClientCA string
 }
 
 // A Cache listens until it is closed.

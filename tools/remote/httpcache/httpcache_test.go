@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"flag"
 	"io"
 	"net/http"
 	"os"
@@ -121,6 +122,28 @@ func TestOnlyWritersWrite(t *testing.T) {
 	}
 }
 
+func TestOnlyReadersRead(t *testing.T) {
+	c := start(t, Options{Storage: t.TempDir(), Writers: []string{"ci:right"}, Readers: []string{"laptop:left"}})
+	url := c.Address + "/ac/" + key
+	for _, step := range []struct {
+		method string
+		login  []string
+		want   int
+	}{
+		{"PUT", nil, http.StatusUnauthorized},
+		{"PUT", []string{"laptop", "left"}, http.StatusUnauthorized},
+		{"PUT", []string{"ci", "right"}, http.StatusCreated},
+		{"GET", nil, http.StatusUnauthorized},
+		{"GET", []string{"laptop", "wrong"}, http.StatusUnauthorized},
+		{"GET", []string{"laptop", "left"}, http.StatusOK},
+		{"GET", []string{"ci", "right"}, http.StatusOK},
+	} {
+		if status, _ := ask(t, http.DefaultClient, step.method, url, blob, step.login...); status != step.want {
+			t.Errorf("%s as %q: status %d, want %d", step.method, step.login, status, step.want)
+		}
+	}
+}
+
 func TestTLS(t *testing.T) {
 	directory := t.TempDir()
 	certificate, key, err := Fixture(directory)
@@ -128,19 +151,97 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := start(t, Options{Storage: t.TempDir(), Certificate: certificate, Key: key})
-	text, err := os.ReadFile(certificate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(text)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	client := trusting(t, certificate)
 	if status, _ := ask(t, client, "GET", c.Address+"/cas/"+strings.Repeat("0", 64), nil); status != http.StatusNotFound {
 		t.Errorf("status %d, want 404", status)
 	}
 	if answer, err := http.Get(c.Address); err == nil {
 		answer.Body.Close()
 		t.Error("who does not know the certificate was content")
+	}
+}
+
+// trusting is a client that trusts a certificate, and has some to show.
+func trusting(t *testing.T, certificate string, own ...tls.Certificate) *http.Client {
+	t.Helper()
+	text, err := os.ReadFile(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: own}}}
+}
+
+func TestOnlyClientsWithCertificates(t *testing.T) {
+	certificate, serverKey, err := Fixture(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, knownKey, err := Fixture(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, Options{Storage: t.TempDir(), Certificate: certificate, Key: serverKey, ClientCA: known})
+	pair := func(certificate, key string) tls.Certificate {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair
+	}
+	url := c.Address + "/cas/" + key
+	for name, step := range map[string]struct {
+		client *http.Client
+		want   int
+	}{
+		"known":   {trusting(t, certificate, pair(known, knownKey)), http.StatusCreated},
+		"unknown": {trusting(t, certificate, pair(certificate, serverKey)), http.StatusBadRequest},
+		"none":    {trusting(t, certificate), http.StatusBadRequest},
+	} {
+		if status, text := ask(t, step.client, "PUT", url, blob); status != step.want {
+			t.Errorf("%s: status %d, want %d: %s", name, status, step.want, text)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the page: bazel run //tools/remote/httpcache:httpcache_test -- -update")
+
+// The page for users shows what is tested here.
+func TestPage(t *testing.T) {
+	var server strings.Builder
+	err := configuration.ExecuteTemplate(&server, "server", settings{
+		Address:     "443",
+		Name:        "cache.example.com",
+		Certificate: "/etc/nginx/cache.crt",
+		Key:         "/etc/nginx/cache.key",
+		Root:        "/var/cache/bazel",
+		Incoming:    "/var/cache/bazel/incoming",
+		Readers:     "/etc/nginx/readers",
+		Writers:     "/etc/nginx/writers",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../ci/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "```nginx\n", "\n```\n"
+	before, rest, found := strings.Cut(string(page), begin)
+	shown, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatal("../ci/README.md shows no configuration of nginx")
+	}
+	if *update {
+		path := filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools/remote/ci/README.md")
+		if err := os.WriteFile(path, []byte(before+begin+server.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if shown != server.String() {
+		t.Errorf("../ci/README.md shows\n%s\nwhat is tested is\n%s\nIf that is meant: bazel run //tools/remote/httpcache:httpcache_test -- -update", shown, &server)
 	}
 }
 
