@@ -14,9 +14,7 @@ import (
 
 // A bazel builds this workspace.
 type bazel struct {
-	workspace string
-	// outputBase is the user's own if empty.
-	outputBase string
+	nested.Bazel
 	// log is the execution log of the last build.
 	log string
 	// bin is where bazel-bin leads.
@@ -28,39 +26,38 @@ type bazel struct {
 // userBazel is the user's own, with all that was built before.
 func userBazel(t *testing.T) *bazel {
 	t.Helper()
-	b := &bazel{workspace: workspace(t), log: filepath.Join(t.TempDir(), "log.json")}
-	b.bin = b.info(t, "bazel-bin")
-	return b
+	return start(t, t.TempDir(), "")
 }
 
-// newBazel builds remotely. It has outputs of its own, so that nothing was built before,
-// and the user's stay as they are.
-func newBazel(t *testing.T) *bazel {
+// newBazel has outputs of its own, so that nothing was built before, and the user's stay
+// as they are.
+func newBazel(t *testing.T, flags ...string) *bazel {
 	t.Helper()
 	scratch := t.TempDir()
-	b := &bazel{
-		workspace:  workspace(t),
-		outputBase: filepath.Join(scratch, "base"),
-		log:        filepath.Join(scratch, "log.json"),
-		flags:      []string{"--config=remote-exec"},
-	}
-	// Ends the server, and removes what may be read-only.
-	t.Cleanup(func() {
-		if out, err := b.command("clean", "--expunge").CombinedOutput(); err != nil {
-			t.Errorf("bazel clean: %v: %s", err, out)
-		}
-	})
-	b.bin = b.info(t, "bazel-bin")
+	b := start(t, scratch, filepath.Join(scratch, "base"))
+	b.flags = flags
 	return b
 }
 
-func workspace(t *testing.T) string {
+func start(t *testing.T, scratch, outputBase string) *bazel {
 	t.Helper()
-	path, err := nested.Workspace()
+	workspace, err := nested.Workspace()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	b := &bazel{
+		Bazel: nested.Bazel{Dir: workspace, Launcher: filepath.Join(workspace, "tools/bazel"), OutputBase: outputBase},
+		log:   filepath.Join(scratch, "log.json"),
+	}
+	if outputBase != "" {
+		t.Cleanup(func() {
+			if err := b.Remove(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	b.bin = b.info(t, "bazel-bin")
+	return b
 }
 
 func (b *bazel) info(t *testing.T, key string) string {
@@ -83,23 +80,17 @@ func (b *bazel) output(t *testing.T, command string, args ...string) string {
 func (b *bazel) image() string { return filepath.Join(b.bin, imageName) }
 
 func (b *bazel) command(command string, args ...string) *exec.Cmd {
-	words := []string{command}
-	if b.outputBase != "" {
-		words = []string{"--output_base=" + b.outputBase, command}
-	}
 	if command == "build" || command == "test" {
-		words = append(words,
+		common := []string{
 			"--curses=no",
 			"--show_progress_rate_limit=30",
 			// bazel-bin is the user's.
 			"--experimental_convenience_symlinks=ignore",
-			"--execution_log_json_file="+b.log)
-		words = append(words, b.flags...)
+			"--execution_log_json_file=" + b.log,
+		}
+		args = append(append(common, b.flags...), args...)
 	}
-	// As in tools/bazel, which Bazelisk hands over to with $BAZEL_REAL set.
-	cmd := exec.Command(filepath.Join(b.workspace, "tools/bazel"), append(words, args...)...)
-	cmd.Dir, cmd.Env = b.workspace, nested.Environ()
-	return cmd
+	return b.Command(command, args...)
 }
 
 func (b *bazel) must(t *testing.T, command string, args ...string) {

@@ -101,7 +101,7 @@ func layBait(t *testing.T, b *bazel) baits {
 	t.Helper()
 	// Not in /tmp, of which each sandbox has its own; and short, since a socket's path
 	// may have 107 bytes.
-	place, err := os.MkdirTemp(b.workspace, "bazel-canary")
+	place, err := os.MkdirTemp(b.Dir, "bazel-canary")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func layBait(t *testing.T, b *bazel) baits {
 		"network":   "tcp:" + listen(t, "tcp", "127.0.0.1:0"),
 		"secret":    "read:" + secret,
 		"socket":    "unix:" + listen(t, "unix", filepath.Join(place, "socket")),
-		"workspace": "read:" + filepath.Join(b.workspace, "MODULE.bazel"),
+		"workspace": "read:" + filepath.Join(b.Dir, "MODULE.bazel"),
 		"write":     "write:" + filepath.Join(place, "written"),
 	}
 }

@@ -43,7 +43,7 @@ func (b *bazel) private(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{marker, b.workspace, b.info(t, "output_base"), cache}
+	return []string{marker, b.Dir, b.info(t, "output_base"), cache}
 }
 
 // search looks for private texts in the log of the last build.

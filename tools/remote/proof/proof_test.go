@@ -21,7 +21,7 @@ func TestSameBitsRemotely(t *testing.T) {
 	user.must(t, "build", "//:image")
 	want := user.read(t, imageName)
 	plantSecrets(t)
-	b := newBazel(t)
+	b := newBazel(t, "--config=remote-exec")
 	storage := t.TempDir()
 
 	var address string

@@ -5,25 +5,18 @@ package checkout
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/remote/nested"
 )
-
-// running ends with the first signal that would end the test: what runs then fails, and
-// so the test cleans up.
-var running, _ = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 
 // Options say who builds.
 type Options struct {
@@ -46,10 +39,8 @@ type Checkout struct {
 	// Dir is the workspace.
 	Dir string
 
-	scratch string
-	options Options
-	env     []string
-	startup []string
+	scratch, name string
+	bazel         nested.Bazel
 }
 
 // New copies the workspace's files, as they are, but for what git ignores. At the test's
@@ -68,7 +59,7 @@ func New(t testing.TB, o Options) *Checkout {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Checkout{Dir: filepath.Join(scratch, "src"), scratch: scratch, options: o}
+	c := &Checkout{Dir: filepath.Join(scratch, "src"), scratch: scratch, name: o.Name}
 	home := filepath.Join(scratch, "home")
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		t.Fatal(err)
@@ -76,24 +67,27 @@ func New(t testing.TB, o Options) *Checkout {
 	if err := copyWorkspace(workspace, c.Dir, fs.FileMode(umask)); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(nested.Environ(), "HOME="+home)
+	env := append(nested.Environ(), "HOME="+home)
 	if o.OwnWorld {
-		env, err := linkWorld(workspace, filepath.Join(scratch, "cache"))
+		world, err := linkWorld(workspace, filepath.Join(scratch, "cache"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.env = append(c.env, env...)
+		env = append(env, world...)
 	} else {
 		cache, err := os.UserCacheDir()
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.env = append(c.env, "XDG_CACHE_HOME="+cache)
-		c.startup = append(c.startup, "--output_base="+filepath.Join(scratch, "base"))
+		env = append(env, "XDG_CACHE_HOME="+cache)
 	}
-	c.env = append(c.env, o.Env...)
-	// Should the test be killed, its servers end soon.
-	c.startup = append(c.startup, "--max_idle_secs=300")
+	c.bazel = nested.Bazel{
+		Dir:        c.Dir,
+		Launcher:   filepath.Join(c.Dir, "tools/bazel"),
+		Prefix:     o.somebody(),
+		OutputBase: filepath.Join(scratch, "base"),
+		Env:        append(env, o.Env...),
+	}
 	if o.Git {
 		c.git(t, "init", "--quiet")
 		c.git(t, "add", "--all")
@@ -112,19 +106,17 @@ func (c *Checkout) git(t testing.TB, args ...string) {
 	}
 }
 
-// remove ends Bazel's server and removes all. What Go and Bazel keep may be read-only.
+// remove ends Bazel's server and removes all. What Go keeps is read-only.
 func (c *Checkout) remove(t testing.TB) {
 	t.Helper()
-	if out, err := c.command(context.Background(), "shutdown").CombinedOutput(); err != nil {
-		t.Errorf("bazel shutdown: %v: %s", err, out)
-	}
-	err := filepath.WalkDir(c.scratch, func(path string, entry fs.DirEntry, err error) error {
+	err := c.bazel.Remove()
+	walk := filepath.WalkDir(c.scratch, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
 			return os.Chmod(path, 0o700)
 		}
 		return err
 	})
-	if err := errors.Join(err, os.RemoveAll(c.scratch)); err != nil {
+	if err := errors.Join(err, walk, os.RemoveAll(c.scratch)); err != nil {
 		t.Error(err)
 	}
 }
@@ -179,7 +171,7 @@ func (c *Checkout) Bazel(t testing.TB, command string, args ...string) string {
 	t.Helper()
 	said, err := c.Try(t, command, args...)
 	if err != nil {
-		t.Fatalf("%s: bazel %s %s: %v", c.options.Name, command, strings.Join(args, " "), err)
+		t.Fatalf("%s: bazel %s %s: %v", c.name, command, strings.Join(args, " "), err)
 	}
 	return said
 }
@@ -198,27 +190,20 @@ func (c *Checkout) Try(t testing.TB, command string, args ...string) (said strin
 		}, args...)
 	}
 	var out bytes.Buffer
-	cmd := c.command(running, command, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd := c.bazel.Command(command, args...)
 	cmd.Stdout = io.MultiWriter(&out, t.Output())
 	cmd.Stderr = cmd.Stdout
 	err = cmd.Run()
 	return out.String(), err
 }
 
-func (c *Checkout) command(ctx context.Context, command string, args ...string) *exec.Cmd {
+// somebody are the words of a command that executes another one as whoever builds.
+func (o Options) somebody() []string {
 	var words []string
-	if c.options.OtherUser {
+	if o.OtherUser {
 		// Unlike with unshare, a host's name needs no privilege.
 		words = append(words, "bwrap", "--die-with-parent", "--dev-bind", "/", "/",
 			"--unshare-user", "--uid", "12345", "--gid", "12345", "--unshare-uts", "--hostname", "another-host")
 	}
-	words = append(words, "sh", "-c", "umask "+c.options.Umask+` && exec "$@"`, "sh")
-	// As in the user's checkout, Bazelisk hands over to it with $BAZEL_REAL set.
-	words = append(words, filepath.Join(c.Dir, "tools/bazel"))
-	words = append(words, c.startup...)
-	words = append(append(words, command), args...)
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Dir, cmd.Env = c.Dir, c.env
-	return cmd
+	return append(words, "sh", "-c", "umask "+o.Umask+` && exec "$@"`, "sh")
 }

@@ -67,7 +67,7 @@ func told(event map[string]any) bool {
 
 func (w *workspace) keepText(t *testing.T, path string, text []byte) {
 	t.Helper()
-	scratch := filepath.Dir(w.root)
+	scratch := filepath.Dir(w.Dir)
 	text = bytes.ReplaceAll(text, []byte(scratch), []byte("/scratch"))
 	name, err := os.Hostname()
 	if err != nil {

@@ -63,7 +63,7 @@ func TestReal(t *testing.T) {
 		t.Errorf("the failed actions are %+v, want that of //:parse", a)
 	}
 
-	leaks, err := execlog.Leaks(w.open(t, "environment.log.json"), "mint", w.root)
+	leaks, err := execlog.Leaks(w.open(t, "environment.log.json"), "mint", w.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package proof
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -73,9 +72,8 @@ sh_test(
 
 // A workspace is where Bazel builds.
 type workspace struct {
-	launcher          string
-	root, base, cache string
-	logs              string
+	nested.Bazel
+	cache, logs string
 }
 
 func newWorkspace(t *testing.T) *workspace {
@@ -86,13 +84,15 @@ func newWorkspace(t *testing.T) *workspace {
 	}
 	scratch := t.TempDir()
 	w := &workspace{
-		launcher: filepath.Join(repository, "tools/bazel"),
-		root:     filepath.Join(scratch, "workspace"),
-		base:     filepath.Join(scratch, "base"),
-		cache:    filepath.Join(scratch, "cache"),
-		logs:     filepath.Join(scratch, "logs"),
+		Bazel: nested.Bazel{
+			Dir:        filepath.Join(scratch, "workspace"),
+			Launcher:   filepath.Join(repository, "tools/bazel"),
+			OutputBase: filepath.Join(scratch, "base"),
+		},
+		cache: filepath.Join(scratch, "cache"),
+		logs:  filepath.Join(scratch, "logs"),
 	}
-	for _, directory := range []string{w.root, w.logs} {
+	for _, directory := range []string{w.Dir, w.logs} {
 		if err := os.Mkdir(directory, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -106,8 +106,8 @@ func newWorkspace(t *testing.T) *workspace {
 	}
 	w.write(t, ".bazelversion", string(version))
 	t.Cleanup(func() {
-		if out, err := w.bazel("clean", "--expunge").CombinedOutput(); err != nil {
-			t.Errorf("bazel clean: %v: %s", err, out)
+		if err := w.Remove(); err != nil {
+			t.Error(err)
 		}
 	})
 	return w
@@ -115,20 +115,14 @@ func newWorkspace(t *testing.T) *workspace {
 
 func (w *workspace) write(t *testing.T, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(w.root, name), []byte(text), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (w *workspace) bazel(command string, args ...string) *exec.Cmd {
-	cmd := exec.Command(w.launcher, append([]string{"--output_base=" + w.base, command}, args...)...)
-	cmd.Dir, cmd.Env = w.root, nested.Environ()
-	return cmd
-}
-
 func (w *workspace) clean(t *testing.T) {
 	t.Helper()
-	if out, err := w.bazel("clean").CombinedOutput(); err != nil {
+	if out, err := w.Command("clean").CombinedOutput(); err != nil {
 		t.Fatalf("bazel clean: %v: %s", err, out)
 	}
 }
@@ -141,7 +135,7 @@ func (w *workspace) build(t *testing.T, name, exit string, args ...string) build
 		"--build_event_json_file="+filepath.Join(w.logs, events),
 		"--execution_log_json_file="+filepath.Join(w.logs, log),
 		"//...")
-	out, err := w.bazel("test", args...).CombinedOutput()
+	out, err := w.Command("test", args...).CombinedOutput()
 	if (err == nil) != (exit == "SUCCESS") {
 		t.Fatalf("%s: bazel test: %v: %s", name, err, out)
 	}
