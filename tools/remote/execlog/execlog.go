@@ -15,7 +15,7 @@ import (
 	"unique"
 )
 
-// Runners of spawns whose result a cache had, or that a remote service was asked for.
+// Runners of spawns: where the result came from.
 const (
 	// Remote is to be executed there.
 	Remote = "remote"
@@ -23,6 +23,10 @@ const (
 	RemoteCacheHit = "remote cache hit"
 	// DiskCacheHit was known in the directory of --disk_cache.
 	DiskCacheHit = "disk cache hit"
+	// LinuxSandbox is here, in namespaces. Where these can't be had Bazel takes
+	// ProcesswrapperSandbox, and says nothing: a directory of links, with all else in reach.
+	LinuxSandbox          = "linux-sandbox"
+	ProcesswrapperSandbox = "processwrapper-sandbox"
 )
 
 // A Spawn is what is used of a record: a SpawnExec in Bazel's spawn.proto.

@@ -1,6 +1,6 @@
-// Package faults is a proxy in front of an HTTP cache that counts what passes, and does
-// the harm that it is told to do: a cache that is broken, full, slow, or gone. Only for
-// tests.
+// Package faults is a proxy in front of an HTTP cache, or of a service of gRPC, that counts
+// what passes, and does the harm that it is told to do: a cache that is broken, full, slow,
+// or gone. Only for tests.
 package faults
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"testing"
 )
 
 // A Fault is what befalls one request.
@@ -37,6 +38,16 @@ const (
 // A Rule decides on a request.
 type Rule func(method, path string) Fault
 
+// At is the rule that what is asked for by a path has a fault, and all else has none.
+func At(path string, fault Fault) Rule {
+	return func(_, asked string) Fault {
+		if asked == path {
+			return fault
+		}
+		return None
+	}
+}
+
 // An Exchange is a request that was answered to its end.
 type Exchange struct {
 	Method, Path string
@@ -45,9 +56,9 @@ type Exchange struct {
 	Sent, Received int64
 }
 
-// A Proxy listens until it is closed.
+// A Proxy listens until it is closed, or gone.
 type Proxy struct {
-	// Address is for --remote_cache.
+	// Address is for --remote_cache, or for --remote_executor.
 	Address string
 
 	server *http.Server
@@ -59,18 +70,28 @@ type Proxy struct {
 	faults    int
 }
 
-// Start starts a proxy for the server at a URL, without faults. Its complaints go to said.
-func Start(backend string, said io.Writer) (*Proxy, error) {
+// Start starts a proxy for the server at a URL, without faults, for the rest of the test.
+// A URL of the scheme grpc is of HTTP/2 from the first byte, as gRPC without TLS is; the
+// paths are the methods' full names.
+func Start(t testing.TB, backend string) *Proxy {
+	t.Helper()
 	target, err := url.Parse(backend)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	p := &Proxy{Address: "http://" + listener.Addr().String(), closed: make(chan struct{})}
-	logger := log.New(said, "faults: ", 0)
+	p := &Proxy{Address: target.Scheme + "://" + listener.Addr().String(), closed: make(chan struct{})}
+	logger := log.New(t.Output(), "faults: ", 0)
+	protocols := new(http.Protocols)
+	if target.Scheme == "grpc" {
+		target.Scheme = "http"
+		protocols.SetUnencryptedHTTP2(true)
+	} else {
+		protocols.SetHTTP1(true)
+	}
 	reverse := &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ModifyResponse: cut,
@@ -78,11 +99,16 @@ func Start(backend string, said io.Writer) (*Proxy, error) {
 		// So that the half before a cut is seen.
 		FlushInterval: -1,
 		// Bodies pass as they are, and connections are kept for all of a build's.
-		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100},
+		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100, Protocols: protocols},
 	}
-	p.server = &http.Server{Handler: p.handler(reverse), ErrorLog: logger}
+	p.server = &http.Server{Handler: p.handler(reverse), ErrorLog: logger, Protocols: protocols}
 	go func() { _ = p.server.Serve(listener) }()
-	return p, nil
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
 }
 
 // Do has requests from now on judged by a rule; nil for no faults. It forgets what was

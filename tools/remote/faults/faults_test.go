@@ -26,16 +26,7 @@ func start(t *testing.T) *Proxy {
 		}
 	}))
 	t.Cleanup(backend.Close)
-	p, err := Start(backend.URL, t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p
+	return Start(t, backend.URL)
 }
 
 func send(t *testing.T, p *Proxy, method string) (status int, body string, err error) {
@@ -118,6 +109,46 @@ func TestGone(t *testing.T) {
 	}
 	if p.Faults() != 1 {
 		t.Errorf("%d requests came, want 1: nobody should listen any more", p.Faults())
+	}
+}
+
+// What gRPC needs comes through: HTTP/2 from the first byte, and trailers.
+func TestGRPC(t *testing.T) {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(w, r.Body); err != nil {
+			t.Error(err)
+		}
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+	}))
+	backend.Config.Protocols = protocols
+	backend.Start()
+	t.Cleanup(backend.Close)
+	p := Start(t, "grpc://"+backend.Listener.Addr().String())
+	client := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 30 * time.Second}
+	t.Cleanup(client.CloseIdleConnections)
+	call := func(method string) (body, status string, err error) {
+		answer, err := client.Post(strings.Replace(p.Address, "grpc:", "http:", 1)+method, "application/grpc", strings.NewReader(text))
+		if err != nil {
+			return "", "", err
+		}
+		defer answer.Body.Close()
+		got, err := io.ReadAll(answer.Body)
+		return string(got), answer.Trailer.Get("Grpc-Status"), err
+	}
+
+	p.Do(At("/Execution/Execute", Gone))
+	if body, status, err := call("/ActionCache/GetActionResult"); body != text || status != "0" || err != nil {
+		t.Errorf("got %q, status %q, %v, want %q and status 0", body, status, err, text)
+	}
+	for range 2 {
+		if _, _, err := call("/Execution/Execute"); err == nil {
+			t.Error("it was answered")
+		}
+	}
+	if len(p.Exchanges()) != 1 || p.Faults() != 1 {
+		t.Errorf("%d calls came through, and %d had a fault, want 1 and 1", len(p.Exchanges()), p.Faults())
 	}
 }
 

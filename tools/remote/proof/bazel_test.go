@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,24 +94,29 @@ func (b *bazel) command(command string, args ...string) *exec.Cmd {
 	return b.Command(command, args...)
 }
 
-func (b *bazel) must(t *testing.T, command string, args ...string) {
+// must wants a command to work, and returns what it said.
+func (b *bazel) must(t *testing.T, command string, args ...string) (said string) {
 	t.Helper()
+	var out bytes.Buffer
 	cmd := b.command(command, args...)
-	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	cmd.Stdout = io.MultiWriter(&out, t.Output())
+	cmd.Stderr = cmd.Stdout
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("bazel %s %s: %v", command, strings.Join(args, " "), err)
 	}
+	return out.String()
 }
 
 // mustFail wants the build to fail and to say so.
 func (b *bazel) mustFail(t *testing.T, text, command string, args ...string) {
 	t.Helper()
 	out, err := b.command(command, args...).CombinedOutput()
+	t.Logf("%s", out)
 	switch {
 	case err == nil:
-		t.Errorf("bazel %s %s worked, and should not have: %s", command, strings.Join(args, " "), out)
+		t.Errorf("bazel %s %s worked, and should not have", command, strings.Join(args, " "))
 	case !bytes.Contains(out, []byte(text)):
-		t.Errorf("bazel %s %s failed, but not with %q: %s", command, strings.Join(args, " "), text, out)
+		t.Errorf("bazel %s %s failed, but not with %q", command, strings.Join(args, " "), text)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/remote/engine"
+	"example.org/portable-walkthrough-go/tools/remote/execlog"
 )
 
 // An action reaches nothing that was not declared. Each cage is shown to be what holds it:
@@ -27,16 +28,20 @@ func TestCanary(t *testing.T) {
 		name, target string
 		runner       engine.Runner
 		flags        []string
+		// ran is what the execution log calls it.
+		ran string
 		// In the usual sandbox, what else of the machine can be read is not promised.
 		reached, denied []string
 	}{
-		{name: "sandbox", target: caged, flags: []string{"--spawn_strategy=sandboxed"}, denied: []string{"env", "network", "process", "write"}},
-		{name: "hermetic sandbox", target: caged, flags: []string{"--config=hermetic"}, denied: everything},
-		{name: "remotely, declared inputs only", target: caged, runner: engine.Bubblewrap, denied: everything},
-		{name: "control: no sandbox", target: caged, flags: []string{"--strategy=Canary=local", "--action_env=CANARY_SECRET"}, reached: everything},
-		{name: "control: requires-network", target: networked, flags: []string{"--spawn_strategy=sandboxed"}, reached: []string{"network"}, denied: []string{"env", "process", "write"}},
-		{name: "control: requires-network, hermetic", target: networked, flags: []string{"--config=hermetic"}, reached: []string{"network"}, denied: []string{"env", "process", "secret", "socket", "write"}},
-		{name: "control: remotely, in the engine's root", target: caged, runner: engine.HostTools, reached: outside, denied: []string{"env"}},
+		{name: "sandbox", ran: execlog.LinuxSandbox, target: caged, flags: []string{"--spawn_strategy=sandboxed"}, denied: []string{"env", "network", "process", "write"}},
+		{name: "hermetic sandbox", ran: execlog.LinuxSandbox, target: caged, flags: []string{"--config=hermetic"}, denied: everything},
+		{name: "remotely, declared inputs only", ran: execlog.Remote, target: caged, runner: engine.Bubblewrap, denied: everything},
+		{name: "control: no sandbox", ran: "local", target: caged, flags: []string{"--strategy=Canary=local", "--action_env=CANARY_SECRET"}, reached: everything},
+		// What Bazel takes where there are no namespaces, and says nothing.
+		{name: "control: a sandbox without namespaces", ran: execlog.ProcesswrapperSandbox, target: caged, flags: []string{"--spawn_strategy=processwrapper-sandbox"}, reached: outside, denied: []string{"env"}},
+		{name: "control: requires-network", ran: execlog.LinuxSandbox, target: networked, flags: []string{"--spawn_strategy=sandboxed"}, reached: []string{"network"}, denied: []string{"env", "process", "write"}},
+		{name: "control: requires-network, hermetic", ran: execlog.LinuxSandbox, target: networked, flags: []string{"--config=hermetic"}, reached: []string{"network"}, denied: []string{"env", "process", "secret", "socket", "write"}},
+		{name: "control: remotely, in the engine's root", ran: execlog.Remote, target: caged, runner: engine.HostTools, reached: outside, denied: []string{"env"}},
 	} {
 		t.Run(cage.name, func(t *testing.T) {
 			flags := append([]string{"--action_env=CANARY_BAIT=" + bait.words()}, cage.flags...)
@@ -49,6 +54,9 @@ func TestCanary(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.must(t, "build", append(flags, cage.target)...)
+			if s := only(t, b.spawns(t), "Canary"); s.Runner != cage.ran || s.CacheHit {
+				t.Errorf("its runner was %q, want %q", s.Runner, cage.ran)
+			}
 			said := string(b.read(t, output))
 			got := bait.reached(t, said)
 			for _, name := range cage.reached {

@@ -12,6 +12,7 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/remote/engine"
 	"example.org/portable-walkthrough-go/tools/remote/execlog"
+	"example.org/portable-walkthrough-go/tools/remote/faults"
 )
 
 // The parts build on each other: a later one finds what an earlier one built.
@@ -53,6 +54,8 @@ func TestSameBitsRemotely(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+
+	t.Run("a cache over gRPC", func(t *testing.T) { overGRPC(t, startEngine(t, engine.HostTools, storage), want) })
 
 	t.Run("image action in a root of declared inputs", func(t *testing.T) {
 		address = startEngine(t, engine.Bubblewrap, storage)
@@ -109,6 +112,19 @@ func TestSameBitsRemotely(t *testing.T) {
 		b.compare(t, want)
 	})
 
+	t.Run("the engine goes away: the build fails", func(t *testing.T) {
+		proxy := faults.Start(t, startEngine(t, engine.HostTools, storage))
+		proxy.Do(faults.At("/build.bazel.remote.execution.v2.Execution/Execute", faults.Gone))
+		b.remove(t, imageName)
+		b.mustFail(t, "failed: (Exit 34): UNAVAILABLE", "build", "--remote_executor="+proxy.Address, "--noremote_accept_cached", "//:image")
+		if proxy.Faults() != 1 {
+			t.Errorf("it went away %d times", proxy.Faults())
+		}
+		if _, err := os.Stat(b.image()); err == nil {
+			t.Errorf("%s is there all the same", b.image())
+		}
+	})
+
 	t.Run("control: without an engine the build fails", func(t *testing.T) {
 		b.remove(t, imageName)
 		// Where the last one was.
@@ -125,13 +141,25 @@ func TestSameBitsRemotely(t *testing.T) {
 		b.mustNotLeak(t)
 	})
 
-	t.Run("control: a secret is found", func(t *testing.T) {
-		b.must(t, "build", "--action_env=AWS_SECRET_ACCESS_KEY", shell)
-		leaks := b.search(t)
-		if len(leaks) != 1 || leaks[0].Name != "AWS_SECRET_ACCESS_KEY" || leaks[0].Spawn != "Genrule of "+shell {
-			t.Errorf("got %v, want one leak, in the variable AWS_SECRET_ACCESS_KEY of %s", leaks, shell)
-		}
-	})
+	for flag, variable := range map[string]string{
+		"--action_env=AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
+		// What .bazelrc has is the reason that the shell's PATH is in no key.
+		"--noincompatible_strict_action_env": "PATH",
+	} {
+		t.Run("control: a secret is found that is there with "+flag, func(t *testing.T) {
+			b.must(t, "build", flag, shell)
+			found := false
+			for _, leak := range b.search(t) {
+				if leak.Name != variable || leak.Spawn != "Genrule of "+shell {
+					t.Errorf("%v, want leaks in the variable %s of %s alone", leak, variable, shell)
+				}
+				found = found || leak.Forbidden == marker
+			}
+			if !found {
+				t.Errorf("no %q is found", marker)
+			}
+		})
+	}
 }
 
 // shell is a target whose action calls what it does not declare: a shell.
@@ -167,14 +195,20 @@ func startEngine(t *testing.T, runner engine.Runner, storage string) (address st
 // image finds the image action's spawn.
 func image(t *testing.T, spawns []*execlog.Spawn) *execlog.Spawn {
 	t.Helper()
+	return only(t, spawns, "PortableImage")
+}
+
+// only finds the one spawn of a mnemonic.
+func only(t *testing.T, spawns []*execlog.Spawn, mnemonic string) *execlog.Spawn {
+	t.Helper()
 	var found []*execlog.Spawn
 	for _, s := range spawns {
-		if s.Mnemonic == "PortableImage" {
+		if s.Mnemonic == mnemonic {
 			found = append(found, s)
 		}
 	}
 	if len(found) != 1 {
-		t.Fatalf("%d image actions among %d spawns, want 1", len(found), len(spawns))
+		t.Fatalf("%d spawns of %s among %d, want 1", len(found), mnemonic, len(spawns))
 	}
 	return found[0]
 }

@@ -88,21 +88,7 @@ func (p *proof) start(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	p.proxy = startProxy(t, p.cache.Address)
-}
-
-func startProxy(t *testing.T, backend string) *faults.Proxy {
-	t.Helper()
-	proxy, err := faults.Start(backend, t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := proxy.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return proxy
+	p.proxy = faults.Start(t, p.cache.Address)
 }
 
 // fill builds in a repository of its own, so that the workspace status differs too.

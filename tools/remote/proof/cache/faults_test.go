@@ -23,8 +23,8 @@ func (p *proof) faults(t *testing.T) {
 		{"half of the blob", p.blobPath(), faults.Cut, nil, "WARNING: Remote Cache: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			proxy := startProxy(t, p.cache.Address)
-			proxy.Do(at(c.path, c.fault))
+			proxy := faults.Start(t, p.cache.Address)
+			proxy.Do(faults.At(c.path, c.fault))
 			p.madeHere(t, p.again(t, proxy.Address, append([]string{read}, c.args...)...), c.says)
 			if proxy.Faults() == 0 {
 				t.Error("nothing was asked for that fails")
@@ -33,19 +33,10 @@ func (p *proof) faults(t *testing.T) {
 	}
 }
 
-func at(path string, fault faults.Fault) faults.Rule {
-	return func(_, asked string) faults.Fault {
-		if asked == path {
-			return fault
-		}
-		return faults.None
-	}
-}
-
 // The cache goes away in the middle of a build that found everything there until then.
 func (p *proof) gone(t *testing.T) {
-	proxy := startProxy(t, p.cache.Address)
-	proxy.Do(at(p.resultPath(), faults.Gone))
+	proxy := faults.Start(t, p.cache.Address)
+	proxy.Do(faults.At(p.resultPath(), faults.Gone))
 	p.b.Bazel(t, "clean")
 	said := p.build(t, proxy.Address, read)
 	// And perhaps what else was not asked for yet.
@@ -59,8 +50,8 @@ func (p *proof) gone(t *testing.T) {
 
 	// The control: the reason for --remote_download_outputs=all.
 	p.b.Bazel(t, "clean")
-	proxy = startProxy(t, p.cache.Address)
-	proxy.Do(at(p.resultPath(), faults.Gone))
+	proxy = faults.Start(t, p.cache.Address)
+	proxy.Do(faults.At(p.resultPath(), faults.Gone))
 	said, err := p.b.Try(t, "build", "--remote_cache="+proxy.Address, "//:image", read, "--remote_download_toplevel")
 	if err == nil || !strings.Contains(said, "Failed to fetch blobs") {
 		t.Errorf("with toplevel: got %v, want a failure to fetch blobs", err)
