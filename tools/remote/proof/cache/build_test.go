@@ -11,7 +11,11 @@ import (
 	"example.org/portable-walkthrough-go/tools/remote/proof/checkout"
 )
 
-const imageName = "portable-walkthrough-go.raw"
+// Outputs, below bazel-bin.
+const (
+	imageName  = "portable-walkthrough-go.raw"
+	imageNames = "image_all/*.raw"
+)
 
 // resultPath and blobPath are where the cache has the image action's result, and the image.
 func (p *proof) resultPath() string { return "/ac/" + p.making.Key.Hash }
@@ -39,18 +43,30 @@ func (p *proof) build(t *testing.T, address string, args ...string) string {
 }
 
 // madeHere wants the image, and nothing else, to have been made here by the last build,
-// and to be right, and Bazel to have said something.
+// and to be right, and Bazel to have said why, if there is anything to say.
 func (p *proof) madeHere(t *testing.T, said, want string) {
 	t.Helper()
 	p.executed(t, "PortableImage of //:image")
 	p.sameImage(t)
-	if !strings.Contains(said, want) {
-		t.Errorf("Bazel does not say %q", want)
+	warns(t, said, want)
+}
+
+// silence is that Bazel does not warn of the cache.
+const silence = ""
+
+// warns wants Bazel to warn of the cache, and to say something.
+func warns(t *testing.T, said, want string) {
+	t.Helper()
+	switch warned := strings.Contains(said, "WARNING: Remote Cache: "); {
+	case want == silence && warned:
+		t.Error("Bazel warns of the cache, and should not")
+	case want != silence && !(warned && strings.Contains(said, want)):
+		t.Errorf("Bazel does not warn of the cache with %q", want)
 	}
 }
 
-// executed wants exactly these spawns of the last build to have been executed, here and
-// with success, and all others to be hits.
+// executed wants exactly these spawns of the last build to have been executed, in the
+// sandbox and with success, and all others to be hits.
 func (p *proof) executed(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
@@ -58,6 +74,7 @@ func (p *proof) executed(t *testing.T, want ...string) {
 		if !s.CacheHit {
 			got = append(got, s.String())
 		}
+		sandboxed(t, s)
 		if s.Failed() {
 			t.Errorf("%v failed", s)
 		}
@@ -65,6 +82,15 @@ func (p *proof) executed(t *testing.T, want ...string) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("executed: %q, want %q", got, want)
+	}
+}
+
+// sandboxed wants what was executed to have been in the sandbox that holds, not in what
+// Bazel has where there are no namespaces.
+func sandboxed(t *testing.T, s *execlog.Spawn) {
+	t.Helper()
+	if !s.CacheHit && s.Runner != execlog.LinuxSandbox {
+		t.Errorf("%v: its runner is %q, not %q", s, s.Runner, execlog.LinuxSandbox)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +22,7 @@ import (
 
 var (
 	targets = flag.String("targets", "//:image //:image_all //units/... //service/counter/... //service/visits/...",
-		"what is built and tested in both checkouts; //:image must be among it")
+		"what is built and tested in both checkouts; //:image and //:image_all must be among it")
 	storage = flag.String("storage", "", "a directory that the cache keeps, for the next run; default: a temporary one")
 )
 
@@ -36,9 +38,11 @@ type proof struct {
 	proxy *faults.Proxy
 	// filled are the spawns of the build that filled it.
 	filled []*execlog.Spawn
-	// image is the image that it made, and making that spawn.
+	// image is the image that it made, and making that spawn; images are those for all
+	// machines.
 	image  []byte
 	making *execlog.Spawn
+	images map[string][]byte
 	// b is the second checkout.
 	b *checkout.Checkout
 }
@@ -102,6 +106,12 @@ func (p *proof) fill(t *testing.T) {
 	p.making = making(t, p.filled)
 	a.Bazel(t, "test", append([]string{write, cache}, strings.Fields(*targets)...)...)
 	p.filled = append(p.filled, spawns(t, a)...)
+	for _, s := range p.filled {
+		sandboxed(t, s)
+	}
+	if p.images = a.Outputs(t, imageNames); len(p.images) < 2 {
+		t.Errorf("there are %d images for all machines", len(p.images))
+	}
 	for _, path := range []string{p.resultPath(), p.blobPath()} {
 		if _, err := os.Stat(p.cache.File(path)); err != nil {
 			t.Errorf("of the image action the cache has no %v", err)
@@ -128,6 +138,9 @@ func (p *proof) hits(t *testing.T) {
 		t.Errorf("%d hits, but %d spawns filled the cache", hits, len(p.filled))
 	}
 	p.sameImage(t)
+	if images := p.b.Outputs(t, imageNames); !maps.EqualFunc(images, p.images, bytes.Equal) {
+		t.Errorf("of the images %q some have other bytes than %q", slices.Sorted(maps.Keys(images)), slices.Sorted(maps.Keys(p.images)))
+	}
 	for _, e := range p.proxy.Exchanges() {
 		if e.Method != http.MethodGet {
 			t.Errorf("%s of %s by who only reads", e.Method, e.Path)

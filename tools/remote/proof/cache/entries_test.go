@@ -55,10 +55,11 @@ func (p *proof) badEntries(t *testing.T) {
 	}{
 		{"a blob with a flipped bit", p.blobPath(), flipped, "does not match received digest"},
 		{"a truncated blob", p.blobPath(), truncated, "does not match received digest"},
-		{"a blob that was evicted", p.blobPath(), func([]byte) []byte { return nil }, ""},
-		{"a result that is garbage", p.resultPath(), garbage, "WARNING: Remote Cache: "},
-		{"a truncated result", p.resultPath(), truncated, "WARNING: Remote Cache: "},
-		{"an empty result", p.resultPath(), func([]byte) []byte { return []byte{} }, ""},
+		// A miss as any other.
+		{"a blob that was evicted", p.blobPath(), func([]byte) []byte { return nil }, silence},
+		{"a result that is garbage", p.resultPath(), garbage, "malformed varint"},
+		{"a truncated result", p.resultPath(), truncated, "input ended unexpectedly in the middle of a field"},
+		{"an empty result", p.resultPath(), func([]byte) []byte { return []byte{} }, "mandatory output " + imageName + " was not created"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.change(t, c.path, c.by)

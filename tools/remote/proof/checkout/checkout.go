@@ -134,6 +134,21 @@ func (c *Checkout) Output(t testing.TB, name string) []byte {
 	return text
 }
 
+// Outputs reads all that was built and matches a pattern, by paths below bazel-bin.
+func (c *Checkout) Outputs(t testing.TB, pattern string) map[string][]byte {
+	t.Helper()
+	bin := filepath.Join(c.Dir, "bazel-bin")
+	names, err := fs.Glob(os.DirFS(bin), pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := make(map[string][]byte)
+	for _, name := range names {
+		outputs[name] = c.Output(t, name)
+	}
+	return outputs
+}
+
 // Netrc writes the file that has passwords for servers.
 func (c *Checkout) Netrc(t testing.TB, text string) {
 	t.Helper()
