@@ -27,6 +27,9 @@ const (
 	// ProcesswrapperSandbox, and says nothing: a directory of links, with all else in reach.
 	LinuxSandbox          = "linux-sandbox"
 	ProcesswrapperSandbox = "processwrapper-sandbox"
+	// Deduplicated is the result of another spawn that ran at the same time, and differed
+	// only in a path which is not in the key.
+	Deduplicated = "deduplicated"
 )
 
 // A Spawn is what is used of a record: a SpawnExec in Bazel's spawn.proto.
