@@ -51,6 +51,6 @@ func (p Program) Words(args ...string) []string {
 func (p Program) Command(ctx context.Context, args ...string) *exec.Cmd {
 	words := p.Words(args...)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = []string{}
+	cmd.Env = []string{} // not nil, which would mean ours
 	return cmd
 }

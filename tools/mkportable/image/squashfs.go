@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"example.org/portable-walkthrough-go/tools/imported"
 )
 
 // maxLevel holds the compressions and their highest level; lz4 and xz have none.
@@ -70,12 +71,8 @@ func (q *Squashfs) arguments(output string) []string {
 func (q *Squashfs) run(ctx context.Context, output string, write func(*os.File) error) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	program, args := q.Mksquashfs, q.arguments(output)
-	if q.Loader != "" {
-		program, args = q.Loader, append([]string{"--library-path", q.Libraries, q.Mksquashfs}, args...)
-	}
-	cmd := exec.CommandContext(running, program, args...)
-	cmd.Env = []string{} // not nil, which would mean ours
+	program := imported.Program{Path: q.Mksquashfs, Loader: q.Loader, Libraries: q.Libraries}
+	cmd := program.Command(running, q.arguments(output)...)
 	said := &head{max: 1 << 14}
 	cmd.Stdout, cmd.Stderr = said, said
 	read, archive, err := os.Pipe()
