@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
-	"example.org/portable-walkthrough-go/tools/imported"
 	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // needNamespaces skips a test where the kernel lets nobody have namespaces. Where
@@ -39,10 +39,10 @@ func self(t *testing.T) string {
 }
 
 // bubblewrap is skipped without where the open world has none.
-func bubblewrap(t *testing.T) imported.Program {
+func bubblewrap(t *testing.T) program.Program {
 	t.Helper()
 	needNamespaces(t)
-	bwrap, err := imported.Find(squashfs.Runfile(t, "BWRAP"))
+	bwrap, err := program.Find(squashfs.Runfile(t, "BWRAP"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func tellWhatIsThere() {
 // inEmptyRoot makes a command of a program that lies in the action's directory, to be
 // run where that directory is all there is: no /usr, /bin, /etc, /proc, /dev, no
 // network, and of the environment only $PWD, which bubblewrap sets, and what is given.
-func (a *action) inEmptyRoot(ctx context.Context, bwrap imported.Program, env []string, program string, args ...string) *exec.Cmd {
+func (a *action) inEmptyRoot(ctx context.Context, bwrap program.Program, env []string, program string, args ...string) *exec.Cmd {
 	options := []string{"--unshare-all", "--die-with-parent", "--clearenv", "--bind", a.root, "/execroot", "--chdir", "/execroot"}
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // make runs the action.
@@ -117,7 +117,7 @@ func (a *action) eachInput(t *testing.T, do func(path string, mode fs.FileMode) 
 func TestSameBytesASecondLater(t *testing.T) {
 	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
 	bare := filepath.Join(a.root, "bare.raw")
-	mksquashfs := imported.Program{
+	mksquashfs := program.Program{
 		Path:   filepath.Join(a.root, a.squashfs()["mksquashfs"].(string)),
 		Loader: a.squashfs()["loader"].(string), Libraries: filepath.Join(a.root, a.squashfs()["libraries"].(string)),
 	}

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 
 	"example.org/portable-walkthrough-go/tools/imagediff/listing"
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
@@ -42,7 +42,7 @@ func diff(a, b string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	unsquashfs, err := imported.Find(path)
+	unsquashfs, err := program.Find(path)
 	if err != nil {
 		return nil, err
 	}

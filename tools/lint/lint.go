@@ -16,7 +16,7 @@ import (
 	"github.com/bazelbuild/buildtools/build"
 	"github.com/bazelbuild/buildtools/warn"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // A check looks at the files that are its business.
@@ -155,9 +155,9 @@ func buildifierWarnings(name string, content []byte) ([]string, error) {
 	return lines, nil
 }
 
-func runShellcheck(program, workspace, name string) ([]string, error) {
+func runShellcheck(path, workspace, name string) ([]string, error) {
 	args := []string{"--external-sources", "--check-sourced", "--format=gcc", "--severity=style", name}
-	shellcheck, err := imported.Find(program)
+	shellcheck, err := program.Find(path)
 	if err != nil {
 		return nil, err
 	}

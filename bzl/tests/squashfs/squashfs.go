@@ -13,7 +13,7 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	"example.org/portable-walkthrough-go/tools/imagediff/listing"
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // Runfile returns the path of a file whose runfiles location an environment
@@ -31,10 +31,10 @@ func Runfile(t testing.TB, variable string) string {
 	return path
 }
 
-// program is the unsquashfs of $UNSQUASHFS.
-func program(t testing.TB) imported.Program {
+// ofToolchain is the unsquashfs of $UNSQUASHFS.
+func ofToolchain(t testing.TB) program.Program {
 	t.Helper()
-	p, err := imported.Find(Runfile(t, "UNSQUASHFS"))
+	p, err := program.Find(Runfile(t, "UNSQUASHFS"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func program(t testing.TB) imported.Program {
 
 func unsquashfs(t testing.TB, args ...string) string {
 	t.Helper()
-	out, err := program(t).Command(t.Context(), args...).CombinedOutput()
+	out, err := ofToolchain(t).Command(t.Context(), args...).CombinedOutput()
 	if err != nil && !onlyOwners(out) {
 		t.Fatalf("unsquashfs %q: %v\n%s", args, err, out)
 	}
@@ -105,7 +105,7 @@ func Superblock(t testing.TB, image string) string {
 // none if they have the same bytes.
 func Diff(t testing.TB, a, b string) []string {
 	t.Helper()
-	lines, err := listing.Diff(t.Context(), program(t), a, b)
+	lines, err := listing.Diff(t.Context(), ofToolchain(t), a, b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,13 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // Diff tells how two images differ, a line for each difference: none if they have the
 // same bytes. Images that hold the same paths may still differ in how the file
 // system was made, or in the order of its blocks; that is told as well.
-func Diff(ctx context.Context, unsquashfs imported.Program, a, b string) ([]string, error) {
+func Diff(ctx context.Context, unsquashfs program.Program, a, b string) ([]string, error) {
 	offset, err := firstDifference(a, b)
 	if err != nil || offset < 0 {
 		return nil, err
@@ -84,7 +84,7 @@ func orNone(value string) string {
 }
 
 // howMade is what the superblock says: compression, block size, time of making.
-func howMade(ctx context.Context, unsquashfs imported.Program, image string) ([]string, error) {
+func howMade(ctx context.Context, unsquashfs program.Program, image string) ([]string, error) {
 	out, err := unsquashfs.Command(ctx, "-UTC", "-s", image).Output()
 	if err != nil {
 		return nil, fmt.Errorf("unsquashfs -s %q: %w", image, err)

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // An Entry is one path of an image.
@@ -34,7 +34,7 @@ var types = map[string]string{
 }
 
 // Read returns an image's entries in the order in which it has them.
-func Read(ctx context.Context, unsquashfs imported.Program, image string) ([]Entry, error) {
+func Read(ctx context.Context, unsquashfs program.Program, image string) ([]Entry, error) {
 	cmd := unsquashfs.Command(ctx, "-no-progress", "-quiet", "-pf", "-", image)
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -8,17 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
-func program(t *testing.T, variable string) imported.Program {
+func find(t *testing.T, variable string) program.Program {
 	t.Helper()
 	path, err := runfile.Path(variable)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := imported.Find(path)
+	p, err := program.Find(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func makeImage(t *testing.T, prepare func(t *testing.T, root string), args ...st
 	prepare(t, root)
 	image := filepath.Join(t.TempDir(), "image.raw")
 	args = append([]string{root, image, "-quiet", "-no-progress", "-all-root", "-all-time", "0", "-mkfs-time", "0"}, args...)
-	if out, err := program(t, "MKSQUASHFS").Command(t.Context(), args...).CombinedOutput(); err != nil {
+	if out, err := find(t, "MKSQUASHFS").Command(t.Context(), args...).CombinedOutput(); err != nil {
 		t.Fatalf("mksquashfs: %v: %s", err, out)
 	}
 	return image
@@ -59,7 +59,7 @@ func write(t *testing.T, root, name, content string) {
 func nothing(*testing.T, string) {}
 
 func TestRead(t *testing.T) {
-	entries, err := Read(t.Context(), program(t, "UNSQUASHFS"), makeImage(t, nothing))
+	entries, err := Read(t.Context(), find(t, "UNSQUASHFS"), makeImage(t, nothing))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestDiff(t *testing.T) {
 		"block size": {nothing, []string{"-b", "4096"}, []string{"file system: Block size 131072, against Block size 4096"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Diff(t.Context(), program(t, "UNSQUASHFS"), plain, makeImage(t, test.prepare, test.args...))
+			got, err := Diff(t.Context(), find(t, "UNSQUASHFS"), plain, makeImage(t, test.prepare, test.args...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +171,7 @@ func TestDiffOfBytesAlone(t *testing.T) {
 	if err := os.WriteFile(other, append(content, 'x'), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Diff(t.Context(), program(t, "UNSQUASHFS"), plain, other)
+	got, err := Diff(t.Context(), find(t, "UNSQUASHFS"), plain, other)
 	want := fmt.Sprintf("bytes: the first that differs is at %d", len(content))
 	if err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
@@ -183,10 +183,10 @@ func TestWhatIsNoImage(t *testing.T) {
 	if err := os.WriteFile(name, []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Diff(t.Context(), program(t, "UNSQUASHFS"), makeImage(t, nothing), name); err == nil || !strings.Contains(err.Error(), "no image") {
+	if _, err := Diff(t.Context(), find(t, "UNSQUASHFS"), makeImage(t, nothing), name); err == nil || !strings.Contains(err.Error(), "no image") {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
-	if _, err := Diff(t.Context(), program(t, "UNSQUASHFS"), name, filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "missing") {
+	if _, err := Diff(t.Context(), find(t, "UNSQUASHFS"), name, filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "missing") {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 }

@@ -11,14 +11,14 @@ import (
 	"syscall"
 	"time"
 
-	"example.org/portable-walkthrough-go/tools/imported"
 	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 type benchmark struct {
 	root, mkportable string
-	mksquashfs       imported.Program
+	mksquashfs       program.Program
 	squashfs         image.Squashfs
 	peak             int64   // mkportable's memory, in bytes
 	written          float64 // to the disk by the action, as a ratio to the image
@@ -34,7 +34,7 @@ func newBenchmark(level int) (*benchmark, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.mksquashfs, err = imported.Find(mksquashfs); err != nil {
+	if b.mksquashfs, err = program.Find(mksquashfs); err != nil {
 		return nil, err
 	}
 	b.squashfs = image.Squashfs{

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // maxLevel holds the compressions and their highest level; lz4 and xz have none.
@@ -71,8 +71,8 @@ func (q *Squashfs) arguments(output string) []string {
 func (q *Squashfs) run(ctx context.Context, output string, write func(*os.File) error) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	program := imported.Program{Path: q.Mksquashfs, Loader: q.Loader, Libraries: q.Libraries}
-	cmd := program.Command(running, q.arguments(output)...)
+	mksquashfs := program.Program{Path: q.Mksquashfs, Loader: q.Loader, Libraries: q.Libraries}
+	cmd := mksquashfs.Command(running, q.arguments(output)...)
 	said := &head{max: 1 << 14}
 	cmd.Stdout, cmd.Stderr = said, said
 	read, archive, err := os.Pipe()

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
@@ -27,7 +27,7 @@ func shellcheck() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := imported.Find(path)
+	program, err := program.Find(path)
 	if err != nil {
 		return nil, fmt.Errorf("shellcheck: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/remote/adapter"
 	"example.org/portable-walkthrough-go/tools/remote/child"
 	"example.org/portable-walkthrough-go/tools/runfile"
@@ -179,14 +179,14 @@ func (e *Engine) wrap(variable, name string) error {
 	return os.WriteFile(filepath.Join(e.scratch, name), []byte(script), 0o755)
 }
 
-func find(variable string) (imported.Program, error) {
+func find(variable string) (program.Program, error) {
 	path, err := runfile.Path(variable)
 	if err != nil {
-		return imported.Program{}, err
+		return program.Program{}, err
 	}
-	program, err := imported.Find(path)
-	if err == nil && filepath.Base(program.Path) == "absent" {
+	found, err := program.Find(path)
+	if err == nil && filepath.Base(found.Path) == "absent" {
 		err = errors.New("no bwrap on this machine; install bubblewrap")
 	}
-	return program, err
+	return found, err
 }

@@ -1,6 +1,6 @@
 // Package execlog reads Bazel's execution log, as --execution_log_json_file writes it: of
 // each spawn (a process that an action wants run) its key, where its result came from, and
-// how long that took. Two logs tell why a spawn was not answered by a cache.
+// how long that took.
 //
 // Spawns of actions that are up to date in Bazel's own output base are in no log.
 package execlog

@@ -7,6 +7,18 @@ import (
 	"strings"
 )
 
+// A Field is a part of a spawn's key.
+type Field string
+
+// The fields that are searched.
+const (
+	Argument            Field = "argument"
+	EnvironmentVariable Field = "environment variable"
+	PlatformProperty    Field = "platform property"
+	InputFile           Field = "input"
+	OutputPath          Field = "output"
+)
+
 // A Leak is a forbidden text in what a cache or a remote service is told of a spawn.
 type Leak struct {
 	// Spawn is its name, Output the first path that it promised.

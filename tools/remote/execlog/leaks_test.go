@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+const bin = "bazel-out/k8-fastbuild/bin/"
+
 func TestLeaks(t *testing.T) {
 	spawn := func() record { return compile("//:a", bin+"a=A", "ka", "a.go=a") }
 	const secret = "s3cret"

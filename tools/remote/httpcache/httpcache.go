@@ -14,7 +14,7 @@ import (
 	"runtime"
 	"time"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/remote/child"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
@@ -94,7 +94,7 @@ func (c *Cache) startNginx(ctx context.Context, address string, socket *os.File)
 	if err != nil {
 		return err
 	}
-	program, err := imported.Find(path)
+	nginx, err := program.Find(path)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (c *Cache) startNginx(ctx context.Context, address string, socket *os.File)
 		return err
 	}
 	// -e: its own default is a file below /var/log.
-	cmd := program.Command(ctx, "-p", c.scratch, "-e", "stderr", "-c", configuration)
+	cmd := nginx.Command(ctx, "-p", c.scratch, "-e", "stderr", "-c", configuration)
 	cmd.ExtraFiles = []*os.File{socket}
 	// How nginx hands its sockets to its successor: descriptors that listen already.
 	cmd.Env = []string{"NGINX=3;"}

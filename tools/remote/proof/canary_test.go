@@ -20,7 +20,7 @@ func TestCanary(t *testing.T) {
 	b := userBazel(t)
 	bait := layBait(t, b)
 	// The program first, so that only the canary itself is built elsewhere.
-	b.must(t, "build", "--action_env=CANARY_BAIT=read:/", caged)
+	b.Run(t, "build", "--action_env=CANARY_BAIT=read:/", caged)
 
 	everything := bait.names()
 	outside := []string{"/etc", "home", "hostname", "network", "process", "secret", "socket", "workspace", "write"}
@@ -53,7 +53,7 @@ func TestCanary(t *testing.T) {
 			if err := os.RemoveAll(strings.TrimPrefix(bait["write"], "write:")); err != nil {
 				t.Fatal(err)
 			}
-			b.must(t, "build", append(flags, cage.target)...)
+			b.Run(t, "build", append(flags, cage.target)...)
 			if s := only(t, b.spawns(t), "Canary"); s.Runner != cage.ran || s.CacheHit {
 				t.Errorf("its runner was %q, want %q", s.Runner, cage.ran)
 			}
@@ -76,7 +76,7 @@ func TestCanary(t *testing.T) {
 // Nothing asks to be let out of the sandbox but the control, and the test that compares
 // all BUILD files with what gazelle would write.
 func TestNobodyLeavesTheSandbox(t *testing.T) {
-	found := userBazel(t).output(t, "query", `attr(tags, "\b(requires-network|no-sandbox|local)\b", //...)`)
+	found := userBazel(t).Print(t, "query", `attr(tags, "\b(requires-network|no-sandbox|local)\b", //...)`)
 	if want := "//tools/lint:gazelle_test\n" + networked + "\n"; found != want {
 		t.Errorf("got %q, want %q", found, want)
 	}
@@ -87,10 +87,10 @@ func TestNobodyLeavesTheSandbox(t *testing.T) {
 func TestNoActionCallsACCompiler(t *testing.T) {
 	b := userBazel(t)
 	all := []string{"deps(//:image)", "--noinclude_artifacts", "--noinclude_commandline"}
-	if actions := b.output(t, "aquery", all...); strings.Contains(actions, "CGO_ENABLED=1") || !strings.Contains(actions, "CGO_ENABLED=0") {
+	if actions := b.Print(t, "aquery", all...); strings.Contains(actions, "CGO_ENABLED=1") || !strings.Contains(actions, "CGO_ENABLED=0") {
 		t.Errorf("an action builds with cgo: %s", actions)
 	}
-	if actions := b.output(t, "aquery", append(all, "--host_platform=@platforms//host")...); !strings.Contains(actions, "CGO_ENABLED=1") {
+	if actions := b.Print(t, "aquery", append(all, "--host_platform=@platforms//host")...); !strings.Contains(actions, "CGO_ENABLED=1") {
 		t.Error("with cgo there is no such action either: //tools/platforms can go")
 	}
 }
@@ -109,7 +109,7 @@ func layBait(t *testing.T, b *bazel) baits {
 	t.Helper()
 	// Not in /tmp, of which each sandbox has its own; and short, since a socket's path
 	// may have 107 bytes.
-	place, err := os.MkdirTemp(b.Dir, "bazel-canary")
+	place, err := os.MkdirTemp(b.Dir(), "bazel-canary")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func layBait(t *testing.T, b *bazel) baits {
 		"network":   "tcp:" + listen(t, "tcp", "127.0.0.1:0"),
 		"secret":    "read:" + secret,
 		"socket":    "unix:" + listen(t, "unix", filepath.Join(place, "socket")),
-		"workspace": "read:" + filepath.Join(b.Dir, "MODULE.bazel"),
+		"workspace": "read:" + filepath.Join(b.Dir(), "MODULE.bazel"),
 		"write":     "write:" + filepath.Join(place, "written"),
 	}
 }

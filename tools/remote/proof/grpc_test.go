@@ -16,9 +16,9 @@ const asksResult = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult
 // rest if the cache goes away.
 func overGRPC(t *testing.T, engine string, want []byte) {
 	// No results but the engine's.
-	b := newBazel(t, "--config=remote-cache-read", "--disk_cache=")
+	b := newBazel(t)
 	proxy := faults.Start(t, engine)
-	b.must(t, "build", "--remote_cache="+proxy.Address, "//:image")
+	b.Run(t, "build", "--config=remote-cache-read", "--disk_cache=", "--remote_cache="+proxy.Address, "//:image")
 	spawns := b.spawns(t)
 	for _, s := range spawns {
 		if s.Runner != execlog.RemoteCacheHit || !s.CacheHit {
@@ -46,8 +46,8 @@ func overGRPC(t *testing.T, engine string, want []byte) {
 		}
 		return faults.None
 	})
-	b.must(t, "clean")
-	said := b.must(t, "build", "--remote_cache="+proxy.Address, "//:image")
+	b.Run(t, "clean")
+	said := b.Run(t, "build", "--config=remote-cache-read", "--disk_cache=", "--remote_cache="+proxy.Address, "//:image")
 	hits := 0
 	spawns = b.spawns(t)
 	for _, s := range spawns {

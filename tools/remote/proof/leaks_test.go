@@ -43,13 +43,13 @@ func (b *bazel) private(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{marker, b.Dir, b.info(t, "output_base"), cache}
+	return []string{marker, b.Dir(), b.info(t, "output_base"), cache}
 }
 
 // search looks for private texts in the log of the last build.
 func (b *bazel) search(t *testing.T) []execlog.Leak {
 	t.Helper()
-	log, err := os.Open(b.log)
+	log, err := os.Open(b.Log)
 	if err != nil {
 		t.Fatal(err)
 	}

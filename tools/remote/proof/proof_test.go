@@ -19,16 +19,16 @@ import (
 func TestSameBitsRemotely(t *testing.T) {
 	// As the user's own Bazel builds it, by default on this machine.
 	user := userBazel(t)
-	user.must(t, "build", "//:image")
+	user.Run(t, "build", "//:image")
 	want := user.read(t, imageName)
 	plantSecrets(t)
-	b := newBazel(t, "--config=remote-exec")
+	b := newBazel(t)
 	storage := t.TempDir()
 
 	var address string
 	t.Run("whole build", func(t *testing.T) {
 		address = startEngine(t, engine.HostTools, storage)
-		b.must(t, "build", "--remote_executor="+address, secretHeader, "//:image")
+		b.Run(t, "build", "--config=remote-exec", "--remote_executor="+address, secretHeader, "//:image")
 		executed, spawns := 0, b.spawns(t)
 		for _, s := range spawns {
 			err := s.ExecutedRemotely()
@@ -49,7 +49,7 @@ func TestSameBitsRemotely(t *testing.T) {
 		t.Logf("%d spawns: %d executed remotely", len(spawns), executed)
 
 		// With a shell in the engine's root, this works.
-		b.must(t, "build", "--remote_executor="+address, shell)
+		b.Run(t, "build", "--config=remote-exec", "--remote_executor="+address, shell)
 	})
 	if t.Failed() {
 		return
@@ -60,7 +60,7 @@ func TestSameBitsRemotely(t *testing.T) {
 	t.Run("image action in a root of declared inputs", func(t *testing.T) {
 		address = startEngine(t, engine.Bubblewrap, storage)
 		b.remove(t, imageName)
-		b.must(t, "build", "--remote_executor="+address, "--noremote_accept_cached", "//:image")
+		b.Run(t, "build", "--config=remote-exec", "--remote_executor="+address, "--noremote_accept_cached", "//:image")
 		if err := image(t, b.spawns(t)).ExecutedRemotely(); err != nil {
 			t.Error(err)
 		}
@@ -68,12 +68,12 @@ func TestSameBitsRemotely(t *testing.T) {
 
 		// The negative control of that root: nothing is there that was not declared.
 		b.remove(t, shellOutput)
-		b.mustFail(t, "/bin/bash", "build", "--remote_executor="+address, "--noremote_accept_cached", shell)
+		b.Fail(t, "/bin/bash", "build", "--config=remote-exec", "--remote_executor="+address, "--noremote_accept_cached", shell)
 	})
 
 	t.Run("properties of the execution group arrive at the image action, and there alone", func(t *testing.T) {
 		address = startEngine(t, engine.Bubblewrap, storage)
-		b.must(t, "build", "--remote_executor="+address, "--output_groups=+manifest", onLinux)
+		b.Run(t, "build", "--config=remote-exec", "--remote_executor="+address, "--output_groups=+manifest", onLinux)
 		properties := make(map[string][]execlog.Variable)
 		for _, s := range b.spawns(t) {
 			properties[s.Mnemonic] = s.Platform.Properties
@@ -89,13 +89,13 @@ func TestSameBitsRemotely(t *testing.T) {
 		}
 
 		// A property that no worker has: the engine is asked for it, and refuses.
-		b.mustFail(t, `Unsupported OSFamily "plan9"`, "build", "--remote_executor="+address, "--remote_retries=0", onPlan9)
+		b.Fail(t, `Unsupported OSFamily "plan9"`, "build", "--config=remote-exec", "--remote_executor="+address, "--remote_retries=0", onPlan9)
 	})
 
 	t.Run("control: a local action is told from a remote one", func(t *testing.T) {
 		address = startEngine(t, engine.HostTools, storage)
 		b.remove(t, imageName)
-		b.must(t, "build", "--remote_executor="+address, "--noremote_accept_cached", "--strategy=PortableImage=local", "//:image")
+		b.Run(t, "build", "--config=remote-exec", "--remote_executor="+address, "--noremote_accept_cached", "--strategy=PortableImage=local", "//:image")
 		if err := image(t, b.spawns(t)).ExecutedRemotely(); err == nil {
 			t.Error("an image action with the strategy local was taken for a remote one")
 		}
@@ -105,7 +105,7 @@ func TestSameBitsRemotely(t *testing.T) {
 	t.Run("control: a result from the cache is told from an executed one", func(t *testing.T) {
 		address = startEngine(t, engine.HostTools, storage)
 		b.remove(t, imageName)
-		b.must(t, "build", "--remote_executor="+address, "//:image")
+		b.Run(t, "build", "--config=remote-exec", "--remote_executor="+address, "//:image")
 		if err := image(t, b.spawns(t)).ExecutedRemotely(); err == nil {
 			t.Error("an image action that the cache answered was taken for an executed one")
 		}
@@ -116,7 +116,7 @@ func TestSameBitsRemotely(t *testing.T) {
 		proxy := faults.Start(t, startEngine(t, engine.HostTools, storage))
 		proxy.Do(faults.At("/build.bazel.remote.execution.v2.Execution/Execute", faults.Gone))
 		b.remove(t, imageName)
-		b.mustFail(t, "failed: (Exit 34): UNAVAILABLE", "build", "--remote_executor="+proxy.Address, "--noremote_accept_cached", "//:image")
+		b.Fail(t, "failed: (Exit 34): UNAVAILABLE", "build", "--config=remote-exec", "--remote_executor="+proxy.Address, "--noremote_accept_cached", "//:image")
 		if proxy.Faults() != 1 {
 			t.Errorf("it went away %d times", proxy.Faults())
 		}
@@ -128,16 +128,15 @@ func TestSameBitsRemotely(t *testing.T) {
 	t.Run("control: without an engine the build fails", func(t *testing.T) {
 		b.remove(t, imageName)
 		// Where the last one was.
-		b.mustFail(t, "Failed to query remote execution capabilities: UNAVAILABLE", "build", "--remote_executor="+address, "//:image")
+		b.Fail(t, "Failed to query remote execution capabilities: UNAVAILABLE", "build", "--config=remote-exec", "--remote_executor="+address, "//:image")
 		if _, err := os.Stat(b.image()); err == nil {
 			t.Errorf("%s is there all the same", b.image())
 		}
 	})
 
 	// The rest is built here, with this machine's caches.
-	b.flags = nil
 	t.Run("no key of images, checks and tests has anything of the client", func(t *testing.T) {
-		b.must(t, "test", "//:image_all", "//units/...", "//rootfs/...", "//service/counter/...", "//tools/mkportable/...", "//bzl/examples/...")
+		b.Run(t, "test", "//:image_all", "//units/...", "//rootfs/...", "//service/counter/...", "//tools/mkportable/...", "//bzl/examples/...")
 		b.mustNotLeak(t)
 	})
 
@@ -147,7 +146,7 @@ func TestSameBitsRemotely(t *testing.T) {
 		"--noincompatible_strict_action_env": "PATH",
 	} {
 		t.Run("control: a secret is found that is there with "+flag, func(t *testing.T) {
-			b.must(t, "build", flag, shell)
+			b.Run(t, "build", flag, shell)
 			found := false
 			for _, leak := range b.search(t) {
 				if leak.Name != variable || leak.Spawn != "Genrule of "+shell {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"example.org/portable-walkthrough-go/tools/imported"
+	"example.org/portable-walkthrough-go/tools/program"
 )
 
 // A Machine is what the rule vm_machine makes of a suite. Its fields are paths.
@@ -87,7 +87,7 @@ func (m *Machine) command(ctx context.Context, scratch string, b boot) (*exec.Cm
 	if !ok {
 		return nil, fmt.Errorf("machine %s: unknown architecture %q", m.Suite, m.Architecture)
 	}
-	qemu, err := imported.Find(m.QEMU)
+	qemu, err := program.Find(m.QEMU)
 	if err != nil {
 		return nil, err
 	}

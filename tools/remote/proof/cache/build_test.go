@@ -125,15 +125,6 @@ func making(t *testing.T, spawns []*execlog.Spawn) *execlog.Spawn {
 	return nil
 }
 
-// explain fails the test with the reasons of all misses.
-func explain(t *testing.T, now, before []*execlog.Spawn) {
-	t.Helper()
-	for _, cause := range execlog.Explain(now, before).Causes {
-		t.Errorf("%d misses (%v, and %d that use what those made), because of %+v",
-			cause.Misses(), cause.Spawns, len(cause.Followers), cause.Differences)
-	}
-}
-
 // logTraffic tells how much went where.
 func logTraffic(t *testing.T, exchanges []faults.Exchange) {
 	t.Helper()

@@ -6,16 +6,14 @@ package checkout
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/remote/nested"
+	"example.org/portable-walkthrough-go/tools/bazeltest"
 )
 
 // Options say who builds.
@@ -39,18 +37,15 @@ type Checkout struct {
 	// Dir is the workspace.
 	Dir string
 
-	scratch, name string
-	bazel         nested.Bazel
+	scratch string
+	bazel   *bazeltest.Bazel
 }
 
 // New copies the workspace's files, as they are, but for what git ignores. At the test's
 // end nothing is left.
 func New(t testing.TB, o Options) *Checkout {
 	t.Helper()
-	workspace, err := nested.Workspace()
-	if err != nil {
-		t.Fatal(err)
-	}
+	workspace := bazeltest.Workspace(t)
 	scratch := filepath.Join(t.TempDir(), o.Name)
 	if o.Umask == "" {
 		o.Umask = "022"
@@ -59,7 +54,7 @@ func New(t testing.TB, o Options) *Checkout {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Checkout{Dir: filepath.Join(scratch, "src"), scratch: scratch, name: o.Name}
+	c := &Checkout{Dir: filepath.Join(scratch, "src"), scratch: scratch}
 	home := filepath.Join(scratch, "home")
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		t.Fatal(err)
@@ -67,7 +62,7 @@ func New(t testing.TB, o Options) *Checkout {
 	if err := copyWorkspace(workspace, c.Dir, fs.FileMode(umask)); err != nil {
 		t.Fatal(err)
 	}
-	env := append(nested.Environ(), "HOME="+home)
+	env := append(bazeltest.Environ(), "HOME="+home)
 	if o.OwnWorld {
 		world, err := linkWorld(workspace, filepath.Join(scratch, "cache"))
 		if err != nil {
@@ -81,19 +76,24 @@ func New(t testing.TB, o Options) *Checkout {
 		}
 		env = append(env, "XDG_CACHE_HOME="+cache)
 	}
-	c.bazel = nested.Bazel{
-		Dir:        c.Dir,
-		Launcher:   filepath.Join(c.Dir, "tools/bazel"),
-		Prefix:     o.somebody(),
-		OutputBase: filepath.Join(scratch, "base"),
-		Env:        append(env, o.Env...),
-	}
+	t.Cleanup(func() { c.remove(t) })
+	c.bazel = bazeltest.New(t, bazeltest.Options{
+		Dir:     c.Dir,
+		Program: filepath.Join(c.Dir, "tools/bazel"),
+		Prefix:  o.somebody(),
+		Env:     append(env, o.Env...),
+		Flags: []string{
+			"--config=ci", "--disk_cache=",
+			// A checkout is in /tmp, and what tools/bazel provisions may be too, elsewhere
+			// there: Bazel does not bring it into the /tmp that it gives each action.
+			"--noincompatible_sandbox_hermetic_tmp",
+		},
+	})
 	if o.Git {
 		c.git(t, "init", "--quiet")
 		c.git(t, "add", "--all")
 		c.git(t, "-c", "user.name=nobody", "-c", "user.email=nobody@localhost", "commit", "--quiet", "--message=copied")
 	}
-	t.Cleanup(func() { c.remove(t) })
 	return c
 }
 
@@ -106,23 +106,22 @@ func (c *Checkout) git(t testing.TB, args ...string) {
 	}
 }
 
-// remove ends Bazel's server and removes all. What Go keeps is read-only.
+// remove removes all that is left. What Go keeps is read-only.
 func (c *Checkout) remove(t testing.TB) {
 	t.Helper()
-	err := c.bazel.Remove()
 	walk := filepath.WalkDir(c.scratch, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
 			return os.Chmod(path, 0o700)
 		}
 		return err
 	})
-	if err := errors.Join(err, walk, os.RemoveAll(c.scratch)); err != nil {
+	if err := errors.Join(walk, os.RemoveAll(c.scratch)); err != nil {
 		t.Error(err)
 	}
 }
 
 // Log is the path of the last build's execution log.
-func (c *Checkout) Log() string { return filepath.Join(c.scratch, "log.json") }
+func (c *Checkout) Log() string { return c.bazel.Log }
 
 // Output reads what was built, by its path below bazel-bin.
 func (c *Checkout) Output(t testing.TB, name string) []byte {
@@ -184,32 +183,13 @@ func (c *Checkout) Edit(t testing.TB, name, before, after string) {
 // Bazel runs a command of Bazel's, which must work, and returns what it said.
 func (c *Checkout) Bazel(t testing.TB, command string, args ...string) string {
 	t.Helper()
-	said, err := c.Try(t, command, args...)
-	if err != nil {
-		t.Fatalf("%s: bazel %s %s: %v", c.name, command, strings.Join(args, " "), err)
-	}
-	return said
+	return c.bazel.Run(t, command, args...)
 }
 
-// Try is Bazel for a command that may fail. What builds uses no disk cache, and writes the
-// execution log.
+// Try is Bazel for a command that may fail.
 func (c *Checkout) Try(t testing.TB, command string, args ...string) (said string, err error) {
 	t.Helper()
-	if command == "build" || command == "test" {
-		args = append([]string{
-			"--config=ci", "--show_progress_rate_limit=30",
-			"--disk_cache=", "--execution_log_json_file=" + c.Log(),
-			// A checkout is in /tmp, and what tools/bazel provisions may be too, elsewhere
-			// there: Bazel does not bring it into the /tmp that it gives each action.
-			"--noincompatible_sandbox_hermetic_tmp",
-		}, args...)
-	}
-	var out bytes.Buffer
-	cmd := c.bazel.Command(command, args...)
-	cmd.Stdout = io.MultiWriter(&out, t.Output())
-	cmd.Stderr = cmd.Stdout
-	err = cmd.Run()
-	return out.String(), err
+	return c.bazel.Try(t, command, args...)
 }
 
 // somebody are the words of a command that executes another one as whoever builds.

@@ -1,7 +1,7 @@
-// Package imported starts programs that come from another system than the one
+// Package program starts programs that come from another system than the one
 // they run on: tools/provision/import lays PROGRAM into bin/, and its loader and
 // libraries into lib/ beside that. A program without those is started as it is.
-package imported
+package program
 
 import (
 	"context"
