@@ -50,7 +50,7 @@ type Options struct {
 	Startup []string
 	// Flags are added to each build and test.
 	Flags []string
-	// Env is the environment. Default: Environ().
+	// Env is the environment. Default: Environ(), at the start of each command.
 	Env []string
 	// UserOutputBase has Bazel work in the user's output base, whose server stays as it is.
 	// Default: an output base that is removed when the test ends.
@@ -70,9 +70,6 @@ type Bazel struct {
 // server and removes it.
 func New(t testing.TB, o Options) *Bazel {
 	t.Helper()
-	if o.Env == nil {
-		o.Env = Environ()
-	}
 	if o.Program == "" {
 		var startup []string
 		o.Program, startup = program(t)
@@ -139,6 +136,9 @@ func (b *Bazel) command(ctx context.Context, command string, args ...string) *ex
 	words = append(words, args...)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Dir, cmd.Env = b.o.Dir, b.o.Env
+	if cmd.Env == nil {
+		cmd.Env = Environ()
+	}
 	return cmd
 }
 

@@ -23,24 +23,6 @@ def _remote_packages_impl(_ctx):
         suite = "forky",
     )
 
-    # GitLab's schema of .gitlab-ci.yml lies beside a program in Python. That is not wanted,
-    # nor what it needs; of another version of Python more is unpacked, and works as well.
-    debian_packages(
-        name = "remote_schemas",
-        assume = [
-            "libpython3.14-stdlib",
-            "python3.14",
-            "python3.14-minimal",
-            "python3-click",
-            "python3-jsonschema",
-            "python3-requests",
-            "python3-ruamel.yaml",
-        ],
-        data = ["usr/lib/python3/dist-packages/check_jsonschema/builtin_schemas/vendor/gitlab-ci.json"],
-        packages = ["python3-check-jsonschema"],
-        suite = "forky",
-    )
-
 remote_packages = module_extension(
     implementation = _remote_packages_impl,
     doc = """Repositories of servers to build with.

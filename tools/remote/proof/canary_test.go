@@ -10,15 +10,15 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/remote/engine"
-	"example.org/portable-walkthrough-go/tools/remote/execlog"
+	"example.org/portable-walkthrough-go/tools/bazeltest"
+	"example.org/portable-walkthrough-go/tools/remote/servers"
 )
 
 // An action reaches nothing that was not declared. Each cage is shown to be what holds it:
 // the same action reaches all of that, or more of it, where the cage is open.
 func TestCanary(t *testing.T) {
 	b := userBazel(t)
-	bait := layBait(t, b)
+	bait := putBait(t, b)
 	// The program first, so that only the canary itself is built elsewhere.
 	b.Run(t, "build", "--action_env=CANARY_BAIT=read:/", caged)
 
@@ -26,27 +26,27 @@ func TestCanary(t *testing.T) {
 	outside := []string{"/etc", "home", "hostname", "network", "process", "secret", "socket", "workspace", "write"}
 	for _, cage := range []struct {
 		name, target string
-		runner       engine.Runner
+		runner       servers.Runner
 		flags        []string
 		// ran is what the execution log calls it.
 		ran string
 		// In the usual sandbox, what else of the machine can be read is not promised.
 		reached, denied []string
 	}{
-		{name: "sandbox", ran: execlog.LinuxSandbox, target: caged, flags: []string{"--spawn_strategy=sandboxed"}, denied: []string{"env", "network", "process", "write"}},
-		{name: "hermetic sandbox", ran: execlog.LinuxSandbox, target: caged, flags: []string{"--config=hermetic"}, denied: everything},
-		{name: "remotely, declared inputs only", ran: execlog.Remote, target: caged, runner: engine.Bubblewrap, denied: everything},
+		{name: "sandbox", ran: bazeltest.LinuxSandbox, target: caged, flags: []string{"--spawn_strategy=sandboxed"}, denied: []string{"env", "network", "process", "write"}},
+		{name: "hermetic sandbox", ran: bazeltest.LinuxSandbox, target: caged, flags: []string{"--config=hermetic"}, denied: everything},
+		{name: "remotely, declared inputs only", ran: bazeltest.Remote, target: caged, runner: servers.Bubblewrap, denied: everything},
 		{name: "control: no sandbox", ran: "local", target: caged, flags: []string{"--strategy=Canary=local", "--action_env=CANARY_SECRET"}, reached: everything},
 		// What Bazel takes where there are no namespaces, and says nothing.
-		{name: "control: a sandbox without namespaces", ran: execlog.ProcesswrapperSandbox, target: caged, flags: []string{"--spawn_strategy=processwrapper-sandbox"}, reached: outside, denied: []string{"env"}},
-		{name: "control: requires-network", ran: execlog.LinuxSandbox, target: networked, flags: []string{"--spawn_strategy=sandboxed"}, reached: []string{"network"}, denied: []string{"env", "process", "write"}},
-		{name: "control: requires-network, hermetic", ran: execlog.LinuxSandbox, target: networked, flags: []string{"--config=hermetic"}, reached: []string{"network"}, denied: []string{"env", "process", "secret", "socket", "write"}},
-		{name: "control: remotely, in the engine's root", ran: execlog.Remote, target: caged, runner: engine.HostTools, reached: outside, denied: []string{"env"}},
+		{name: "control: a sandbox without namespaces", ran: bazeltest.ProcesswrapperSandbox, target: caged, flags: []string{"--spawn_strategy=processwrapper-sandbox"}, reached: outside, denied: []string{"env"}},
+		{name: "control: requires-network", ran: bazeltest.LinuxSandbox, target: networked, flags: []string{"--spawn_strategy=sandboxed"}, reached: []string{"network"}, denied: []string{"env", "process", "write"}},
+		{name: "control: requires-network, hermetic", ran: bazeltest.LinuxSandbox, target: networked, flags: []string{"--config=hermetic"}, reached: []string{"network"}, denied: []string{"env", "process", "secret", "socket", "write"}},
+		{name: "control: remotely, in the engine's root", ran: bazeltest.Remote, target: caged, runner: servers.HostTools, reached: outside, denied: []string{"env"}},
 	} {
 		t.Run(cage.name, func(t *testing.T) {
 			flags := append([]string{"--action_env=CANARY_BAIT=" + bait.words()}, cage.flags...)
 			if cage.runner != "" {
-				flags = append(flags, "--config=remote-exec", "--remote_executor="+startEngine(t, cage.runner, t.TempDir()))
+				flags = append(flags, "--config=remote-exec", "--remote_executor="+buildBox(t, cage.runner, t.TempDir()).Address)
 			}
 			output := "tools/remote/canary/" + strings.TrimPrefix(cage.target, canaries) + ".txt"
 			b.remove(t, output)
@@ -54,7 +54,7 @@ func TestCanary(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Run(t, "build", append(flags, cage.target)...)
-			if s := only(t, b.spawns(t), "Canary"); s.Runner != cage.ran || s.CacheHit {
+			if s := only(t, b.Spawns(t), "Canary"); s.Runner != cage.ran || s.CacheHit {
 				t.Errorf("its runner was %q, want %q", s.Runner, cage.ran)
 			}
 			said := string(b.read(t, output))
@@ -104,8 +104,8 @@ const (
 // A baits has what the canary is to try, by what it stands for.
 type baits map[string]string
 
-// layBait puts there, for the time of the test, what should be out of reach.
-func layBait(t *testing.T, b *bazel) baits {
+// putBait puts there, for the time of the test, what should be out of reach.
+func putBait(t *testing.T, b *bazel) baits {
 	t.Helper()
 	// Not in /tmp, of which each sandbox has its own; and short, since a socket's path
 	// may have 107 bytes.

@@ -1,4 +1,4 @@
-"""What programs that use package engine must be given."""
+"""What programs that use package servers must be given."""
 
 visibility(["//tools/remote/..."])
 
@@ -7,11 +7,17 @@ _PROGRAMS = {
     "BUILDBOX_RUN_BUBBLEWRAP": "@remote_buildbox//:buildbox-run-bubblewrap",
     "BUILDBOX_RUN_HOSTTOOLS": "@remote_buildbox//:buildbox-run-hosttools",
     "BWRAP": "@bubblewrap//:bwrap",
+    "NGINX": "@remote_nginx//:nginx",
 }
 
-ENGINE_DATA = _PROGRAMS.values()
+SERVERS_DATA = _PROGRAMS.values()
 
-ENGINE_ENV = {variable: "$(rlocationpath {})".format(label) for variable, label in _PROGRAMS.items()}
+SERVERS_ENV = {variable: "$(rlocationpath {})".format(label) for variable, label in _PROGRAMS.items()}
+
+SERVERS_AVAILABLE = [
+    "@remote_buildbox//:available",
+    "@remote_nginx//:available",
+]
 
 # The one build tag of this repository leaves HTTP/2 out of net/http, which gRPC needs.
 # Tags replace that of .bazelrc; this one means nothing else.
