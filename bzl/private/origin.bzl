@@ -11,7 +11,7 @@ def shown(label):
     Returns:
         A string.
     """
-    return str(label).removeprefix("@@") if not label.workspace_name else str(label)
+    return str(label).removeprefix("@@") if not label.repo_name else str(label)
 
 def refuse(ctx, rule, attribute, message, *values):
     """Fails the analysis of a target.

@@ -42,16 +42,38 @@ def _machine(ctx, names):
     """Returns the CPU under the name that an archive's publisher gives it, or None."""
     return names.get(ctx.os.arch) if ctx.os.name == "linux" else None
 
-def _no_archive(ctx):
-    fail("repository '{}': no archive is pinned for {} on {}. Add its digest to bzl/toolchains/versions.bzl.".format(
-        ctx.name,
-        ctx.os.name,
-        ctx.os.arch,
-    ))
+def _download(ctx, version, arch, prefix):
+    """Fetches the archive for a CPU; None stands for one that has none."""
+    sha256 = ctx.attr.sha256.get(arch)
+    if not sha256:
+        fail("repository '{}': no archive is pinned for {} on {}. Add its digest to bzl/toolchains/versions.bzl.".format(
+            ctx.name,
+            ctx.os.name,
+            arch or ctx.os.arch,
+        ))
+    ctx.download_and_extract(
+        url = ctx.attr.url.replace("{version}", version).replace("{arch}", arch),
+        sha256 = sha256,
+        # Bazel 8's strip_prefix is unknown to Bazel 7.
+        stripPrefix = prefix,
+    )
+
+def _archive_attrs(url, sha256):
+    """Attributes that say where an archive comes from."""
+    return {
+        "sha256": attr.string_dict(
+            doc = "The archive's digest for each CPU. Default: those in versions.bzl.",
+            default = sha256,
+        ),
+        "url": attr.string(
+            doc = "The archive's address, in which {version} and {arch} are replaced. Default: its publisher's.",
+            default = url,
+        ),
+    }
 
 def _go_sdk_archive_impl(ctx):
     machine = _machine(ctx, {"aarch64": "arm64", "amd64": "amd64", "x86_64": "amd64"})
-    arch = ctx.attr.goarch or machine or _no_archive(ctx)
+    arch = ctx.attr.goarch or machine
 
     # What is provided is this machine's.
     if arch == machine and _provided(ctx, "GO_SDK_ROOT"):
@@ -63,16 +85,15 @@ def _go_sdk_archive_impl(ctx):
                 GO_VERSION,
             ))
     else:
-        ctx.download_and_extract(
-            url = "https://go.dev/dl/go{}.linux-{}.tar.gz".format(GO_VERSION, arch),
-            sha256 = GO_SDK_SHA256[arch],
-            strip_prefix = "go",
-        )
+        _download(ctx, GO_VERSION, arch, "go")
     ctx.file("BUILD.bazel", 'exports_files(["VERSION"])\n')
 
 go_sdk_archive = repository_rule(
     implementation = _go_sdk_archive_impl,
-    attrs = {
+    attrs = _archive_attrs(
+        "https://go.dev/dl/go{version}.linux-{arch}.tar.gz",
+        GO_SDK_SHA256,
+    ) | {
         "goarch": attr.string(
             doc = "The CPU of the Linux machine that it runs on. Default: this machine's.",
             values = ["", "amd64", "arm64"],
@@ -88,19 +109,16 @@ wrapped SDK before all others, also for building gazelle.""",
 def _shellcheck_archive_impl(ctx):
     if _provided(ctx, "SHELLCHECK_ROOT"):
         return
-    arch = _machine(ctx, {"aarch64": "aarch64", "amd64": "x86_64", "x86_64": "x86_64"}) or _no_archive(ctx)
-    ctx.download_and_extract(
-        url = "https://github.com/koalaman/shellcheck/releases/download/v{v}/shellcheck-v{v}.linux.{arch}.tar.xz".format(
-            arch = arch,
-            v = SHELLCHECK_VERSION,
-        ),
-        sha256 = SHELLCHECK_SHA256[arch],
-        strip_prefix = "shellcheck-v" + SHELLCHECK_VERSION,
-    )
+    arch = _machine(ctx, {"aarch64": "aarch64", "amd64": "x86_64", "x86_64": "x86_64"})
+    _download(ctx, SHELLCHECK_VERSION, arch, "shellcheck-v" + SHELLCHECK_VERSION)
     ctx.file("BUILD.bazel", 'exports_files(["shellcheck"])\n')
 
 shellcheck_archive = repository_rule(
     implementation = _shellcheck_archive_impl,
+    attrs = _archive_attrs(
+        "https://github.com/koalaman/shellcheck/releases/download/v{version}/shellcheck-v{version}.linux.{arch}.tar.xz",
+        SHELLCHECK_SHA256,
+    ),
     doc = "The pinned ShellCheck, with the label @NAME//:shellcheck.",
     environ = ["SHELLCHECK_ROOT"],
 )

@@ -86,6 +86,10 @@ func checks(workspace, shellcheck string, fix bool) []check {
 			return formatted(name, content, build.Format(file), "buildifier")
 		}},
 		{"buildifier lint", isStarlark, buildifierWarnings},
+		{"context arguments", isStarlark, newArguments},
+		{"labels of platforms", isStarlark, func(name string, content []byte) ([]string, error) {
+			return newLabels(workspace, name, content)
+		}},
 		{"visibility", isBuild, publicLibraries},
 		{"shellcheck", isShell, func(name string, _ []byte) ([]string, error) {
 			return runShellcheck(shellcheck, workspace, name)

@@ -47,12 +47,18 @@ func TestChecksFindMistakes(t *testing.T) {
 		"gofmt":           {"a.go", "package a\nvar  x = 1\n", "a.go:2: not formatted as gofmt"},
 		"buildifier":      {"BUILD.bazel", "x(name='a')\n", "BUILD.bazel:1: not formatted as buildifier"},
 		"buildifier lint": {"a.bzl", "\"\"\"Doc.\"\"\"\n\nload(\":b.bzl\", \"b\")\n", "a.bzl:3: load"},
+		"ctx's argument":  {"a.bzl", "def f(rctx):\n    rctx.download_and_extract(\n        url = \"\",\n        strip_prefix = \"a\",\n    )\n", "a.bzl:4: download_and_extract has no argument strip_prefix in Bazel 7"},
+		"new label":       {"a.bzl", "A = \"@platforms//cpu:loongarch64\"\n", "a.bzl:1: @platforms//cpu:loongarch64 is not in platforms 1.0.0, which MODULE.bazel declares; declare 1.1.0"},
+		"unlisted label":  {"a.bzl", "A = \"@platforms//cpu:z80\"\n", "a.bzl:1: @platforms//cpu:z80 is not in tools/lint/platforms.txt"},
 		"visibility":      {"BUILD.bazel", "go_library(\n    name = \"a\",\n    visibility = [\"//visibility:public\"],\n)\n", "BUILD.bazel:1: a is public"},
 		"shellcheck":      {"tool", "#!/bin/sh\necho $1\n", "tool:2:6: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			if err := os.WriteFile(filepath.Join(root, test.file), []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(root, "MODULE.bazel"), []byte("bazel_dep(name = \"platforms\", version = \"1.0.0\")\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			findings, err := lint(os.DirFS(root), checks(root, runfile(t, "SHELLCHECK"), false))
