@@ -58,7 +58,7 @@ func TestOwnPresubmit(t *testing.T) {
 func TestRegistryMistakes(t *testing.T) {
 	presubmit := own(t, ".bcr/presubmit.yml")
 	source := `{"integrity": "sha256-` + strings.Repeat("A", 43) + `=", "strip_prefix": "a", "url": "https://forge.example/a.tar.gz"}`
-	metadata := `{"homepage": "https://forge.example", "maintainers": [{"email": "a@example.org", "name": "A"}],
+	metadata := `{"homepage": "https://forge.example", "maintainers": [{"email": "a@example.org", "github": "a", "github_user_id": 7, "name": "A"}],
 		"repository": ["github:a/b"], "versions": [], "yanked_versions": {}}`
 	for check, valid := range map[string]string{"source": source, "metadata": metadata, "presubmit": presubmit} {
 		if err := registryCheck(t, check, valid); err != nil {
@@ -70,7 +70,9 @@ func TestRegistryMistakes(t *testing.T) {
 		"scheme":       {"source", source, "https:", "http:", "url"},
 		"field":        {"source", source, `"url"`, `"urls"`, "unknown field"},
 		"mail":         {"metadata", metadata, "a@example.org", "a", "email"},
-		"nobody":       {"metadata", metadata, `{"email": "a@example.org", "name": "A"}`, "", "maintainers"},
+		"nobody":       {"metadata", metadata, `{"email": "a@example.org", "github": "a", "github_user_id": 7, "name": "A"}`, "", "maintainers"},
+		"no account":   {"metadata", metadata, `"github_user_id": 7, `, "", "github_user_id"},
+		"placeholder":  {"metadata", metadata, "github:a/b", "github:{OWNER}/{REPO}", "repository"},
 		"repository":   {"metadata", metadata, "github:a/b", "a/b", "repository"},
 		"homepage":     {"metadata", metadata, "https://", "", "homepage"},
 		"yanked":       {"metadata", metadata, `, "yanked_versions": {}`, "", "yanked_versions"},
@@ -146,11 +148,14 @@ func checkAddress(field, address string) error {
 
 func checkMetadata(text string) error {
 	var metadata struct {
-		Homepage       string                                 `json:"homepage"`
-		Maintainers    []struct{ Email, GitHub, Name string } `json:"maintainers"`
-		Repository     []string                               `json:"repository"`
-		Versions       []string                               `json:"versions"`
-		YankedVersions map[string]string                      `json:"yanked_versions"`
+		Homepage    string `json:"homepage"`
+		Maintainers []struct {
+			Email, GitHub, Name string
+			GitHubUserID        int `json:"github_user_id"`
+		} `json:"maintainers"`
+		Repository     []string          `json:"repository"`
+		Versions       []string          `json:"versions"`
+		YankedVersions map[string]string `json:"yanked_versions"`
 	}
 	if err := strict(text, &metadata); err != nil {
 		return err
@@ -161,6 +166,10 @@ func checkMetadata(text string) error {
 	for _, maintainer := range metadata.Maintainers {
 		if _, err := mail.ParseAddress(maintainer.Email); err != nil || maintainer.Name == "" {
 			return fmt.Errorf("maintainer %v needs a name and an email: %v", maintainer, err)
+		}
+		// Whom the registry asks before it takes a change of the module.
+		if maintainer.GitHub == "" || maintainer.GitHubUserID <= 0 {
+			return fmt.Errorf("maintainer %v needs github and github_user_id", maintainer)
 		}
 	}
 	form := regexp.MustCompile(`^github:[\w.-]+/[\w.-]+$`)
