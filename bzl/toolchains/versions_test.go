@@ -151,6 +151,13 @@ func TestGoSDKs(t *testing.T) {
 	}
 }
 
+func TestExampleHasOurBazel(t *testing.T) {
+	const example = "bzl/examples/loadlog/.bazelversion"
+	if got, want := read(t, example), read(t, ".bazelversion"); got != want {
+		t.Errorf("%s says %q, .bazelversion %q", example, got, want)
+	}
+}
+
 func TestBazelIsAtLeastWhatTheModuleAsksFor(t *testing.T) {
 	numbers := func(version string) (n [3]int) {
 		if _, err := fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2]); err != nil {
