@@ -2,69 +2,88 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
-
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
-	"example.org/portable-walkthrough-go/tools/runfile"
-	"example.org/portable-walkthrough-go/tools/vm/machine"
 )
 
-// A consoles is what the rule vm_console writes.
-type consoles struct {
-	Machines []machine.Machine `json:"machines"`
-	// Files, by their names below /vm/files.
+// A consoleDescription is what the rule vm_console writes.
+type consoleDescription struct {
+	Machines []machine `json:"machines"`
+	// Files are runfiles locations by their names below /vm/files.
 	Files map[string]string `json:"files"`
 }
 
-// console gives a shell in one of several machines.
-func console() error {
-	path, err := runfile.Path("VM_CONSOLE")
-	if err != nil {
-		return err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	var all consoles
-	if err := json.Unmarshal(text, &all); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	var names []string
-	for _, m := range all.Machines {
-		names = append(names, m.Suite)
-	}
-	wanted := flag.String("suite", names[0], "one of "+strings.Join(names, ", "))
-	flag.Parse()
-	for name, location := range all.Files {
-		if all.Files[name], err = runfiles.Rlocation(location); err != nil {
-			return err
-		}
-	}
-	for _, m := range all.Machines {
-		if m.Suite != *wanted {
-			continue
-		}
-		if err := resolveMachine(&m); err != nil {
-			return err
-		}
-		fmt.Printf("Booting %s; a shell comes in some seconds. Ctrl-D there, or Ctrl-A X, ends it.\n", m.Suite)
-		return m.Console(context.Background(), all.Files, welcome, kvm(&m))
-	}
-	return fmt.Errorf("no suite %q; there are %s", *wanted, strings.Join(names, ", "))
-}
-
 const welcome = `
-This is a virtual machine with systemd. What there is to play with is in this
-directory. Ctrl-D ends it, and so does Ctrl-A X.
+This is a virtual machine with systemd. The files to try are in this directory.
+Ctrl-D ends the machine, and so does Ctrl-A X.
 
   portablectl attach ./portable-walkthrough-go.raw
   systemctl start portable-walkthrough-go.socket
   curl localhost:8088
 
 `
+
+// console boots the machine that --suite names, with a shell on this terminal.
+func console(ctx context.Context) error {
+	var d consoleDescription
+	if err := readDescription("VM_CONSOLE", &d); err != nil {
+		return err
+	}
+	var names []string
+	for _, m := range d.Machines {
+		names = append(names, m.Suite)
+	}
+	wanted := flag.String("suite", names[0], "one of "+strings.Join(names, ", "))
+	flag.Parse()
+	if err := resolveFiles(d.Files); err != nil {
+		return err
+	}
+	for _, m := range d.Machines {
+		if m.Suite != *wanted {
+			continue
+		}
+		if err := m.resolve(); err != nil {
+			return err
+		}
+		fmt.Printf("Booting %s; a shell comes in some seconds. Ctrl-D there, or Ctrl-A X, ends it.\n", m.Suite)
+		return m.shell(ctx, d.Files)
+	}
+	return fmt.Errorf("--suite=%s: no such suite; give one of %s", *wanted, strings.Join(names, ", "))
+}
+
+// shell boots the machine with a shell on this terminal and the files below /vm/files.
+// It returns when the shell ends.
+func (m *machine) shell(ctx context.Context, files map[string]string) error {
+	scratch, err := os.MkdirTemp("", "vm")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	p := payload{unit: consoleUnit, files: map[string]string{"/init": m.Agent}, texts: map[string]string{"vm/welcome": welcome}}
+	for name, path := range files {
+		p.files["/vm/files/"+name] = path
+	}
+	initrd := filepath.Join(scratch, "initrd")
+	if err := m.writeInitrd(initrd, p.write); err != nil {
+		return err
+	}
+	state := filepath.Join(scratch, "state")
+	if err := writeBlank(state, stateSize); err != nil {
+		return err
+	}
+	cmd, err := m.command(ctx, scratch, boot{
+		initrd: initrd,
+		disks:  []disk{{"state", state}},
+		// Ctrl-A X ends QEMU, Ctrl-C goes to the machine.
+		serial: [2]string{"mon:stdio", "null"},
+		kvm:    m.kvmWanted(ctx),
+	})
+	if err != nil {
+		return err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
+}

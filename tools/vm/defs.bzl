@@ -5,7 +5,7 @@ visibility("private")
 VmMachineInfo = provider(
     doc = "A virtual machine that can be booted.",
     fields = {
-        "config": "A dict for machine.Machine in Go, but for the agent; paths are runfiles locations.",
+        "config": "A dict for the type machine in qemu.go, without its agent; paths are runfiles locations.",
         "runfiles": "All files that are named there.",
     },
 )
@@ -22,8 +22,8 @@ def _vm_machine_impl(ctx):
     ctx.actions.run(
         mnemonic = "VmRoot",
         progress_message = "Making the system of virtual machine %{label}",
-        executable = ctx.executable._mkroot,
-        arguments = [ctx.file.root.path, kernel.path, initrd.path],
+        executable = ctx.executable._vm,
+        arguments = ["mkroot", ctx.file.root.path, kernel.path, initrd.path],
         inputs = [ctx.file.root],
         outputs = [kernel, initrd],
         env = {},
@@ -72,8 +72,8 @@ vm_machine = rule(
             allow_single_file = True,
             mandatory = True,
         ),
-        "_mkroot": attr.label(
-            default = "//tools/vm/mkroot",
+        "_vm": attr.label(
+            default = "//tools/vm:runner",
             cfg = "exec",
             executable = True,
         ),
@@ -148,7 +148,7 @@ _GUEST_ATTRS = {
         doc = "What is built for the machine, if its CPU is not this machine's.",
     ),
     "_agent": attr.label(
-        default = "//tools/vm/agent",
+        default = "//tools/vm:runner",
         cfg = _guest_transition,
         executable = True,
     ),

@@ -1,27 +1,25 @@
-// Package guest is for tests that run inside a virtual machine of //tools/vm: what
-// they can ask of the program that started it.
+// Package guest is for tests that run inside a virtual machine of //tools/vm: where
+// their files are, and what they can ask of the program that started the machine.
 package guest
 
 import (
 	"encoding/json"
 	"os"
 	"testing"
-
-	"example.org/portable-walkthrough-go/tools/vm/wire"
 )
 
-// Where things are in a machine.
+// Paths in a machine.
 const (
-	// Files is where a vm_test's files are.
+	// Files has the files of the vm_test.
 	Files = "/vm/files"
 	// Keep is a directory whose files become outputs of the test.
 	Keep = "/run/vm/keep"
-	// NextFile is read when the test has passed: a [wire.Stage], for which the machine
-	// is then rebooted.
+	// NextFile is read when the tests have passed: a [Stage], for which the machine is
+	// then rebooted.
 	NextFile = "/run/vm/next"
 )
 
-// Environment variables that the agent sets.
+// Environment variables of the test.
 const (
 	PortVariable  = "VM_PORT"
 	ValueVariable = "VM_VALUE"
@@ -29,7 +27,7 @@ const (
 )
 
 // Staged skips a test that is for a later boot, unless this is that boot, and returns
-// what the stage before left for it.
+// the value that the stage before passed on.
 func Staged(t *testing.T) string {
 	t.Helper()
 	if os.Getenv(StageVariable) == "" {
@@ -38,11 +36,11 @@ func Staged(t *testing.T) string {
 	return os.Getenv(ValueVariable)
 }
 
-// RebootInto has the machine rebooted when the tests of this boot have passed, and
-// then the tests run that a pattern names.
+// RebootInto asks for a reboot when the tests of this boot have passed. The next boot
+// runs the tests that the pattern run names, and [Staged] returns value there.
 func RebootInto(t *testing.T, run, value string) {
 	t.Helper()
-	b, err := json.Marshal(wire.Stage{Run: run, Value: value})
+	b, err := json.Marshal(Stage{Run: run, Value: value})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,24 +49,24 @@ func RebootInto(t *testing.T, run, value string) {
 	}
 }
 
-// CutPower has the machine killed now, and the tests that a pattern names run after
-// another boot. It returns, but not for long.
+// CutPower asks for the machine to be killed now, and for the tests that the pattern
+// run names to be run after another boot. The caller has some milliseconds left.
 func CutPower(t *testing.T, run, value string) {
 	t.Helper()
-	send(t, wire.Record{Event: wire.PowerCut, Next: &wire.Stage{Run: run, Value: value}})
+	send(t, Record{Event: PowerCutEvent, Next: &Stage{Run: run, Value: value}})
 }
 
-// Figure reports something measured; the unit is "ms", "MB", "×" or the like.
-func Figure(t *testing.T, name string, value float64, unit string) {
+// Report reports a measurement; the unit is "ms", "MB", "×" or the like.
+func Report(t *testing.T, name string, value float64, unit string) {
 	t.Helper()
-	send(t, wire.Record{Event: wire.Measured, Figure: &wire.Figure{Name: name, Value: value, Unit: unit}})
+	send(t, Record{Event: FigureEvent, Figure: &Figure{Name: name, Value: value, Unit: unit}})
 }
 
-func send(t *testing.T, r wire.Record) {
+func send(t *testing.T, r Record) {
 	t.Helper()
 	port, err := os.OpenFile(os.Getenv(PortVariable), os.O_WRONLY, 0)
 	if err != nil {
-		t.Fatalf("%v; this test is for a virtual machine: bazel test //tools/vm:all", err)
+		t.Fatalf("%v; this test runs in a virtual machine only: bazel test //tools/vm:all", err)
 	}
 	defer port.Close()
 	if _, err := port.WriteString(r.Line()); err != nil {

@@ -7,6 +7,8 @@ package walkthrough
 
 import (
 	"context"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,28 @@ const (
 	// patience is how long anything may take, on a slow machine.
 	patience = time.Minute
 )
+
+// TestMain is also the program of images: under their names it acts as they do.
+func TestMain(m *testing.M) {
+	switch filepath.Base(os.Args[0]) {
+	case "foo":
+		actAsFoo()
+	case "mounts":
+		if err := actAsMounts(); err != nil {
+			fmt.Fprintln(os.Stderr, "mounts:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // run returns the lines that a command prints; the test ends if it fails.
 func run(t *testing.T, command ...string) []string {
@@ -113,16 +137,12 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// settings changes the service as an administrator would, until the test ends.
-func settings(t *testing.T, text string) {
+// settings changes a unit as an administrator would, until the test ends.
+func settings(t *testing.T, unit, text string) {
 	t.Helper()
-	directory := "/run/systemd/system/" + service + ".d"
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(directory, "90-test.conf"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	directory := "/run/systemd/system/" + unit + ".d"
+	must(t, os.MkdirAll(directory, 0o755))
+	must(t, os.WriteFile(filepath.Join(directory, "90-test.conf"), []byte(text), 0o644))
 	t.Cleanup(func() {
 		if err := os.RemoveAll(directory); err != nil {
 			t.Error(err)
@@ -144,6 +164,15 @@ func systemd(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// onlyByName skips a test that is no part of the walk-through, unless -test.run names
+// it.
+func onlyByName(t *testing.T) {
+	t.Helper()
+	if pattern := flag.Lookup("test.run").Value.String(); !strings.Contains(pattern, t.Name()) {
+		t.Skip("not part of the walk-through")
+	}
 }
 
 // needs skips a test where systemd is too old.

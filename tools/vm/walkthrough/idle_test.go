@@ -13,7 +13,7 @@ import (
 // idleTimeout is shorter than the unit's 30 s, and else the same.
 func shortIdle(t *testing.T, timeout time.Duration) {
 	t.Helper()
-	settings(t, fmt.Sprintf("[Service]\nExecStart=\nExecStart=/usr/bin/%s --idle-timeout=%v\n", name, timeout))
+	settings(t, service, fmt.Sprintf("[Service]\nExecStart=\nExecStart=/usr/bin/%s --idle-timeout=%v\n", name, timeout))
 }
 
 // TestIdle: left alone the service ends, and costs nothing; the socket stays, and the

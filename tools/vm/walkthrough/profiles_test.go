@@ -123,7 +123,7 @@ func rating(t *testing.T, profile string, most float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guest.Figure(t, "exposure under profile "+profile, exposure, "of 10")
+	guest.Report(t, "exposure under profile "+profile, exposure, "of 10")
 	if exposure > most {
 		t.Errorf("exposure level %v, want at most %v", exposure, most)
 	}

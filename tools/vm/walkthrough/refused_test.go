@@ -240,25 +240,11 @@ func actAsFoo() {
 	time.Sleep(time.Hour)
 }
 
-func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "foo" {
-		actAsFoo()
-	}
-	os.Exit(m.Run())
-}
-
 func put(t *testing.T, path string, data []byte, mode os.FileMode) {
 	t.Helper()
 	path = filepath.Join(foo, path)
 	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	must(t, os.WriteFile(path, data, mode))
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // units are the image's.

@@ -1,32 +1,33 @@
-package machine
+package main
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"time"
-
-	"example.org/portable-walkthrough-go/tools/vm/cpio"
 )
 
 // probeLimit is ten times what a kernel needs to boot with KVM.
 const probeLimit = 10 * time.Second
 
-// BootsWithKVM tries whether this machine's /dev/kvm really boots the kernel: there
-// are some that open, and then hang or fail.
-func (m *Machine) BootsWithKVM(ctx context.Context, log io.Writer) bool {
-	if err := m.probe(ctx); err != nil {
-		fmt.Fprintf(log, "--- %s: no KVM, the CPU is emulated: %v\n", m.Suite, err)
+// kvmWanted reports whether $VM_ACCEL asks for KVM, and this machine's /dev/kvm really
+// boots the kernel: there are some that open, and then hang or fail.
+func (m *machine) kvmWanted(ctx context.Context) bool {
+	if os.Getenv("VM_ACCEL") != "auto" {
+		return false
+	}
+	if err := m.tryKVM(ctx); err != nil {
+		fmt.Printf("--- %s: no KVM, the CPU is emulated: %v\n", m.Suite, err)
 		return false
 	}
 	return true
 }
 
-func (m *Machine) probe(ctx context.Context) error {
+func (m *machine) tryKVM(ctx context.Context) error {
 	if m.Architecture != runtime.GOARCH {
 		return fmt.Errorf("the machine is %s", m.Architecture)
 	}
@@ -41,7 +42,7 @@ func (m *Machine) probe(ctx context.Context) error {
 	}
 	defer os.RemoveAll(scratch)
 	initrd := filepath.Join(scratch, "initrd")
-	if err := m.probeInitrd(initrd); err != nil {
+	if err := m.writeProbeInitrd(initrd); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
@@ -67,28 +68,28 @@ func (m *Machine) probe(ctx context.Context) error {
 	return fmt.Errorf("a trial boot failed: %v: %s", err, said)
 }
 
-// probeInitrd writes a root file system with the agent and nothing else.
-func (m *Machine) probeInitrd(to string) (err error) {
+// writeProbeInitrd writes a root file system with this program and nothing else.
+func (m *machine) writeProbeInitrd(to string) (err error) {
 	file, err := os.Create(to)
 	if err != nil {
 		return err
 	}
-	defer func() { err = joinClose(err, file) }()
-	out := cpio.NewWriter(file)
-	if err := out.Directory("dev"); err != nil {
+	defer func() { err = errors.Join(err, file.Close()) }()
+	out := newCPIOWriter(file)
+	if err := out.directory("dev"); err != nil {
 		return err
 	}
-	for _, device := range []cpio.Entry{
-		{Path: "dev/console", Mode: cpio.CharacterDevice | 0o600, Major: 5, Minor: 1},
+	for _, device := range []cpioEntry{
+		{path: "dev/console", mode: typeCharacterDevice | 0o600, major: 5, minor: 1},
 		// The second serial port: of a PC, or of Arm's virt board.
-		{Path: "dev/probe", Mode: cpio.CharacterDevice | 0o600, Major: boards[m.Architecture].major, Minor: 65},
+		{path: "dev/probe", mode: typeCharacterDevice | 0o600, major: boards[m.Architecture].major, minor: 65},
 	} {
-		if err := out.Write(device); err != nil {
+		if err := out.entry(device); err != nil {
 			return err
 		}
 	}
-	if err := add(out, "init", m.Agent); err != nil {
+	if err := out.file("init", m.Agent); err != nil {
 		return err
 	}
-	return out.Close()
+	return out.end()
 }

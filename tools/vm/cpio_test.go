@@ -1,4 +1,4 @@
-package cpio
+package main
 
 import (
 	"bytes"
@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-func TestWriter(t *testing.T) {
+func TestCPIO(t *testing.T) {
 	var b bytes.Buffer
-	w := NewWriter(&b)
+	w := newCPIOWriter(&b)
 	for _, err := range []error{
-		w.Directory("etc"),
-		w.Text("etc/hostname", 0o644, "guest\n"),
-		w.Symlink("init", "sbin/init"),
-		w.Write(Entry{Path: "null", Mode: CharacterDevice | 0o666, Major: 1, Minor: 3}),
-		w.Close(),
+		w.directory("etc"),
+		w.text("etc/hostname", 0o644, "guest\n"),
+		w.symlink("init", "sbin/init"),
+		w.entry(cpioEntry{path: "null", mode: typeCharacterDevice | 0o666, major: 1, minor: 3}),
+		w.end(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -31,15 +31,15 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-func TestWriterFailures(t *testing.T) {
-	for _, e := range []Entry{
-		{Path: ""},
-		{Path: "/etc"},
-		{Path: "./etc"},
-		{Path: "large", Size: 1 << 32},
-		{Path: "short", Size: 2, Body: strings.NewReader("x")},
+func TestCPIORefusals(t *testing.T) {
+	for _, e := range []cpioEntry{
+		{path: ""},
+		{path: "/etc"},
+		{path: "./etc"},
+		{path: "large", size: 1 << 32},
+		{path: "short", size: 2, body: strings.NewReader("x")},
 	} {
-		if err := NewWriter(&bytes.Buffer{}).Write(e); err == nil {
+		if err := newCPIOWriter(&bytes.Buffer{}).entry(e); err == nil {
 			t.Errorf("%+v: no error", e)
 		}
 	}

@@ -10,27 +10,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// boot is /init.
-func boot() error {
-	// Unknown words of the kernel's command line come as environment variables.
+// runInside is the program's role inside a machine.
+func runInside() error {
+	if os.Getpid() == 1 {
+		return becomeSystemd()
+	}
+	return runOrder()
+}
+
+// becomeSystemd is the kernel's /init: it loads modules and becomes systemd.
+func becomeSystemd() error {
+	// The kernel passes words that it does not know as environment variables.
 	if port := os.Getenv("vm_probe"); port != "" {
-		return probed(port)
+		return reportBooted(port)
 	}
 	if err := loadModules(); err != nil {
-		fmt.Fprintln(os.Stderr, "agent:", err)
+		fmt.Fprintln(os.Stderr, "vm:", err)
 	}
 	return unix.Exec("/sbin/init", append([]string{"/sbin/init"}, os.Args[1:]...), os.Environ())
 }
 
-// probed tells that this accelerator boots a kernel, and that is all.
-func probed(port string) error {
+// reportBooted ends a trial boot: the accelerator boots a kernel.
+func reportBooted(port string) error {
 	if err := os.WriteFile(port, []byte("booted\n"), 0); err != nil {
 		return err
 	}
 	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
-// loadModules loads all that are there, in whatever order they need.
+// loadModules loads all modules that the machine has, in an order that satisfies their
+// dependencies.
 func loadModules() error {
 	paths, err := filepath.Glob("/usr/lib/modules/*.ko*")
 	if err != nil {
@@ -41,7 +50,7 @@ func loadModules() error {
 		var left []string
 		var errs []error
 		for _, path := range paths {
-			switch e := load(path); {
+			switch e := loadModule(path); {
 			case e == nil:
 				loaded = true
 			case errors.Is(e, unix.EEXIST): // Built in.
@@ -55,7 +64,7 @@ func loadModules() error {
 	return err
 }
 
-func load(path string) error {
+func loadModule(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err

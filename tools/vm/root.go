@@ -11,12 +11,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"example.org/portable-walkthrough-go/tools/vm/cpio"
 )
 
-// modules are what portable services need of the kernel that is not built in. A
-// kernel may have some of them built in, or no more.
+// modules are what portable services need of the kernel. Some kernels have some of
+// them built in, or have them no more.
 var modules = []string{
 	"autofs4", "configfs", "crc32c_generic", "dm-bufio", "dm-mod", "dm-verity", "erofs", "loop",
 	"overlay", "reed_solomon", "squashfs", "xxhash_generic", "zstd", "zstd_decompress", "xxhash",
@@ -30,7 +28,21 @@ var (
 		`usr/lib/[^/]+/(gconv|perl|perl-base|perl5)|usr/lib/udev/hwdb\.d|usr/share/locale)(/|$)`)
 )
 
-func run(from, kernelTo, initrdTo string) (err error) {
+// mkroot makes of a suite's unpacked packages what a virtual machine boots: a kernel,
+// and an initial root file system with systemd. It does what the packages' maintainer
+// scripts would have done, as far as a test needs it. The output is the same for the
+// same packages.
+func mkroot(arguments []string) error {
+	if len(arguments) != 3 {
+		return errors.New("usage: vm mkroot ROOT.TAR KERNEL INITRD")
+	}
+	if err := makeRoot(arguments[0], arguments[1], arguments[2]); err != nil {
+		return fmt.Errorf("mkroot: %s: %w", arguments[0], err)
+	}
+	return nil
+}
+
+func makeRoot(from, kernelTo, initrdTo string) (err error) {
 	initrd, err := create(initrdTo)
 	if err != nil {
 		return err
@@ -42,7 +54,7 @@ func run(from, kernelTo, initrdTo string) (err error) {
 	}
 	defer func() { err = errors.Join(err, vmlinuz.close()) }()
 
-	r := root{out: cpio.NewWriter(initrd), texts: map[string]string{}, seen: map[string]bool{}}
+	r := root{out: newCPIOWriter(initrd), texts: map[string]string{}, seen: map[string]bool{}}
 	kernels := 0
 	err = walk(from, func(name string, h *tar.Header, body io.Reader) error {
 		switch {
@@ -59,12 +71,12 @@ func run(from, kernelTo, initrdTo string) (err error) {
 		return err
 	}
 	if kernels != 1 {
-		return fmt.Errorf("%d kernels, want one: a linux-image package must be among the packages", kernels)
+		return fmt.Errorf("%d kernels, want one; list one linux-image package among the packages", kernels)
 	}
 	if err := r.finish(); err != nil {
 		return err
 	}
-	return r.out.Close()
+	return r.out.end()
 }
 
 // walk calls f for each path of a tar archive, in its order, without "./" before it.
@@ -92,35 +104,35 @@ func walk(archive string, f func(name string, h *tar.Header, body io.Reader) err
 
 // A root is the root file system that is being written.
 type root struct {
-	out *cpio.Writer
+	out *cpioWriter
 	// texts are contents that other files are made of, by path.
 	texts map[string]string
 	seen  map[string]bool
 }
 
 func (r *root) add(name string, h *tar.Header, body io.Reader) error {
-	e := cpio.Entry{Path: name, Mode: uint32(h.Mode & 0o7777)}
+	e := cpioEntry{path: name, mode: uint32(h.Mode & 0o7777)}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		e.Mode |= cpio.Directory
+		e.mode |= typeDirectory
 	case tar.TypeSymlink:
-		e.Mode |= cpio.Symlink
-		e.Size, e.Body = int64(len(h.Linkname)), strings.NewReader(h.Linkname)
+		e.mode |= typeSymlink
+		e.size, e.body = int64(len(h.Linkname)), strings.NewReader(h.Linkname)
 	case tar.TypeReg:
-		e.Mode |= cpio.Regular
-		e.Size, e.Body = h.Size, body
+		e.mode |= typeRegular
+		e.size, e.body = h.Size, body
 		if strings.HasSuffix(name, ".master") {
 			text, err := io.ReadAll(body)
 			if err != nil {
 				return err
 			}
-			r.texts[name], e.Body = string(text), strings.NewReader(string(text))
+			r.texts[name], e.body = string(text), strings.NewReader(string(text))
 		}
 	default:
 		return fmt.Errorf("neither file, directory nor symbolic link (type %q)", h.Typeflag)
 	}
 	r.seen[name] = true
-	return r.out.Write(e)
+	return r.out.entry(e)
 }
 
 // module puts a kernel module that is needed into /usr/lib/modules, whatever
@@ -146,7 +158,7 @@ func (r *root) directory(name string) error {
 		}
 	}
 	r.seen[name] = true
-	return r.out.Directory(name)
+	return r.out.directory(name)
 }
 
 // text writes a file, in place of one that a package brought.
@@ -154,7 +166,7 @@ func (r *root) text(name string, mode uint32, text string) error {
 	if err := r.directory(path.Dir(name)); err != nil {
 		return err
 	}
-	return r.out.Text(name, mode, text)
+	return r.out.text(name, mode, text)
 }
 
 // masked units do nothing for a test, or need what a machine without disk, network
@@ -174,7 +186,7 @@ var masked = []string{
 func (r *root) finish() error {
 	passwd, group := r.texts["usr/share/base-passwd/passwd.master"], r.texts["usr/share/base-passwd/group.master"]
 	if passwd == "" || group == "" {
-		return errors.New("no users: base-passwd must be among the packages")
+		return errors.New("no users; list base-passwd among the packages")
 	}
 	files := []struct{ path, text string }{
 		{"etc/passwd", strings.ReplaceAll(passwd, ":*:", ":x:") + "messagebus:x:100:100::/nonexistent:/usr/sbin/nologin\n"},
@@ -202,18 +214,18 @@ func (r *root) finish() error {
 		return err
 	}
 	for _, unit := range masked {
-		if err := r.out.Symlink("etc/systemd/system/"+unit, "/dev/null"); err != nil {
+		if err := r.out.symlink("etc/systemd/system/"+unit, "/dev/null"); err != nil {
 			return err
 		}
 	}
-	if err := r.out.Symlink("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"); err != nil {
+	if err := r.out.symlink("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"); err != nil {
 		return err
 	}
 	if err := r.directory("dev"); err != nil {
 		return err
 	}
 	// Where the kernel opens the first process's standard streams.
-	return r.out.Write(cpio.Entry{Path: "dev/console", Mode: cpio.CharacterDevice | 0o600, Major: 5, Minor: 1})
+	return r.out.entry(cpioEntry{path: "dev/console", mode: typeCharacterDevice | 0o600, major: 5, minor: 1})
 }
 
 // An output is a buffered file.

@@ -1,11 +1,8 @@
-// Package bench measures, inside a virtual machine, what systemd and the image cost
-// together: ours and the walk-through's own, by turns.
-package bench
+package walkthrough
 
 import (
 	"io"
 	"net"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -13,27 +10,21 @@ import (
 	"example.org/portable-walkthrough-go/tools/vm/guest"
 )
 
-const rounds = 20
-
 // A contestant is an image and where it listens.
 type contestant struct {
 	name, address      string
 	attach, activation []time.Duration
 }
 
-func run(t *testing.T, command ...string) {
-	t.Helper()
-	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%q: %v: %s", command, err, out)
-	}
-}
-
-// TestActivation measures from connecting to the first byte, with the service
-// stopped before, and how long attaching takes.
-func TestActivation(t *testing.T) {
+// TestBenchActivation measures the time from connecting to the first byte, with the
+// service stopped before, and the time that attaching takes: for this image and for the
+// original walk-through's, by turns.
+func TestBenchActivation(t *testing.T) {
+	onlyByName(t)
 	ours := &contestant{name: "portable-walkthrough-go", address: "localhost:8088"}
 	seed := &contestant{name: "walkthrough-seed", address: "localhost:8089"}
 	both := []*contestant{ours, seed}
+	const rounds = 20
 	for round := range rounds {
 		// By turns, and each first in half of the rounds.
 		slices.Reverse(both)
@@ -51,8 +42,8 @@ func TestActivation(t *testing.T) {
 			}
 		}
 	}
-	report(t, "cold activation", ours.activation, seed.activation)
-	report(t, "attach", ours.attach, seed.attach)
+	compare(t, "cold activation", ours.activation, seed.activation)
+	compare(t, "attach", ours.attach, seed.attach)
 }
 
 func firstByte(t *testing.T, address string) time.Duration {
@@ -75,12 +66,12 @@ func firstByte(t *testing.T, address string) time.Duration {
 	return time.Since(started)
 }
 
-func report(t *testing.T, what string, ours, seed []time.Duration) {
+func compare(t *testing.T, what string, ours, seed []time.Duration) {
 	t.Helper()
 	a, b := median(ours), median(seed)
-	guest.Figure(t, what+", this image, median", a.Seconds()*1000, "ms")
-	guest.Figure(t, what+", seed's image, median", b.Seconds()*1000, "ms")
-	guest.Figure(t, what+", ratio", float64(a)/float64(b), "×")
+	guest.Report(t, what+", this image, median", a.Seconds()*1000, "ms")
+	guest.Report(t, what+", seed's image, median", b.Seconds()*1000, "ms")
+	guest.Report(t, what+", ratio", float64(a)/float64(b), "×")
 }
 
 func median(all []time.Duration) time.Duration {

@@ -1,10 +1,8 @@
-// Package machine runs virtual machines: QEMU, with a kernel and an initial root file
-// system from Debian packages. They have no network, and nothing of this machine but
-// the files that are named.
-package machine
+package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,8 +15,11 @@ import (
 	"example.org/portable-walkthrough-go/tools/program"
 )
 
-// A Machine is what the rule vm_machine makes of a suite. Its fields are paths.
-type Machine struct {
+// A machine is what the rule vm_machine makes of a suite: a kernel and an initial root
+// file system from Debian packages, and the QEMU that boots them. It has no network,
+// and nothing of this machine but the files that a test names. Paths are runfiles
+// locations until resolve is called.
+type machine struct {
 	// Suite is the machine's name.
 	Suite string `json:"suite"`
 	// Architecture is "amd64" or "arm64".
@@ -30,11 +31,11 @@ type Machine struct {
 	Initrd   string   `json:"initrd"`
 	// Lock lists the packages.
 	Lock string `json:"lock"`
-	// Agent is the static program that becomes /init.
+	// Agent is this program, built for the machine; it becomes /init there.
 	Agent string `json:"agent"`
 }
 
-// A board is what QEMU emulates, and how Linux calls its two serial ports.
+// A board is what QEMU emulates, and the names that Linux gives to its two serial ports.
 type board struct {
 	arguments       []string
 	tcg             []string
@@ -81,11 +82,21 @@ type boot struct {
 
 type disk struct{ serial, path string }
 
+// resolve turns runfiles locations into paths.
+func (m *machine) resolve() error {
+	for i := range m.Firmware {
+		if err := resolve(&m.Firmware[i]); err != nil {
+			return err
+		}
+	}
+	return resolve(&m.QEMU, &m.Kernel, &m.Initrd, &m.Lock, &m.Agent)
+}
+
 // command returns QEMU, to be started. Scratch is a directory for it.
-func (m *Machine) command(ctx context.Context, scratch string, b boot) (*exec.Cmd, error) {
+func (m *machine) command(ctx context.Context, scratch string, b boot) (*exec.Cmd, error) {
 	board, ok := boards[m.Architecture]
 	if !ok {
-		return nil, fmt.Errorf("machine %s: unknown architecture %q", m.Suite, m.Architecture)
+		return nil, fmt.Errorf("machine %s: unknown architecture %q; give amd64 or arm64", m.Suite, m.Architecture)
 	}
 	qemu, err := program.Find(m.QEMU)
 	if err != nil {
@@ -120,18 +131,18 @@ func (m *Machine) command(ctx context.Context, scratch string, b boot) (*exec.Cm
 			"-device", "nvme,drive="+d.serial+",serial="+d.serial)
 	}
 	cmd := qemu.Command(ctx, arguments...)
-	// QEMU shall not outlive this program, however that ends.
+	// QEMU must not outlive this program, however that ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd, nil
 }
 
-// initrd puts a machine's root file system and archives of its own into one file.
-func (m *Machine) initrd(to string, archives ...func(io.Writer) error) (err error) {
+// writeInitrd writes the machine's root file system and further archives into one file.
+func (m *machine) writeInitrd(to string, archives ...func(io.Writer) error) (err error) {
 	out, err := os.Create(to)
 	if err != nil {
 		return err
 	}
-	defer func() { err = joinClose(err, out) }()
+	defer func() { err = errors.Join(err, out.Close()) }()
 	root, err := os.Open(m.Initrd)
 	if err != nil {
 		return err

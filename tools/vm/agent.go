@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.org/portable-walkthrough-go/tools/vm/guest"
-	"example.org/portable-walkthrough-go/tools/vm/wire"
 )
 
 // The test's program, and the disk for its outputs, by its serial number.
@@ -25,43 +24,43 @@ const (
 	outputDisk  = "output"
 )
 
-// serve runs the test, keeps its outputs and ends the machine.
-func serve() error {
+// runOrder runs the test, keeps its outputs and ends the machine.
+func runOrder() error {
 	line, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return err
 	}
-	boot, err := wire.ParseCommandLine(string(line))
+	order, err := guest.ParseCommandLine(string(line))
 	if err != nil {
 		return err
 	}
-	port, err := open(boot.Port)
+	port, err := openPort(order.Port)
 	if err != nil {
 		return err
 	}
-	say := func(r wire.Record) { fmt.Fprint(port, r.Line()) }
+	say := func(r guest.Record) { fmt.Fprint(port, r.Line()) }
 
 	version, _ := exec.Command("systemctl", "--version").Output()
 	first, _, _ := strings.Cut(string(version), "\n")
-	say(wire.Record{Event: wire.Up, Systemd: first})
+	say(guest.Record{Event: guest.UpEvent, Systemd: first})
 
-	status := runTest(boot, port)
+	status := runTest(order, port)
 	if err := keep(); err != nil {
-		fmt.Fprintf(port, "agent: outputs are lost: %v\n", err)
+		fmt.Fprintf(port, "vm: outputs are lost: %v\n", err)
 		status = max(status, 1)
 	}
 	if next, ok := nextStage(); ok && status == 0 {
-		say(wire.Record{Event: wire.Reboot, Next: next})
+		say(guest.Record{Event: guest.RebootEvent, Next: next})
 		return exec.Command("systemctl", "reboot").Run()
 	}
-	say(wire.Record{Event: wire.Done, Status: status})
+	say(guest.Record{Event: guest.DoneEvent, Status: status})
 	// For the port to be empty.
 	time.Sleep(200 * time.Millisecond)
 	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
-// open opens the port, which shall pass bytes on as they are.
-func open(name string) (*os.File, error) {
+// openPort opens the port and has it pass bytes on as they are.
+func openPort(name string) (*os.File, error) {
 	port, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
@@ -75,25 +74,25 @@ func open(name string) (*os.File, error) {
 	return port, unix.IoctlSetTermios(int(port.Fd()), unix.TCSETS, settings)
 }
 
-func runTest(boot wire.Boot, port io.Writer) (status int) {
+func runTest(order guest.Order, port io.Writer) (status int) {
 	if err := os.MkdirAll(guest.Keep, 0o755); err != nil {
-		fmt.Fprintln(port, "agent:", err)
+		fmt.Fprintln(port, "vm:", err)
 		return 1
 	}
 	// Longer than the test's own limit, at which it shows what it was at.
-	test := exec.Command(testProgram, "-test.v", fmt.Sprintf("-test.timeout=%ds", boot.Seconds))
+	test := exec.Command(testProgram, "-test.v", fmt.Sprintf("-test.timeout=%ds", order.Seconds))
 	stage := ""
-	if boot.Number > 1 {
+	if order.Boot > 1 {
 		stage = "later"
 	}
-	if boot.Stage.Run != "" {
-		test.Args = append(test.Args, "-test.run="+boot.Stage.Run)
+	if order.Stage.Run != "" {
+		test.Args = append(test.Args, "-test.run="+order.Stage.Run)
 	}
 	test.Env = []string{
 		"HOME=/root", "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", "TERM=dumb",
 		// rules_go's tests write their results there.
 		"XML_OUTPUT_FILE=" + guest.Keep + "/test.xml",
-		guest.PortVariable + "=" + boot.Port, guest.StageVariable + "=" + stage, guest.ValueVariable + "=" + boot.Stage.Value,
+		guest.PortVariable + "=" + order.Port, guest.StageVariable + "=" + stage, guest.ValueVariable + "=" + order.Stage.Value,
 	}
 	test.Dir = "/"
 	test.Stdout, test.Stderr = port, port
@@ -103,19 +102,19 @@ func runTest(boot wire.Boot, port io.Writer) (status int) {
 	case errors.As(err, &exit) && exit.ExitCode() > 0:
 		return exit.ExitCode()
 	case err != nil:
-		fmt.Fprintf(port, "agent: %s: %v\n", testProgram, err)
+		fmt.Fprintf(port, "vm: %s: %v\n", testProgram, err)
 		return 1
 	}
 	return 0
 }
 
 // nextStage is what the test has asked for.
-func nextStage() (*wire.Stage, bool) {
+func nextStage() (*guest.Stage, bool) {
 	text, err := os.ReadFile(guest.NextFile)
 	if err != nil {
 		return nil, false
 	}
-	var next wire.Stage
+	var next guest.Stage
 	return &next, json.Unmarshal(text, &next) == nil
 }
 

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// The unit that a machine starts when all others are started.
+const (
+	agentUnit = `[Unit]
+Description=Test
+# If this program dies, nobody else ends the machine.
+FailureAction=reboot-immediate
+
+[Service]
+ExecStart=/init
+StandardOutput=journal+console
+`
+	consoleUnit = `[Unit]
+Description=A shell on the console
+SuccessAction=reboot-immediate
+FailureAction=reboot-immediate
+
+[Service]
+Environment=HOME=/root LANG=C.UTF-8 TERM=vt220 SYSTEMD_PAGER= PS1="[\\h \\w]# "
+WorkingDirectory=/vm/files
+ExecStartPre=-/bin/cat /vm/welcome
+ExecStart=/bin/bash --norc
+StandardInput=tty-force
+StandardOutput=tty
+TTYPath=/dev/console
+UtmpMode=user
+`
+)
+
+// A payload is what is laid over a machine's root file system.
+type payload struct {
+	// unit is started when all others are.
+	unit string
+	// files are paths of this machine by paths in the virtual one.
+	files map[string]string
+	// texts are contents of further files.
+	texts map[string]string
+}
+
+// write writes the payload as an archive of its own.
+func (p payload) write(w io.Writer) (err error) {
+	out := newCPIOWriter(w)
+	made := map[string]bool{".": true}
+	var directory func(name string)
+	directory = func(name string) {
+		if made[name] {
+			return
+		}
+		directory(path.Dir(name))
+		made[name] = true
+		err = errors.Join(err, out.directory(name))
+	}
+	const units = "etc/systemd/system/"
+	texts := map[string]string{units + "vm.service": "[Unit]\nAfter=multi-user.target\n\n" + p.unit}
+	maps.Copy(texts, p.texts)
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		directory(path.Dir(name))
+		err = errors.Join(err, out.text(name, 0o644, texts[name]))
+	}
+	directory(units + "multi-user.target.wants")
+	err = errors.Join(err, out.symlink(units+"multi-user.target.wants/vm.service", "../vm.service"))
+	for _, name := range slices.Sorted(maps.Keys(p.files)) {
+		inside := strings.TrimPrefix(name, "/")
+		directory(path.Dir(inside))
+		err = errors.Join(err, out.file(inside, p.files[name]))
+	}
+	return errors.Join(err, out.end())
+}

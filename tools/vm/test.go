@@ -1,0 +1,269 @@
+package main
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.org/portable-walkthrough-go/tools/vm/guest"
+)
+
+// A vmTest is a program that runs inside a machine: what the rule vm_test writes.
+type vmTest struct {
+	Machine machine `json:"machine"`
+	// Program is a static Go test.
+	Program string `json:"program"`
+	// Files are what the test needs, by their names below /vm/files.
+	Files map[string]string `json:"files"`
+	// Run is a pattern of the tests to run; empty for all.
+	Run string `json:"run"`
+
+	// limit is for all boots together.
+	limit time.Duration
+	// outputs is a directory for logs, results and what the test keeps.
+	outputs string
+	// log gets what the test prints.
+	log io.Writer
+	kvm bool
+}
+
+// maxBoots limits the boots that a test can ask for.
+const maxBoots = 5
+
+// stateSize and outputSize are the disks', in bytes. Their files are sparse.
+const (
+	stateSize  = 256 << 20
+	outputSize = 64 << 20
+)
+
+// test runs the vm_test that $VM_TEST describes and returns its exit status.
+func test(ctx context.Context) (status int, err error) {
+	t := vmTest{log: os.Stdout, outputs: os.Getenv("TEST_UNDECLARED_OUTPUTS_DIR"), limit: timeLimit()}
+	if err := readDescription("VM_TEST", &t); err != nil {
+		return 0, err
+	}
+	if err := errors.Join(t.Machine.resolve(), resolve(&t.Program), resolveFiles(t.Files)); err != nil {
+		return 0, err
+	}
+	if t.outputs == "" {
+		if t.outputs, err = os.MkdirTemp("", "vm-outputs"); err != nil {
+			return 0, err
+		}
+		fmt.Fprintln(t.log, "outputs are in", t.outputs)
+	}
+	lock, err := os.ReadFile(t.Machine.Lock)
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprintf(t.log, "--- %s: packages\n%s", t.Machine.Suite, lock)
+	t.kvm = t.Machine.kvmWanted(ctx)
+	// bazel test --test_filter
+	if only := os.Getenv("TESTBRIDGE_TEST_ONLY"); only != "" {
+		t.Run = only
+	}
+	r, err := t.start(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return r.Status, t.report(r)
+}
+
+// timeLimit is Bazel's, less the time to report a machine that hangs.
+func timeLimit() time.Duration {
+	seconds, err := strconv.Atoi(os.Getenv("TEST_TIMEOUT"))
+	if err != nil || seconds < 60 {
+		return time.Hour
+	}
+	return time.Duration(seconds-20) * time.Second
+}
+
+// start runs the test to its end, through all boots. An error means that there is no
+// result.
+func (t *vmTest) start(ctx context.Context) (r result, err error) {
+	scratch, err := os.MkdirTemp(os.Getenv("TEST_TMPDIR"), "vm")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(scratch)
+	p := payload{unit: agentUnit, files: map[string]string{"/init": t.Machine.Agent, testProgram: t.Program}}
+	for name, path := range t.Files {
+		p.files[guest.Files+"/"+name] = path
+	}
+	initrd, state := filepath.Join(scratch, "initrd"), filepath.Join(scratch, "state")
+	if err := errors.Join(t.Machine.writeInitrd(initrd, p.write), writeBlank(state, stateSize)); err != nil {
+		return r, err
+	}
+	r.Suite = t.Machine.Suite
+	deadline := time.Now().Add(t.limit)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	stage := guest.Stage{Run: t.Run}
+	for number := 1; number <= maxBoots; number++ {
+		output := filepath.Join(scratch, "output")
+		if err := writeBlank(output, outputSize); err != nil {
+			return r, err
+		}
+		console := filepath.Join(t.outputs, fmt.Sprintf("boot%d-console.log", number))
+		order := guest.Order{
+			Boot:    number,
+			Port:    "/dev/" + boards[t.Machine.Architecture].second,
+			Seconds: int(time.Until(deadline).Seconds()) - 20,
+			Stage:   stage,
+		}
+		this, err := t.boot(ctx, scratch, boot{
+			initrd: initrd,
+			append: []string{order.Parameter()},
+			disks:  []disk{{outputDisk, output}, {"state", state}},
+			serial: [2]string{"file:" + console, "stdio"},
+			kvm:    t.kvm,
+		}, &r)
+		if err != nil {
+			t.showConsole(console)
+			return r, fmt.Errorf("boot %d: %w", number, err)
+		}
+		r.Boots = append(r.Boots, this)
+		if this.ended != guest.PowerCutEvent {
+			if err := t.unpackOutputs(output, fmt.Sprintf("boot%d-", number)); err != nil {
+				return r, err
+			}
+		}
+		if this.ended == guest.DoneEvent {
+			return r, nil
+		}
+		stage = this.next
+		fmt.Fprintf(t.log, "--- %s: %s; booting again\n", t.Machine.Suite, this.ended)
+	}
+	return r, fmt.Errorf("the test asks for more than %d boots", maxBoots)
+}
+
+// boot runs one boot to its end.
+func (t *vmTest) boot(ctx context.Context, scratch string, b boot, r *result) (this bootResult, err error) {
+	cmd, err := t.Machine.command(ctx, scratch, b)
+	if err != nil {
+		return this, err
+	}
+	var said strings.Builder
+	cmd.Stderr = &said
+	port, err := cmd.StdoutPipe()
+	if err != nil {
+		return this, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return this, err
+	}
+	lines := bufio.NewReader(port)
+	for {
+		line, readErr := lines.ReadString('\n')
+		record, ok, err := guest.ParseRecord(strings.TrimRight(line, "\r\n"))
+		switch {
+		case err != nil:
+			fmt.Fprintln(t.log, err)
+		case ok:
+			t.record(record, &this, r, start)
+			if record.Event == guest.PowerCutEvent {
+				_ = cmd.Process.Kill()
+			}
+		case strings.Trim(line, "\r\n") != "":
+			fmt.Fprintln(t.log, strings.TrimRight(line, "\r\n"))
+		}
+		if readErr != nil {
+			break
+		}
+	}
+	waitErr := cmd.Wait()
+	this.Seconds = time.Since(start).Seconds()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		this.Memory = usage.Maxrss >> 10
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return this, fmt.Errorf("the machine was not done after %v", t.limit)
+	case ctx.Err() != nil:
+		return this, errors.New("ended by a signal while the machine ran")
+	case this.ended == "" && waitErr != nil:
+		return this, fmt.Errorf("QEMU: %w: %s", waitErr, said.String())
+	case this.ended == "":
+		return this, errors.New("the machine ended without reporting the test's result")
+	}
+	return this, nil
+}
+
+// record notes what the machine reports.
+func (t *vmTest) record(record guest.Record, this *bootResult, r *result, start time.Time) {
+	switch record.Event {
+	case guest.UpEvent:
+		this.Up = time.Since(start).Seconds()
+		r.Systemd = record.Systemd
+		fmt.Fprintf(t.log, "--- %s: %s is up after %.1f s\n", t.Machine.Suite, record.Systemd, this.Up)
+	case guest.FigureEvent:
+		r.Figures = append(r.Figures, *record.Figure)
+	case guest.DoneEvent, guest.RebootEvent, guest.PowerCutEvent:
+		this.ended = record.Event
+		r.Status = record.Status
+		if record.Next != nil {
+			this.next = *record.Next
+		}
+	}
+}
+
+// showConsole prints the end of a console's log, which tells why a machine hangs.
+func (t *vmTest) showConsole(path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		fmt.Fprintln(t.log, err)
+		return
+	}
+	lines := strings.Split(strings.ReplaceAll(string(text), "\r", ""), "\n")
+	if most := 200; len(lines) > most {
+		lines = lines[len(lines)-most:]
+	}
+	fmt.Fprintf(t.log, "--- %s: the end of the console's log\n%s\n---\n", t.Machine.Suite, strings.Join(lines, "\n"))
+}
+
+// unpackOutputs copies the files that the machine wrote to its output disk.
+func (t *vmTest) unpackOutputs(output, prefix string) error {
+	file, err := os.Open(output)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for in := tar.NewReader(bufio.NewReader(file)); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the machine's outputs: %w", err)
+		}
+		if !filepath.IsLocal(h.Name) {
+			return fmt.Errorf("the machine's outputs: %q is outside of the directory", h.Name)
+		}
+		out, err := os.Create(filepath.Join(t.outputs, prefix+strings.ReplaceAll(h.Name, "/", "-")))
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, in)
+		if err := errors.Join(err, out.Close()); err != nil {
+			return err
+		}
+	}
+}
+
+// writeBlank writes a file of zeros.
+func writeBlank(path string, size int64) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Truncate(size), file.Close())
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.org/portable-walkthrough-go/tools/runfile"
+)
+
+// TestControls is the negative control of all tests in virtual machines: what goes
+// wrong in a machine is a failure outside of it, and is explained.
+func TestControls(t *testing.T) {
+	for name, want := range map[string]string{
+		"FAILS":  "this fails",
+		"HANGS":  "the last words",
+		"PANICS": "sysrq triggered crash",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outputs := t.TempDir()
+			program, err := runfile.Path("CONTROL_" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), program)
+			cmd.Stdout, cmd.Stderr = &said, &said
+			cmd.Env = append(os.Environ(),
+				"VM_TEST="+os.Getenv("CONTROL_"+name)+".json",
+				"TEST_UNDECLARED_OUTPUTS_DIR="+outputs,
+				"XML_OUTPUT_FILE="+filepath.Join(outputs, "test.xml"))
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if name == "HANGS" {
+				// As Bazel ends a test whose time is over.
+				waitForText(t, filepath.Join(outputs, "boot1-console.log"), want)
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+			}
+			err = cmd.Wait()
+			if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said.String(), want) {
+				t.Errorf("%v, want exit status 1 and %q in:\n%s", err, want, said.String())
+			}
+			if xml, err := os.ReadFile(filepath.Join(outputs, "test.xml")); name == "FAILS" &&
+				(!strings.Contains(string(xml), `name="TestControlFails/passes"`) || !strings.Contains(string(xml), "<failure")) {
+				t.Errorf("test.xml has no test that passes and one that fails: %v: %s", err, xml)
+			}
+		})
+	}
+}
+
+// waitForText returns when a file has a text. Its limit is the test's own.
+func waitForText(t *testing.T, path, want string) {
+	t.Helper()
+	for {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), want) {
+			return
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("%s: no %q", path, want)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
