@@ -23,9 +23,11 @@ var modules = []string{
 var (
 	kernel = regexp.MustCompile(`^(boot/vmlinuz-[^/]+|usr/lib/modules/[^/]+/vmlinuz)$`)
 	module = regexp.MustCompile(`^usr/lib/modules/.*/([^/]+)\.ko(\.xz|\.zst)?$`)
-	// What no service and no test reads; every megabyte is unpacked at every boot.
+	// What no service and no test reads; every megabyte is unpacked at every boot. The
+	// generators look for disks, terminals and kernel options that a machine has not, once
+	// more at each daemon-reload, and every attach and detach is one.
 	unread = regexp.MustCompile(`^(boot|usr/lib/modules|usr/share/(perl|perl5|zoneinfo|bug|bash-completion|zsh|i18n)|` +
-		`usr/lib/[^/]+/(gconv|perl|perl-base|perl5)|usr/lib/udev/hwdb\.d|usr/share/locale)(/|$)`)
+		`usr/lib/[^/]+/(gconv|perl|perl-base|perl5)|usr/lib/udev/hwdb\.d|usr/share/locale|(usr/)?lib/systemd/system-generators)(/|$)`)
 )
 
 // mkroot makes of a suite's unpacked packages what a virtual machine boots: a kernel,

@@ -28,8 +28,8 @@ const (
 	image   = guest.Files + "/" + name + ".raw"
 	address = "http://localhost:8088"
 
-	// patience is how long anything may take, on a slow machine.
-	patience = time.Minute
+	// patience limits how long anything may take. Only what never comes takes so long.
+	patience = 10 * time.Minute
 )
 
 // TestMain is also the program of images: under their names it acts as they do.
@@ -84,6 +84,7 @@ func refused(t *testing.T, want string, command ...string) {
 // attach attaches an image until the test ends.
 func attach(t *testing.T, command ...string) {
 	t.Helper()
+	logged(t)
 	run(t, append([]string{"portablectl", "attach"}, command...)...)
 	t.Cleanup(func() {
 		if _, err := os.Lstat("/etc/systemd/system.attached"); err == nil {
@@ -132,9 +133,18 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited a minute in vain: %s", what)
+			t.Fatalf("waited %v in vain: %s", patience, what)
 		}
 	}
+}
+
+// logged returns what has come into the journal since it was called last.
+func logged(t *testing.T) string {
+	t.Helper()
+	must(t, exec.Command("journalctl", "--sync").Run())
+	out, err := exec.Command("journalctl", "--no-pager", "--output=cat", "--cursor-file=/run/vm/cursor").Output()
+	must(t, err)
+	return string(out)
 }
 
 // settings changes a unit as an administrator would, until the test ends.
