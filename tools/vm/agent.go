@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,8 +53,10 @@ func runOrder() error {
 		return exec.Command("systemctl", "reboot").Run()
 	}
 	say(guest.Record{Event: guest.DoneEvent, Status: status})
-	// For the port to be empty.
-	time.Sleep(200 * time.Millisecond)
+	// tcdrain(3): the record must have left the port.
+	if err := unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1); err != nil {
+		return err
+	}
 	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
