@@ -1,5 +1,7 @@
 """The checks of `portable_image`: beside the image action, not before it."""
 
+load(":origin.bzl", "own_file")
+
 visibility("private")
 
 CHECK_ATTRS = {
@@ -43,14 +45,14 @@ def check_image(ctx, spec, sources):
         A struct with the fields report (depset of File: as text and as JSON) and
         validation (depset of File: for the output group `_validation`).
     """
-    options = ctx.actions.declare_file(ctx.label.name + ".checks.options.json")
+    options = own_file(ctx, "checks.options.json")
     ctx.actions.write(options, json.encode({
         "allow": ctx.attr.allow,
         "minimum_systemd": ctx.attr.minimum_systemd,
         "profile": ctx.attr.profile,
     }))
-    text = ctx.actions.declare_file(ctx.label.name + ".checks.txt")
-    machine = ctx.actions.declare_file(ctx.label.name + ".checks.json")
+    text = own_file(ctx, "checks.txt")
+    machine = own_file(ctx, "checks.json")
     arguments = ctx.actions.args()
     arguments.add_all([spec, options, text, machine])
     ctx.actions.run(
@@ -63,7 +65,7 @@ def check_image(ctx, spec, sources):
         env = {},
     )
 
-    verdict = ctx.actions.declare_file(ctx.label.name + ".checked")
+    verdict = own_file(ctx, "checked")
     arguments = ctx.actions.args()
     arguments.add("-verdict")
     arguments.add_all([machine, verdict])

@@ -13,6 +13,20 @@ def shown(label):
     """
     return str(label).removeprefix("@@") if not label.repo_name else str(label)
 
+def own_file(ctx, name):
+    """Declares an output in the target's own directory.
+
+    Targets of one package so have files of the same name: images of one portable name.
+
+    Args:
+        ctx: the context of the target's rule.
+        name: the file's name.
+
+    Returns:
+        A File.
+    """
+    return ctx.actions.declare_file(ctx.label.name + "/" + name)
+
 def refuse(ctx, rule, attribute, message, *values):
     """Fails the analysis of a target.
 

@@ -3,7 +3,7 @@
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":entries.bzl", "entry", "entry_lines")
-load(":origin.bzl", "declared_by", "refuse", "shown")
+load(":origin.bzl", "declared_by", "own_file", "refuse", "shown")
 load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
 load(":os_release_info.bzl", "OsReleaseInfo")
 load(":portable_image_info.bzl", "PortableImageInfo")
@@ -37,9 +37,9 @@ def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
     version = ctx.attr.version
     squashfs = ctx.exec_groups[_IMAGE].toolchains[_SQUASHFS_TOOLCHAIN].squashfs
-    image = ctx.actions.declare_file("{}_{}.raw".format(name, version) if version else name + ".raw")
-    manifest = ctx.actions.declare_file(ctx.label.name + ".manifest")
-    spec = ctx.actions.declare_file(ctx.label.name + ".spec.jsonl")
+    image = _output(ctx, "{}_{}.raw".format(name, version) if version else name + ".raw")
+    manifest = own_file(ctx, "manifest")
+    spec = own_file(ctx, "spec.jsonl")
     facts = struct(
         architecture = ctx.attr._configuration[ConfigurationInfo].architecture,
         name = name,
@@ -132,6 +132,19 @@ def _portable_image_impl(ctx):
         ),
     ]
 
+def _output(ctx, name):
+    """The image's file, whose name is what portablectl takes the portable name from."""
+    if ctx.outputs.out and ctx.outputs.out.basename != name:
+        refuse(
+            ctx,
+            _RULE,
+            "out",
+            "the file is called \"{}\", but portablectl takes the portable name and the version from it. Call it \"{}\", in any directory.",
+            ctx.outputs.out.basename,
+            name,
+        )
+    return ctx.outputs.out or own_file(ctx, name)
+
 def _os_release(ctx, facts):
     """The image's os-release file: as given, or made of what is known."""
     given = ctx.attr.os_release
@@ -157,7 +170,7 @@ def _os_release(ctx, facts):
             shown(given.label),
             version,
         )
-    out = ctx.actions.declare_file(ctx.label.name + ".os-release")
+    out = own_file(ctx, "os-release")
     fields = known | said.fields | {
         # Both: attach refuses a prefix that is missing here. A dict has each once.
         "PORTABLE_PREFIXES": " ".join({prefix: None for prefix in prefixes if prefix}.keys()),
@@ -255,7 +268,7 @@ The image action has the execution group `image`: where actions run on other mac
 it, and leaves the other actions where they are.""",
     attrs = ROOTFS_ATTRS | OS_RELEASE_TOOL | CHECK_ATTRS | {
         "binary": attr.label(
-            doc = """The service: short for `binaries = {"//service": "/usr/bin/PORTABLE_NAME"}`.
+            doc = """The service: short for `binaries = {"/usr/bin/PORTABLE_NAME": "//service"}`.
 
 It must be static, unless the image has its loader and libraries: by itself it has none.""",
             cfg = "target",
@@ -281,6 +294,13 @@ times slower to read. The host's kernel must support it; Linux has zstd since 4.
 
 Default: 9 for gzip and 19 for zstd; zstd's higher levels need more memory to read.""",
         ),
+        "out": attr.output(
+            doc = """Where to make the image, as in `"hello.raw"` for bazel-bin/PACKAGE/hello.raw.
+
+The file must have its own name, NAME.raw or NAME_VERSION.raw, in any directory of the
+package. Default: bazel-bin/PACKAGE/TARGET/NAME.raw, where images of one portable name
+can't meet.""",
+        ),
         "os_release": attr.label(
             doc = """The os-release(5) file, or an `os_release` target.
 
@@ -291,7 +311,7 @@ have an ID=, for systemd 251 and newer. Default: those fields and nothing else."
             allow_single_file = True,
         ),
         "portable_name": attr.string(
-            doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Two images of one package that share it need different `version`s: else both would make the same file, and Bazel reports conflicting actions. Default: the target's name.",
+            doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Default: the target's name.",
         ),
         "prefixes": attr.string_list(
             doc = "Further prefixes of units' names, for `portablectl attach IMAGE PREFIX`. The portable name is always one.",

@@ -1,6 +1,6 @@
 """The rule `portable_image_set`: one image, for each of several platforms."""
 
-load(":origin.bzl", "refuse")
+load(":origin.bzl", "own_file", "refuse")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":portable_image_set_info.bzl", "PortableImageSetInfo")
 
@@ -41,12 +41,7 @@ def _portable_image_set_impl(ctx):
                 info.architecture,
             )
 
-        # In a directory of their own, because several targets may name the same one.
-        image = ctx.actions.declare_file("{}/{}_{}.raw".format(
-            ctx.label.name,
-            info.image.basename.removesuffix(".raw"),
-            info.architecture,
-        ))
+        image = own_file(ctx, "{}_{}.raw".format(info.image.basename.removesuffix(".raw"), info.architecture))
         ctx.actions.symlink(
             output = image,
             target_file = info.image,
@@ -56,12 +51,11 @@ def _portable_image_set_impl(ctx):
         for group in _GROUPS:
             groups.setdefault(group, []).append(getattr(target[OutputGroupInfo], group))
     files = [info.image for info in images.values()]
-    providers = [
+    return [
         DefaultInfo(files = depset(files), runfiles = ctx.runfiles(files)),
         OutputGroupInfo(**{group: depset(transitive = files) for group, files in groups.items()}),
         PortableImageSetInfo(images = images),
     ]
-    return providers + (images.values() if len(images) == 1 else [])
 
 # Output groups that a set has as well.
 _GROUPS = ["checks", "manifest", "spec"]
@@ -79,8 +73,8 @@ the architecture in systemd's words, as in hello_1.0_arm64.raw. So they can lie 
 one directory, portablectl knows each of them as NAME, and systemd.v(7) picks the
 right one by itself. Their bytes are those of the image built with --platforms.
 
-A set has the output groups of its images, and a set for one platform can be used like a
-`portable_image`.""",
+A set has the output groups of its images. However many platforms it has, it provides
+PortableImageSetInfo, and never PortableImageInfo.""",
     attrs = {
         "image": attr.label(
             doc = "The `portable_image`.",

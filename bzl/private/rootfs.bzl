@@ -7,13 +7,12 @@ load(":rootfs_info.bzl", "RootfsInfo")
 visibility(["//bzl"])
 
 ROOTFS_ATTRS = {
-    "binaries": attr.label_keyed_string_dict(
-        doc = """Programs to pack: label to path in the image, as in `{"//tool": "/usr/bin/tool"}`.
+    "binaries": attr.string_keyed_label_dict(
+        doc = """Programs to pack: path in the image to label, as in `{"/usr/bin/tool": "//tool"}`.
 
-A path that ends in a slash is a directory to put the program in, under its own
-name. The mode is 0755. They must be static, unless the image has their loader and
-libraries. A program's runfiles (what its `data` says) come with it, in PATH.runfiles,
-where Bazel's runfiles libraries look for them.""",
+The label is one that `bazel run` can run. The mode is 0755. A program must be static,
+unless the image has its loader and libraries. Its runfiles (what its `data` says) come
+with it, in PATH.runfiles, where Bazel's runfiles libraries look for them.""",
         cfg = "target",
     ),
     "directories": attr.string_list(
@@ -24,14 +23,15 @@ A parent directory needs not be declared; it gets mode 0755.""",
     "empty_files": attr.string_list(
         doc = "Empty files to make, with mode 0644 unless `modes` says otherwise: places for the host to mount a file over.",
     ),
-    "files": attr.label_keyed_string_dict(
-        doc = """Files to pack: label to path in the image, as in `{":app.conf": "/etc/app/app.conf"}`.
+    "files": attr.string_keyed_label_dict(
+        doc = """Files to pack: path in the image to label, as in `{"/etc/app/app.conf": ":app.conf"}`.
 
-A path that ends in a slash is a directory to put the label's files in: source
-files by their path below their package, generated ones by their name. Else the
-label must stand for one file. A directory that a rule made (a tree artifact) is
-packed with all that is in it. The mode is 0644 unless `modes` says otherwise,
-whatever the source's permissions are: those depend on the machine.""",
+The label must stand for one file, unless the path ends in a slash. Such a path is a
+directory for all of the label's files: source files keep their path below their
+package, generated files their name. A `filegroup` puts several labels into one
+directory. A directory that a rule made (a tree artifact) is packed with all that is in
+it. The mode is 0644 unless `modes` says otherwise. The source's permissions do not
+matter: they depend on the machine.""",
         allow_files = True,
     ),
     "modes": attr.string_dict(
@@ -48,8 +48,8 @@ service with DynamicUser= has no user of its own, so that this is rarely needed.
     "symlinks": attr.string_dict(
         doc = "Symbolic links: path to target. Targets are relative and stay inside the image, with `..` only at their start.",
     ),
-    "trees": attr.label_keyed_string_dict(
-        doc = """Directories to pack with all that is in them: label to path in the image, as in `{"www": "/usr/share/app"}`.
+    "trees": attr.string_keyed_label_dict(
+        doc = """Directories to pack with all that is in them: path in the image to label, as in `{"/usr/share/app": "www"}`.
 
 The label is a directory of the sources, or one that a rule made. Files get mode
 0644 unless `modes` says otherwise; symlinks are followed, wherever they lead, so one
@@ -73,7 +73,7 @@ def declared_entries(ctx, rule):
     """
     entries = []
     files = []
-    for target, path in ctx.attr.binaries.items():
+    for path, target in ctx.attr.binaries.items():
         program = binary_entries(ctx, rule, "binaries", target, path)
         entries.extend(program.entries)
         files.append(program.files)
@@ -84,7 +84,7 @@ def declared_entries(ctx, rule):
     for path, target in ctx.attr.symlinks.items():
         entries.append(entry(path = path, type = "symlink", target = target, origin = declared_by(ctx, "symlinks")))
     for name, type in {"files": "file", "trees": "tree"}.items():
-        for target, path in getattr(ctx.attr, name).items():
+        for path, target in getattr(ctx.attr, name).items():
             entries.append(entry(
                 path = path,
                 type = type,
@@ -107,7 +107,7 @@ def binary_entries(ctx, rule, attribute, target, path):
         rule: the rule's name.
         attribute: the name of the attribute that has the program.
         target: the program.
-        path: where to put it; with a slash at the end, the directory to put it in.
+        path: its path in the image.
 
     Returns:
         A struct with `entries`, a list, and `files`, a depset.
@@ -119,11 +119,20 @@ def binary_entries(ctx, rule, attribute, target, path):
             ctx,
             rule,
             attribute,
-            "{} is no program. Name a target that `bazel run` can run, or pack a file with `files` and give it a mode with `modes`.",
+            "\"{}\": {} is no program. Name a target that `bazel run` can run, or pack a file with `files` and give it a mode with `modes`.",
+            path,
             shown(target.label),
         )
     if path.endswith("/"):
-        path += program.executable.basename
+        refuse(
+            ctx,
+            rule,
+            attribute,
+            "\"{}\": the path of {} ends in a slash, and so names a directory. Write the program's own path, as in \"{}\".",
+            path,
+            shown(target.label),
+            path + target.label.name,
+        )
     runfiles = target[DefaultInfo].default_runfiles
     entries = [
         entry(path = path, type = "file", mode = "0755", source = program.executable, origin = origin),

@@ -19,40 +19,33 @@ func TestBadImages(t *testing.T) {
 		says   []string
 		wayOut string
 	}{
-		"absolute-symlink":            {[]string{"symlinks in", `"/proc/self/mounts" is absolute`}, `write it relative to "/etc"`},
-		"block-size-no-power-of-two":  {[]string{"block_size 100000"}, "choose a power of two from 4096 to 1048576"},
-		"compression-without-levels":  {[]string{"compression xz has no levels"}, "leave compression_level out"},
-		"dropin-without-section":      {[]string{"units in", "10-nice.conf", "does not start with a section"}, `begin it with one, as in "[Service]"`},
-		"file-below-file":             {[]string{"files in", "os_release in", `lies below "/usr/lib/os-release"`}, "put one of them elsewhere"},
-		"file-instead-of-mount-point": {[]string{`"/var/lib/app"`, "empty_files in", "must be a directory", "StateDirectory=app in other-mounts.service"}, "leave it out"},
-		"level-out-of-range":          {[]string{"compression_level 23"}, "choose one from 1 to 22"},
-		"mode-not-octal":              {[]string{"modes in", `"rwxr-xr-x"`}, "write four octal digits"},
-		"mode-of-symlink":             {[]string{"modes in", `"/etc/mtab"`, "no mode of its own"}, "leave it out"},
-		"mode-of-undeclared-path":     {[]string{"modes in", `"/srv"`, "nothing declares"}, "declare it"},
-		"modes-by-two":                {[]string{`"/etc/part.conf"`, "given a mode twice", "bad:part"}, "leave one of them out"},
-		"name-with-underscore":        {[]string{`"name_1"`, "starts a version"}, "choose another with the attribute portable_name"},
-		"newline-in-symlink":          {[]string{"symlinks in", `"b\n/etc/shadow\tfile"`, "control characters"}, "rename it"},
-		"owner-by-name":               {[]string{"owners in", "www-data", "UID:GID"}, "write two numbers"},
-		"parent-in-path":              {[]string{"directories in", `"/srv/../etc"`}, `did you mean "/etc"`},
-		"prefix-with-space":           {[]string{"prefixes", `"one two"`, "a space"}, "write each prefix as a string of its own"},
-		"relative-path":               {[]string{"files in", `"etc/app.conf"`, "not an absolute path"}, "write it from the image's root"},
-		"several-files-for-one-path":  {[]string{`"/etc/app.conf"`, "declared twice, by files in", "bad/BUILD.bazel", "bad/app.conf"}, "if that is one label, give the path a slash at its end"},
-		"symlink-out-of-the-image":    {[]string{"symlinks in", "climbs out of the image"}, "name what is in the image"},
-		"timestamp-before-1970":       {[]string{"timestamp -1"}, "choose one from 0"},
-		"tree-that-is-a-file":         {[]string{"trees in", "app.conf", "is no directory"}, "pack it with files"},
-		"two-entries-for-one-path":    {[]string{`"/etc/part.conf"`, "declared twice", "empty_files in", "bad:part"}, "leave one of them out"},
-		"two-labels-for-one-path":     {[]string{`"/etc/app.conf"`, "declared twice, by files in", "bad/BUILD.bazel", "bad/app.conf"}, "else leave one of them out"},
-		"unit-dir-relative":           {[]string{"unit_dir", "not an absolute path"}, "write it from the image's root"},
-		"unit-of-another-name":        {[]string{"units in", "unit-of-another-name.service"}, "call it other.service"},
-		"version-with-underscore":     {[]string{`version "1_0"`, "starts the architecture"}, "write letters, digits"},
+		"absolute-symlink":           {[]string{"symlinks in", `"/proc/self/mounts" is absolute`}, `write it relative to "/etc"`},
+		"block-size-no-power-of-two": {[]string{"block_size 100000"}, "choose a power of two from 4096 to 1048576"},
+		"dropin-without-section":     {[]string{"units in", "10-nice.conf", "does not start with a section"}, `begin it with one, as in "[Service]"`},
+		"file-below-file":            {[]string{"files in", "os_release in", `lies below "/usr/lib/os-release"`}, "put one of them elsewhere"},
+		"level-out-of-range":         {[]string{"compression_level 23"}, "choose one from 1 to 22"},
+		"mode-of-undeclared-path":    {[]string{"modes in", `"/srv"`, "nothing declares"}, "declare it"},
+		"name-with-underscore":       {[]string{`"name_1"`, "starts a version"}, "choose another with the attribute portable_name"},
+		"owner-by-name":              {[]string{"owners in", "www-data", "UID:GID"}, "write two numbers"},
+		"parent-in-path":             {[]string{"directories in", `"/srv/../etc"`}, `did you mean "/etc"`},
+		"prefix-with-space":          {[]string{"prefixes", `"one two"`, "a space"}, "write each prefix as a string of its own"},
+		"relative-path":              {[]string{"files in", `"etc/app.conf"`, "not an absolute path"}, "write it from the image's root"},
+		"relative-path-of-program":   {[]string{"binaries in", `"usr/bin/app"`, "not an absolute path"}, "write it from the image's root"},
+		"several-files-for-one-path": {[]string{`"/etc/app.conf"`, "declared twice, by files in", "bad/BUILD.bazel", "bad/app.conf"}, "if that is one label, give the path a slash at its end"},
+		"timestamp-before-1970":      {[]string{"timestamp -1"}, "choose one from 0"},
+		"tree-that-is-a-file":        {[]string{"trees in", "app.conf", "is no directory"}, "pack it with files"},
+		"two-entries-for-one-path":   {[]string{`"/etc/part.conf"`, "declared twice", "empty_files in", "bad:part"}, "leave one of them out"},
+		"unit-dir-relative":          {[]string{"unit_dir", "not an absolute path"}, "write it from the image's root"},
+		"unit-of-another-name":       {[]string{"units in", "unit-of-another-name.service"}, "call it other.service"},
+		"version-with-underscore":    {[]string{`version "1_0"`, "starts the architecture"}, "write letters, digits"},
 	}
-	specs, err := filepath.Glob("bad/*.spec.jsonl")
+	specs, err := filepath.Glob("bad/*/spec.jsonl")
 	if err != nil || len(specs) != len(wants) {
 		t.Fatalf("%d specs for %d expectations: %v %v", len(specs), len(wants), specs, err)
 	}
 	for name, want := range wants {
 		t.Run(name, func(t *testing.T) {
-			a := linkAction(t, filepath.Join("bad", name+".spec.jsonl"))
+			a := linkAction(t, filepath.Join("bad", name, "spec.jsonl"))
 			output, err := a.command(t).CombinedOutput()
 			if err == nil {
 				t.Fatal("made an image")

@@ -2,7 +2,7 @@
 
 load("//bzl:defs.bzl", "PortableImageInfo")
 
-visibility("private")
+visibility(["//bzl/tests/..."])
 
 def _image_action_impl(ctx):
     images = [image[PortableImageInfo] for image in ctx.attr.images]

@@ -1,7 +1,7 @@
 """What the rules make of their attributes, without building anything."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//bzl:defs.bzl", "OsReleaseInfo", "PortableImageInfo", "PortableImageSetInfo", "RootfsInfo", "os_release", "portable_image", "portable_image_set", "rootfs")
+load("//bzl:defs.bzl", "OsReleaseInfo", "PortableImageInfo", "PortableImageSetInfo", "os_release", "portable_image", "portable_image_set", "rootfs")
 
 visibility("private")
 
@@ -12,7 +12,21 @@ def _action(env, mnemonic):
     asserts.equals(env, 1, len(actions))
     return actions[0]
 
-def _image_action_test_impl(ctx):
+def _written(env, name):
+    """The content of a file that the target writes."""
+    return [a for a in analysistest.target_actions(env) if a.outputs.to_list()[0].basename == name][0].content
+
+def _has(env, files, names):
+    got = [file.basename for file in files]
+    for name in names:
+        asserts.true(env, name in got, "{} is none of {}".format(name, got))
+
+def _lacks(env, files, names):
+    got = [file.basename for file in files]
+    for name in names:
+        asserts.false(env, name in got, "{} is one of {}".format(name, got))
+
+def _image_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
     action = _action(env, "PortableImage")
@@ -22,99 +36,102 @@ def _image_action_test_impl(ctx):
     asserts.equals(env, 3, len(action.argv), "arguments are the spec alone: {}".format(action.argv))
     asserts.true(env, action.argv[0].endswith("/mkportable"), action.argv[0])
     asserts.equals(env, "-quiet", action.argv[1])
-    asserts.true(env, action.argv[2].endswith("/subject.spec.jsonl"), action.argv[2])
-    asserts.equals(env, ["named_1.2.raw"], [f.basename for f in action.outputs.to_list()])
-
-    inputs = [f.basename for f in action.inputs.to_list()]
-    for name in ["subject.spec.jsonl", "subject.service", "20-limit.conf", "subject.os-release", "app.conf", "service", "mksquashfs"]:
-        asserts.true(env, name in inputs, "{} is no input of the action: {}".format(name, inputs))
+    asserts.true(env, action.argv[2].endswith("/subject/spec.jsonl"), action.argv[2])
+    packed = ["subject.service", "20-limit.conf", "os-release", "app.conf", "service"]
+    inputs = action.inputs.to_list()
+    _has(env, inputs, packed + ["spec.jsonl", "mksquashfs"])
+    _lacks(env, inputs, ["checks.options.json", "checks.json", "checks.txt", "checked"])
 
     # Listed by an action of its own, for whoever asks for it.
     manifest = _action(env, "PortableManifest")
-    asserts.equals(env, ["subject.manifest"], [f.basename for f in manifest.outputs.to_list()])
-    asserts.false(env, "mksquashfs" in [f.basename for f in manifest.inputs.to_list()])
+    _has(env, manifest.inputs.to_list(), packed)
+    _lacks(env, manifest.inputs.to_list(), ["mksquashfs", "named_1.2.raw"])
+
+    # Checked beside it: neither waits for the other.
+    check = _action(env, "PortableCheck")
+    asserts.equals(env, {}, check.env)
+    _has(env, check.inputs.to_list(), packed + ["spec.jsonl", "checks.options.json"])
+    _lacks(env, check.inputs.to_list(), ["mksquashfs", "named_1.2.raw"])
+    asserts.equals(
+        env,
+        {"allow": {"exec-missing": "A test."}, "minimum_systemd": 252, "profile": "strict"},
+        json.decode(_written(env, "checks.options.json")),
+    )
+
+    # What only the checks look at makes no image anew. (The negative control: what the
+    # image's action looks at is there.)
+    spec = _written(env, "spec.jsonl")
+    asserts.true(env, "named_1.2.raw" in spec, spec)
+    for text in ["profile", "strict", "minimum_systemd", "exec-missing"]:
+        asserts.false(env, text in spec, "{} is in the image's cache key".format(text))
 
     info = target[PortableImageInfo]
+    groups = target[OutputGroupInfo]
     asserts.equals(env, "named", info.name)
     asserts.equals(env, "1.2", info.version)
     asserts.equals(env, ["named", "subject"], info.prefixes)
     asserts.equals(env, "strict", info.profile)
-    asserts.equals(env, "subject.os-release", info.os_release.basename)
     asserts.equals(env, ["subject.service", "subject.socket"], [f.basename for f in info.units])
     asserts.equals(env, [info.image], target[DefaultInfo].files.to_list())
-    asserts.equals(env, [info.spec], target[OutputGroupInfo].spec.to_list())
-    asserts.equals(env, [info.manifest], target[OutputGroupInfo].manifest.to_list())
+    asserts.equals(env, [info.image], action.outputs.to_list())
+    asserts.equals(env, [info.manifest], groups.manifest.to_list())
+    asserts.equals(env, [info.manifest], manifest.outputs.to_list())
+    asserts.equals(env, [info.spec], groups.spec.to_list())
+    asserts.equals(env, check.outputs.to_list(), groups.checks.to_list())
+
+    # What fails the build. (Validations of what the image is made from, such as nogo's, are in
+    # the group as well.)
+    for file in _action(env, "PortableVerdict").outputs.to_list():
+        asserts.true(env, file in groups._validation.to_list(), "{} is no validation".format(file))
+
+    # All in the target's own directory, so that there can be another image of that name.
+    for file in [info.image, info.manifest, info.spec, info.os_release] + groups.checks.to_list():
+        asserts.equals(env, ctx.label.package + "/subject/" + file.basename, file.short_path)
     return analysistest.end(env)
 
-_image_action_test = analysistest.make(_image_action_test_impl)
+_image_test = analysistest.make(_image_test_impl)
 
-# Files of one portable name, for several machines, in one directory.
+def _out_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    image = analysistest.target_under_test(env)[PortableImageInfo].image
+    asserts.equals(env, ctx.label.package + "/dist/named_1.2.raw", image.short_path)
+    return analysistest.end(env)
+
+_out_test = analysistest.make(_out_test_impl)
+
+# Files of one portable name, for several machines, in one directory; and what a set provides
+# does not depend on how many they are.
 def _set_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
     images = target[PortableImageSetInfo].images
-    asserts.equals(env, {
-        "arm": "named_1.2_arm.raw",
-        "arm64": "named_1.2_arm64.raw",
-        "ppc64-le": "named_1.2_ppc64-le.raw",
-        "riscv64": "named_1.2_riscv64.raw",
-        "s390x": "named_1.2_s390x.raw",
-        "x86": "named_1.2_x86.raw",
-        "x86-64": "named_1.2_x86-64.raw",
-    }, {architecture: image.image.basename for architecture, image in images.items()})
+    asserts.equals(
+        env,
+        {architecture: "named_1.2_{}.raw".format(architecture) for architecture in ctx.attr.architectures},
+        {architecture: image.image.basename for architecture, image in images.items()},
+    )
     for architecture, image in images.items():
         asserts.equals(env, architecture, image.architecture)
         asserts.equals(env, "named", image.name)
     groups = target[OutputGroupInfo]
-    asserts.equals(env, len(images), len(target[DefaultInfo].files.to_list()))
-    asserts.equals(env, len(images), len(groups.spec.to_list()))
-    asserts.equals(env, len(images), len(groups.manifest.to_list()))
+    asserts.equals(env, [image.image for image in images.values()], target[DefaultInfo].files.to_list())
+    asserts.equals(env, [image.spec for image in images.values()], groups.spec.to_list())
+    asserts.equals(env, [image.manifest for image in images.values()], groups.manifest.to_list())
 
     # As text and as JSON.
-    reports = [file.basename for file in groups.checks.to_list()]
-    asserts.equals(env, ["subject.checks.txt", "subject.checks.json"] * len(images), reports)
+    asserts.equals(env, ["checks.txt", "checks.json"] * len(images), [file.basename for file in groups.checks.to_list()])
 
     # An image that is bad for one machine fails the set: each has its own verdict.
-    verdicts = [file for file in groups._validation.to_list() if file.basename == "subject.checked"]
+    verdicts = [file for file in groups._validation.to_list() if file.basename == "checked"]
     asserts.equals(env, len(images), len(verdicts))
-    asserts.false(env, PortableImageInfo in target, "a set of several images is not one")
+    asserts.false(env, PortableImageInfo in target)
     return analysistest.end(env)
 
-_set_test = analysistest.make(_set_test_impl)
+_set_test = analysistest.make(_set_test_impl, attrs = {
+    "architectures": attr.string_list(doc = "Of the set's platforms, in systemd's words."),
+})
 
-def _set_of_one_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    info = analysistest.target_under_test(env)[PortableImageInfo]
-    asserts.equals(env, "arm64", info.architecture)
-    asserts.equals(env, "named_1.2_arm64.raw", info.image.basename)
-    return analysistest.end(env)
-
-_set_of_one_test = analysistest.make(_set_of_one_test_impl)
-
-def _rootfs_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    target = analysistest.target_under_test(env)
-    got = [
-        (e.path, e.type, e.mode, e.owner, e.target or (e.source.basename if e.source else ""))
-        for e in target[RootfsInfo].entries.to_list()
-    ]
-    asserts.equals(env, [
-        ("/usr/bin/service", "file", "0755", "", "service"),
-        ("/usr/bin/service.runfiles/", "file", "0755", "", ""),
-        ("/tmp", "directory", "0755", "", ""),
-        ("/etc/machine-id", "file", "0644", "", ""),
-        ("/etc/mtab", "symlink", "", "", "../proc/mounts"),
-        ("/etc/many/", "file", "0644", "", ""),
-        ("/srv/many", "tree", "0644", "", ""),
-        ("/tmp", "attributes", "1777", "", ""),
-        ("/srv/many", "attributes", "", "1:2", ""),
-    ], got)
-    files = [f.basename for f in target[RootfsInfo].files.to_list()]
-    for name in ["service", "one.conf", "two.conf", "many"]:
-        asserts.true(env, name in files, "{} is none of {}".format(name, files))
-    return analysistest.end(env)
-
-_rootfs_test = analysistest.make(_rootfs_test_impl)
+_STATUS = ["stable-status.txt", "volatile-status.txt"]
 
 # Without --stamp no commit and no clock may make anything anew.
 def _unstamped_test_impl(ctx):
@@ -125,8 +142,7 @@ def _unstamped_test_impl(ctx):
     action = _action(env, "OsRelease")
     asserts.equals(env, {}, action.env)
     asserts.false(env, "--stamp" in action.argv)
-    for file in action.inputs.to_list():
-        asserts.false(env, file.basename.endswith("-status.txt"), file.path)
+    _lacks(env, action.inputs.to_list(), _STATUS)
     return analysistest.end(env)
 
 _unstamped_test = analysistest.make(_unstamped_test_impl)
@@ -135,9 +151,7 @@ def _stamped_test_impl(ctx):
     env = analysistest.begin(ctx)
     action = _action(env, "OsRelease")
     asserts.true(env, "BUILD_ID=STABLE_VCS_REF" in action.argv)
-    inputs = [file.basename for file in action.inputs.to_list()]
-    for name in ["stable-status.txt", "volatile-status.txt"]:
-        asserts.true(env, name in inputs, "{} is none of {}".format(name, inputs))
+    _has(env, action.inputs.to_list(), _STATUS)
     return analysistest.end(env)
 
 _stamped_test = analysistest.make(
@@ -148,8 +162,7 @@ _stamped_test = analysistest.make(
 # The image's own action never reads the status.
 def _stamped_image_test_impl(ctx):
     env = analysistest.begin(ctx)
-    for file in _action(env, "PortableImage").inputs.to_list():
-        asserts.false(env, file.basename.endswith("-status.txt"), file.path)
+    _lacks(env, _action(env, "PortableImage").inputs.to_list(), _STATUS)
     return analysistest.end(env)
 
 _stamped_image_test = analysistest.make(
@@ -182,12 +195,10 @@ _attributes = aspect(implementation = _attributes_impl)
 def _selected_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    files = [file.basename for file in target[DefaultInfo].files.to_list()]
-    for name in ctx.attr.files:
-        asserts.true(env, name in files, "{} is none of {}".format(name, files))
+    _has(env, target[DefaultInfo].files.to_list(), ctx.attr.files)
 
-    # All are chosen, but for those that every rule has.
-    common = ctx.attr.of_every_rule[_AttributesInfo].names
+    # All are chosen, but for those that every rule has, and the name of an output.
+    common = ctx.attr.of_every_rule[_AttributesInfo].names + ["out"]
     own = [name for name in target[_AttributesInfo].names if name not in common and not name.startswith("_")]
     asserts.equals(env, sorted(own), sorted(ctx.attr.chosen))
     return analysistest.end(env)
@@ -212,14 +223,14 @@ _bare = rule(implementation = _bare_impl, doc = "Has only the attributes that ev
 
 _SELECTED_IMAGE = {
     "allow": {"exec-missing": "A test."},
-    "binaries": {"//service": "/usr/bin/a"},
+    "binaries": {"/usr/bin/a": "//service"},
     "binary": "//service",
     "block_size": 65536,
     "compression": "gzip",
     "compression_level": 1,
     "directories": ["/srv"],
     "empty_files": ["/etc/a"],
-    "files": {"app.conf": "/etc/app.conf"},
+    "files": {"/etc/app.conf": "app.conf"},
     "minimum_systemd": 252,
     "modes": {"/srv": "0700"},
     "os_release": "os_release_subject",
@@ -230,7 +241,7 @@ _SELECTED_IMAGE = {
     "rootfs": ["rootfs_subject"],
     "symlinks": {"/etc/b": "a"},
     "timestamp": 1,
-    "trees": {"many": "/srv/many"},
+    "trees": {"/srv/many": "many"},
     "unit_dir": "/etc/systemd/system",
     "units": ["subject.service"],
     "version": "2",
@@ -268,6 +279,17 @@ def _chosen(value):
         "//conditions:default": value,
     })
 
+# systemd's words by Go's.
+_ARCHITECTURES = {
+    "386": "x86",
+    "amd64": "x86-64",
+    "arm": "arm",
+    "arm64": "arm64",
+    "ppc64le": "ppc64-le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+
 def analysis_tests(name):
     """Declares the tests and the targets under test.
 
@@ -278,69 +300,57 @@ def analysis_tests(name):
         name = "both",
         srcs = ["many/one.conf", "many/two.conf"],
     )
-    portable_image(
-        name = "subject",
-        testonly = True,
-        binary = "//service",
-        files = {"app.conf": "/etc/app.conf"},
-        os_release = "os_release_subject",
-        portable_name = "named",
-        prefixes = ["subject"],
-        profile = "strict",
-        tags = ["manual"],
-        units = [
-            "subject.service",
-            "subject.service.d/10-nice.conf",
-            "subject.service.d/20-limit.conf",
-            "subject.socket",
-        ],
-        version = "1.2",
-    )
-    _image_action_test(
-        name = "image_action_test",
-        target_under_test = "subject",
-    )
-    _stamped_image_test(
-        name = "stamped_image_test",
-        target_under_test = "subject",
-    )
-    portable_image_set(
-        name = "set_subject",
-        testonly = True,
-        image = "subject",
-        platforms = [_LINUX + machine for machine in ["386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"]],
-        tags = ["manual"],
-    )
-    _set_test(
-        name = "set_test",
-        target_under_test = "set_subject",
-    )
-    portable_image_set(
-        name = "set_of_one_subject",
-        testonly = True,
-        image = "subject",
-        platforms = [_LINUX + "arm64"],
-        tags = ["manual"],
-    )
-    _set_of_one_test(
-        name = "set_of_one_test",
-        target_under_test = "set_of_one_subject",
-    )
+    tests = []
+    for subject, attributes in {"subject": {}, "out": {"out": "dist/named_1.2.raw"}}.items():
+        portable_image(
+            name = subject,
+            testonly = True,
+            allow = {"exec-missing": "A test."},
+            binary = "//service",
+            files = {"/etc/app.conf": "app.conf"},
+            minimum_systemd = 252,
+            os_release = "os_release_subject",
+            portable_name = "named",
+            prefixes = ["subject"],
+            profile = "strict",
+            tags = ["manual"],
+            units = [
+                "subject.service",
+                "subject.service.d/10-nice.conf",
+                "subject.service.d/20-limit.conf",
+                "subject.socket",
+            ],
+            version = "1.2",
+            **attributes
+        )
+    for test, (rule, subject) in {
+        "image_test": (_image_test, "subject"),
+        "os_release_of_an_image_test": (_os_release_of_an_image_test, "Capital"),
+        "out_test": (_out_test, "out"),
+        "stamped_image_test": (_stamped_image_test, "subject"),
+        "stamped_test": (_stamped_test, "os_release_subject"),
+        "unstamped_test": (_unstamped_test, "os_release_subject"),
+    }.items():
+        rule(name = test, target_under_test = subject)
+        tests.append(test)
+    for subject, architectures in {"set_of_one": {"arm64": "arm64"}, "set": _ARCHITECTURES}.items():
+        portable_image_set(
+            name = subject,
+            testonly = True,
+            image = "subject",
+            platforms = [_LINUX + architecture for architecture in architectures],
+            tags = ["manual"],
+        )
+        _set_test(
+            name = subject + "_test",
+            architectures = architectures.values(),
+            target_under_test = subject,
+        )
+        tests.append(subject + "_test")
     rootfs(
         name = "rootfs_subject",
-        binaries = {"//service": "/usr/bin/"},
         directories = ["/tmp"],
-        empty_files = ["/etc/machine-id"],
-        files = {":both": "/etc/many/"},
-        modes = {"/tmp": "1777"},
-        owners = {"/srv/many": "1:2"},
-        symlinks = {"/etc/mtab": "../proc/mounts"},
         tags = ["manual"],
-        trees = {"many": "/srv/many"},
-    )
-    _rootfs_test(
-        name = "rootfs_test",
-        target_under_test = "rootfs_subject",
     )
     os_release(
         name = "os_release_subject",
@@ -349,14 +359,6 @@ def analysis_tests(name):
         portable_prefixes = ["hello", "world"],
         stamped = {"BUILD_ID": "STABLE_VCS_REF"},
         tags = ["manual"],
-    )
-    _unstamped_test(
-        name = "unstamped_test",
-        target_under_test = "os_release_subject",
-    )
-    _stamped_test(
-        name = "stamped_test",
-        target_under_test = "os_release_subject",
     )
     os_release(
         name = "prefixes_subject",
@@ -373,16 +375,11 @@ def analysis_tests(name):
         tags = ["manual"],
         units = ["subject.service"],
     )
-    _os_release_of_an_image_test(
-        name = "os_release_of_an_image_test",
-        target_under_test = "Capital",
-    )
     _bare(
         name = "bare",
         testonly = True,
         tags = ["manual"],
     )
-    selected_tests = []
     for kind, (rule, files, attributes) in _SELECTED.items():
         rule(
             name = "selected_" + kind,
@@ -397,17 +394,8 @@ def analysis_tests(name):
             of_every_rule = "bare",
             target_under_test = "selected_" + kind,
         )
-        selected_tests.append("selected_{}_test".format(kind))
+        tests.append("selected_{}_test".format(kind))
     native.test_suite(
         name = name,
-        tests = selected_tests + [
-            "image_action_test",
-            "os_release_of_an_image_test",
-            "rootfs_test",
-            "set_of_one_test",
-            "set_test",
-            "stamped_image_test",
-            "stamped_test",
-            "unstamped_test",
-        ],
+        tests = tests,
     )

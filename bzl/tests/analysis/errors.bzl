@@ -50,6 +50,11 @@ _ERRORS = {
         {"stamped": {"build-id": "STABLE_VCS_REF"}},
         ["\"stamped\"", "\"build-id\" is no name of a field", "is no name of a field, which has capital letters", "\"BUILD_ID\" instead"],
     ),
+    "out_of_another_name": (
+        portable_image,
+        {"out": "dist/other.raw", "portable_name": "subject", "units": ["subject.service"], "version": "1.2"},
+        ["\"out\"", "the file is called \"other.raw\"", ", but portablectl takes the portable name and the version from it. Call it", "\"subject_1.2.raw\", in any directory"],
+    ),
     "owner_by_name_in_rules_pkg": (
         pkg_rootfs,
         {"srcs": ["//bzl/tests/pkg:by_name"]},
@@ -62,13 +67,13 @@ _ERRORS = {
     ),
     "program_that_is_none": (
         rootfs,
-        {"binaries": {"both": "/usr/bin/app"}},
-        ["\"binaries\"", ":both is no program", "is no program. Name a target", "`files`"],
+        {"binaries": {"/usr/bin/app": "both"}},
+        ["\"binaries\"", "\"/usr/bin/app\": ", ":both is no program", "is no program. Name a target", "`files`"],
     ),
-    "program_that_is_none_in_an_image": (
+    "program_in_a_directory": (
         portable_image,
-        {"binaries": {"both": "/usr/bin/app"}, "units": ["subject.service"]},
-        ["\"binaries\"", ":both is no program"],
+        {"binaries": {"/usr/bin/": "//service"}, "units": ["subject.service"]},
+        ["\"binaries\"", "\"/usr/bin/\": ", "the path of //service:service ends in a slash", "ends in a slash, and so names a directory. Write", "\"/usr/bin/service\""],
     ),
     "two_platforms_of_one_architecture": (
         portable_image_set,
