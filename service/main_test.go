@@ -3,16 +3,20 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"example.org/portable-walkthrough-go/service/idle"
 )
 
 // asService makes the test binary be the service.
@@ -46,51 +50,6 @@ func service(t *testing.T, state string, listener *net.TCPListener, args ...stri
 	return cmd
 }
 
-// The seed's walk-through, with this test in systemd's place: the socket is held
-// here, the service starts, counts, stops, starts again and counts on.
-func TestCountsAcrossRestarts(t *testing.T) {
-	state := t.TempDir()
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	for visitor := 1; visitor <= 4; visitor += 2 {
-		cmd := service(t, state, listener)
-		cmd.Stderr = os.Stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range []int{visitor, visitor + 1} {
-			want := "Hello! You are visitor #" + strconv.Itoa(n) + "!\n"
-			if got := get(t, "http://"+listener.Addr().String()); got != want {
-				t.Errorf("got %q, want %q", got, want)
-			}
-		}
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("after SIGTERM: %v", err)
-		}
-	}
-}
-
-func get(t *testing.T, url string) string {
-	t.Helper()
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
-}
-
 // Each mistake is one line on standard error that says what to do, and status 1.
 func TestRefusesToStart(t *testing.T) {
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -109,7 +68,7 @@ func TestRefusesToStart(t *testing.T) {
 		want string
 	}{
 		"no sockets":         {service(t, state, nil), "nowhere to listen"},
-		"both":               {service(t, state, listener, "--listen=127.0.0.1:0"), "only one of them"},
+		"both":               {service(t, state, listener, "--listen=127.0.0.1:0"), "leave out --listen"},
 		"no sockets passed":  {with(service(t, state, nil), "LISTEN_FDS=0"), "$LISTEN_FDS is"},
 		"negative":           {with(service(t, state, nil), "LISTEN_FDS=-1"), "$LISTEN_FDS is"},
 		"junk":               {with(service(t, state, nil), "LISTEN_FDS=x"), "$LISTEN_FDS is"},
@@ -148,37 +107,90 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// By hand: a TCP port and a Unix socket, which is gone afterwards.
+// Without a manager nothing would start the service again.
+func TestListenSwitchesExitOnIdleOff(t *testing.T) {
+	o := options{idleTimeout: time.Second, listen: []string{"127.0.0.1:0"}}
+	all, err := o.listeners()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all[0].Close()
+	if o.idleTimeout != 0 {
+		t.Errorf("the service would exit after %v", o.idleTimeout)
+	}
+}
+
+// By hand: a Unix socket, which is gone afterwards. The service serves without a
+// manager to notify, does not exit on idle, and ends on SIGTERM, but not on a SIGINT
+// that its parent ignores.
 func TestListen(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cmd := service(t, t.TempDir(), nil, "--listen=127.0.0.1:0", "--listen=./socket", "--idle-timeout=1ms")
-	if err := cmd.Start(); err != nil {
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET=/nonexistent/socket")
+	var log strings.Builder
+	cmd.Stderr = &log
+	signal.Ignore(syscall.SIGINT)
+	err := cmd.Start()
+	signal.Reset(syscall.SIGINT)
+	if err != nil {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, "unix", "socket")
 	}}}
-	var answer *http.Response
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		var err error
-		if answer, err = client.Get("http://service/"); err == nil {
-			break
+	get := func() (err error) {
+		// The service may still be starting.
+		for range 1200 {
+			var answer *http.Response
+			if answer, err = client.Get("http://service/"); err == nil {
+				return answer.Body.Close()
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
+		return err
 	}
-	answer.Body.Close()
-	// It would have exited by now, had somebody else held the socket.
-	time.Sleep(100 * time.Millisecond)
+	if err := get(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	time.Sleep(100 * time.Millisecond) // A hundred times the idle time-out.
+	if err := get(); err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
 	}
+	for _, want := range []string{"msg=stopped reason=signal visits=2", "level=WARN"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %q: %s", want, &log)
+		}
+	}
 	if _, err := os.Lstat("socket"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket was left behind: %v", err)
+	}
+}
+
+// What the unit says agrees with the program.
+func TestUnitAgrees(t *testing.T) {
+	text, err := os.ReadFile("../units/portable-walkthrough-go.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := parse(nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("\nLimitNOFILE=%d\n", idle.MaxFiles),
+		fmt.Sprintf(" --idle-timeout=%v\n", o.idleTimeout),
+		fmt.Sprintf("\nTimeoutStopSec=%v\n", drainTimeout+10*time.Second),
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the unit has no %q", want)
+		}
 	}
 }

@@ -5,15 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
-	"example.org/portable-walkthrough-go/service/activation"
-	"example.org/portable-walkthrough-go/service/idle"
+	"example.org/portable-walkthrough-go/service/systemd"
 )
 
 // version is MODULE.bazel's; a test compares them.
@@ -48,7 +45,7 @@ type options struct {
 	listen      []string
 }
 
-// errDone means that --help or --version was all that was asked for.
+// errDone means that --help or --version was printed and nothing else is to be done.
 var errDone = errors.New("done")
 
 func parse(args []string, stdout io.Writer) (options, error) {
@@ -67,44 +64,29 @@ func parse(args []string, stdout io.Writer) (options, error) {
 		fmt.Fprint(stdout, usage)
 		return o, errDone
 	case err != nil:
-		return o, fmt.Errorf("%w; --help says what there is", err)
+		return o, fmt.Errorf("%w; see --help", err)
 	case *printVersion:
 		fmt.Fprintf(stdout, "portable-walkthrough-go %s (%s)\n", version, runtime.Version())
 		return o, errDone
 	case flags.NArg() > 0:
-		return o, fmt.Errorf("unknown argument %q; --help says what there is", flags.Arg(0))
+		return o, fmt.Errorf("unknown argument %q; see --help", flags.Arg(0))
 	case o.idleTimeout < 0:
 		return o, fmt.Errorf("--idle-timeout=%v is negative; 0 means never", o.idleTimeout)
 	}
 	return o, nil
 }
 
-// server returns how to serve; listeners has been called before.
-func (o *options) server(log *slog.Logger) idle.Options {
-	return idle.Options{Timeout: o.idleTimeout, DrainTimeout: drainTimeout, MaxConnections: maxConnections(), Log: log}
-}
-
-// maxConnections leaves some file descriptors for all else.
-func maxConnections() int {
-	const most, reserve = 16384, 64
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur > most+reserve {
-		return most
-	}
-	return max(1, int(files.Cur)-reserve)
-}
-
-// listeners returns where to listen. Exit on idle is only for sockets that somebody
-// else holds, so it switches that off for others.
+// listeners returns where to listen. Without socket activation it switches off exit
+// on idle, since nothing would start the service again.
 func (o *options) listeners() (all []net.Listener, err error) {
-	activated := activation.Requested()
+	activated := systemd.Activated()
 	switch {
 	case activated && len(o.listen) > 0:
-		return nil, errors.New("both sockets from the service manager ($LISTEN_FDS) and --listen: only one of them can be meant")
+		return nil, errors.New("both sockets from the service manager ($LISTEN_FDS) and --listen: unset $LISTEN_FDS and $LISTEN_PID, or leave out --listen")
 	case activated:
-		return activation.Listeners()
+		return systemd.Listeners()
 	case len(o.listen) == 0:
-		return nil, errors.New("nowhere to listen: start the systemd socket unit, or say --listen=localhost:8088")
+		return nil, errors.New("nowhere to listen: start the systemd socket unit, or use --listen=localhost:8088")
 	}
 	o.idleTimeout = 0
 	defer func() {

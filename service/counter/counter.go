@@ -1,15 +1,15 @@
-// Package counter keeps a count in a file, so that it outlives the process.
+// Package counter counts visitors durably, and answers them over HTTP.
 //
-// Once Next has returned a number, no later call, in this process or after it, returns
-// that number or a lower one, whatever is killed: the process, the machine, its
-// power. The price is that a number may be skipped, if it was on disk and
-// its caller was not told.
+// Once Next has returned a number, no later call, in this process or in a later one,
+// returns that number or a lower one, even if the process is killed or the machine
+// loses power. A number may be skipped: when it was on disk, and the process ended
+// before its caller got it.
 //
-// The file holds one record of fixed width with a checksum, shorter than a disk's
-// sector, and is rewritten in place by a single write: that goes on working on a
-// full disk, and leaves the old record or the new one. What is no such record is
-// never overwritten: a count that silently starts again at 1 is worse than a
-// service that does not start.
+// The count is kept in a file, as one record of fixed width with a checksum, shorter
+// than a disk's sector. A single write replaces it in place: that works on a full
+// disk too, and leaves either the old record or the new one. A file with any other
+// content is never overwritten: a service that does not start is better than a count
+// that silently starts again at 1.
 package counter
 
 import (
@@ -23,7 +23,7 @@ import (
 	"sync"
 )
 
-// FileName is the counter's file, in the state directory.
+// FileName is the name of the counter's file in the state directory.
 const FileName = "visitors"
 
 // OpenState opens the counter in the state directory.
@@ -49,12 +49,11 @@ func StateDirectory() (string, error) {
 // ErrExhausted means that there is no higher number.
 var ErrExhausted = errors.New("the counter has reached its last number")
 
-// A Counter counts in a file that nobody else has open. Its methods may be
-// called concurrently.
+// A Counter counts in a file that it has locked. Its methods may be called
+// concurrently.
 type Counter struct {
-	// Report is called when writing fails, with the error, and with nil when it
-	// works again; not for each failure in between. It is set before the first
-	// Next.
+	// Report is called with the error when writing begins to fail, and with nil
+	// when it works again. Set it before the first Next.
 	Report func(error)
 
 	mu      sync.Mutex
@@ -73,8 +72,9 @@ type batch struct {
 	err  error
 }
 
-// Open opens the counter in a directory, and makes it at 0 if it is not there. It
-// takes a lock (flock(2)) on the file until Close.
+// Open opens the counter in a directory, and creates it at 0 if there is none. It
+// locks the file (flock(2)) until Close. It fails if another process has locked the
+// file, or if the file holds no valid record.
 func Open(directory string) (*Counter, error) {
 	return open(osDirectory(directory))
 }
@@ -92,8 +92,8 @@ func open(directory directory) (*Counter, error) {
 	}
 	last, err := load(file)
 	if err == nil && last == 0 {
-		// Whoever made the file may have been killed before its name was on disk,
-		// and without the name the first numbers would be given again.
+		// The process that created the file may have been killed before the file's
+		// name was on disk. Without the name the first numbers would be repeated.
 		if err = directory.sync(); err != nil {
 			err = fmt.Errorf("open counter: %w", err)
 		}
@@ -104,11 +104,11 @@ func open(directory directory) (*Counter, error) {
 	return &Counter{file: file, last: last, Report: func(error) {}}, nil
 }
 
-// Next counts one more and returns the new count, when it is safe on disk. After
-// an error the number is used up all the same: it may be on disk.
+// Next adds one to the count and returns it when it is on disk. After an error the
+// number is used up nevertheless, since it may be on disk.
 //
-// Calls that come while the disk is busy share the next write: the first of them
-// does it, the others wait for its result (group commit).
+// Calls that come while the disk is busy share the next write (group commit): the
+// first of them writes, the others wait for the result.
 func (c *Counter) Next() (uint64, error) {
 	c.mu.Lock()
 	if c.last == math.MaxUint64 {
@@ -139,11 +139,9 @@ func (c *Counter) Next() (uint64, error) {
 func (c *Counter) commit(b *batch) {
 	c.disk.Lock()
 	defer c.disk.Unlock()
-	if runtime.GOMAXPROCS(0) == 1 {
-		// The write holds the only processor: who is ready to count now comes along.
-		runtime.Gosched()
-	}
-	// Whoever comes from now on is too late for this batch.
+	// Callers that are ready to run join this batch. Callers that come later wait for
+	// the next one.
+	runtime.Gosched()
 	c.mu.Lock()
 	c.pending = nil
 	c.mu.Unlock()
@@ -155,21 +153,21 @@ func (c *Counter) commit(b *batch) {
 	}
 }
 
-// Last returns the number that was given last; it may not be on disk yet.
+// Last returns the highest number so far. It may not be on disk yet.
 func (c *Counter) Last() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.last
 }
 
-// Ping returns when no write that had begun before is under way any more. It is
-// meant for a watchdog, and costs no disk access.
+// Ping waits for a write that is under way. A watchdog calls it to see that the disk
+// answers; it does not access the disk itself.
 func (c *Counter) Ping() {
 	c.disk.Lock()
 	defer c.disk.Unlock()
 }
 
-// Close waits for a write that is under way and releases the file.
+// Close waits for a write that is under way, unlocks the file and closes it.
 func (c *Counter) Close() error {
 	c.disk.Lock()
 	defer c.disk.Unlock()

@@ -6,15 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
-	"time"
 
-	"golang.org/x/sys/unix"
+	"example.org/portable-walkthrough-go/service/fewtasks"
 )
 
-// A directory is what the counter needs of the state directory. Names are of
-// files in it.
+// A directory is what the counter needs of the state directory; a test replaces it
+// to cut the power. Names are names of files in it.
 type directory interface {
 	// open opens a regular file and locks it.
 	open(name string) (file, error)
@@ -22,7 +20,7 @@ type directory interface {
 	create() (file, error)
 	// link gives a file a second name, if that is free (os.ErrExist).
 	link(file file, name string) error
-	// remove takes the name away that create gave it.
+	// remove removes the name that create gave a file.
 	remove(file file) error
 	// sync waits until names are on disk.
 	sync() error
@@ -38,8 +36,8 @@ type file interface {
 	Sync() error
 }
 
-// create makes the counter's file. Under its own name it is whole: it gets that
-// when the content is on disk. Its name may not be.
+// create creates the counter's file. The file gets its name when its content is on
+// disk, so under that name it is always whole. The name itself may not be on disk yet.
 func create(directory directory, content []byte) (err error) {
 	temporary, err := directory.create()
 	if err != nil {
@@ -52,8 +50,8 @@ func create(directory directory, content []byte) (err error) {
 	if err := temporary.Sync(); err != nil {
 		return err
 	}
-	// A link, not a rename: it does not replace a counter that somebody else
-	// has made meanwhile.
+	// A link, unlike a rename, does not replace a counter that another process has
+	// created meanwhile.
 	if err := directory.link(temporary, FileName); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
@@ -65,7 +63,7 @@ type osDirectory string
 
 func (d osDirectory) open(name string) (file, error) {
 	// O_NOFOLLOW: a symbolic link could lead out of the directory. O_NONBLOCK:
-	// to open a FIFO must not wait for somebody.
+	// opening a FIFO must not wait for a writer.
 	f, err := os.OpenFile(filepath.Join(string(d), name), os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -73,7 +71,7 @@ func (d osDirectory) open(name string) (file, error) {
 	if err := claim(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%q: %w", f.Name(), err), f.Close())
 	}
-	return &osFile{File: f}, nil
+	return osFile{f}, nil
 }
 
 func claim(f *os.File) error {
@@ -96,7 +94,7 @@ func (d osDirectory) create() (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &osFile{File: f}, nil
+	return osFile{f}, nil
 }
 
 func (d osDirectory) link(f file, name string) error {
@@ -113,12 +111,9 @@ func (d osDirectory) sync() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-type osFile struct {
-	*os.File
-	took time.Duration // the last Sync
-}
+type osFile struct{ *os.File }
 
-func (f *osFile) Size() (int64, error) {
+func (f osFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -126,29 +121,5 @@ func (f *osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-// quick is how long a Sync may hold a processor. To give it to another thread and to
-// get one again takes some 20 µs, which a fast disk is hardly slower than.
-const quick = 300 * time.Microsecond
-
-// Sync is fdatasync(2): of what the inode says, only the size is needed, and it
-// does not change.
-func (f *osFile) Sync() error {
-	call := unix.Syscall
-	// The runtime would start one more thread for the only processor, and there may
-	// be no room for it; see package tasks.
-	if f.took < quick || runtime.GOMAXPROCS(0) == 1 {
-		call = unix.RawSyscall
-	}
-	start := time.Now()
-	defer func() { f.took = time.Since(start) }()
-	for {
-		_, _, errno := call(unix.SYS_FDATASYNC, f.Fd(), 0, 0)
-		switch errno {
-		case 0:
-			return nil
-		case unix.EINTR:
-		default:
-			return os.NewSyscallError("fdatasync", errno)
-		}
-	}
-}
+// Sync is fdatasync(2): of the inode only the size matters, which does not change.
+func (f osFile) Sync() error { return fewtasks.Sync(f.File) }

@@ -10,15 +10,14 @@ import (
 )
 
 // encode returns the record: the count in 20 digits, enough for any uint64, and
-// the CRC-32 of these digits. (IEEE's, whose tables take a tenth of the time that
-// CRC-32C's take to be made at the start.)
+// the CRC-32 of these digits. It is IEEE's CRC-32, because the start would take
+// longer with CRC-32C, whose tables take ten times as long to compute.
 func encode(count uint64) []byte {
 	digits := fmt.Appendf(nil, "%020d", count)
 	return fmt.Appendf(nil, "visitors %s crc32 %08x\n", digits, crc32.ChecksumIEEE(digits))
 }
 
-// decode returns the count of a record, and false for anything that encode does
-// not return.
+// decode returns the count of a record, or false if encode does not return that record.
 func decode(record []byte) (uint64, bool) {
 	fields := bytes.Fields(record)
 	if len(fields) < 2 {

@@ -2,13 +2,11 @@ package idle
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +16,6 @@ import (
 type conn struct {
 	net.Conn
 	gate *gate
-	raw  syscall.RawConn
 
 	mu     sync.Mutex
 	kept   bool      // an answer was sent
@@ -26,27 +23,14 @@ type conn struct {
 	last   time.Time // reads end then, if set: the server drains
 }
 
-func newConn(accepted net.Conn, g *gate) *conn {
-	c := &conn{Conn: accepted, gate: g, silent: true}
-	if socket, ok := accepted.(syscall.Conn); ok {
-		c.raw, _ = socket.SyscallConn()
-	}
-	return c
-}
-
-// Read takes one last look when the deadline is over. Package net fails then even
-// if data lies ready, and to close with unread data would reset the connection
-// under a request that came in time.
-func (c *conn) Read(p []byte) (n int, err error) {
-	if c.raw == nil {
-		n, err = c.Conn.Read(p)
-	} else {
-		n, err = transfer(unix.SYS_READ, p, c.raw.Read)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			n, err = c.look(p, err)
-		}
-		if n == 0 && err == nil && len(p) > 0 {
-			err = io.EOF
+// Read takes one last look when the deadline is over. Package net fails then even if
+// data is there, and closing a connection with unread data resets it, although the
+// request came in time.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		if n = c.look(p); n > 0 {
+			err = nil
 		}
 	}
 	if n > 0 {
@@ -57,57 +41,18 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// look reads what lies ready, whatever the deadline; if nothing does it returns
-// the error otherwise.
-func (c *conn) look(p []byte, otherwise error) (int, error) {
-	n, err := transfer(unix.SYS_READ, p, func(try func(fd uintptr) bool) error {
-		return c.raw.Control(func(fd uintptr) { try(fd) })
-	})
-	if n == 0 || err != nil {
-		return 0, otherwise
+// look reads what is there, whatever the deadline, and returns how much that was.
+func (c *conn) look(p []byte) (n int) {
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return 0
 	}
-	return n, nil
-}
-
-// Write writes all of p, or returns an error.
-func (c *conn) Write(p []byte) (n int, err error) {
-	if c.raw == nil {
-		return c.Conn.Write(p)
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0
 	}
-	for n < len(p) {
-		written, err := transfer(unix.SYS_WRITE, p[n:], c.raw.Write)
-		if err != nil {
-			return n, err
-		}
-		n += written
-	}
-	return n, nil
-}
-
-// transfer calls read(2) or write(2) when it can be done at once: the socket does
-// not block. A raw call is one that the runtime never gives a thread of its own to
-// go on meanwhile; see package tasks.
-func transfer(number uintptr, p []byte, when func(try func(fd uintptr) bool) error) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	var n uintptr
-	var errno syscall.Errno
-	err := when(func(fd uintptr) bool {
-		for {
-			n, _, errno = unix.RawSyscall(number, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
-			if errno != unix.EINTR {
-				return errno != unix.EAGAIN
-			}
-		}
-	})
-	switch {
-	case err != nil:
-		return 0, err
-	case errno != 0:
-		return 0, errno
-	}
-	return int(n), nil
+	_ = raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), p, unix.MSG_DONTWAIT) })
+	return max(0, n)
 }
 
 // SetReadDeadline sets an earlier deadline when the server drains and waits for
@@ -139,7 +84,7 @@ func (c *conn) answered() {
 	c.gate.noteAnswer()
 }
 
-// CloseWrite lets net/http say goodbye before it closes.
+// CloseWrite lets net/http end its side before it closes.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

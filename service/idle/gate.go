@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.org/portable-walkthrough-go/service/fewtasks"
 )
 
 // past is a deadline that is over. A listener with such a deadline returns before
@@ -42,7 +44,7 @@ type gate struct {
 	phase    phase
 	parked   int // accept loops that wait
 	conns    map[*conn]struct{}
-	watched  bool      // somebody waits for empty
+	watched  bool      // empty is to get a value
 	answered time.Time // the last answer, or the start
 }
 
@@ -83,7 +85,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		case err == nil:
 			return l.gate.admit(accepted), nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			// Somebody parks. net/http would take it for a hiccup and sleep.
+			// The gate is parking. net/http would treat it as temporary, and sleep.
 		default:
 			return nil, err
 		}
@@ -105,7 +107,7 @@ func (g *gate) pass() bool {
 }
 
 func (g *gate) admit(accepted net.Conn) *conn {
-	c := newConn(accepted, g)
+	c := &conn{Conn: fewtasks.Conn(accepted), gate: g, silent: true}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.conns[c] = struct{}{}
@@ -191,9 +193,9 @@ func (g *gate) unpark() {
 	}
 }
 
-// closeIfEmpty makes parked accept loops end if nothing is open and nothing waits
-// in a queue. What comes to the queue later is not lost either, but it would have
-// to wait for the next start.
+// closeIfEmpty makes parked accept loops end if no connection is open and none waits
+// in a queue. A connection that comes to the queue later is not lost, but has to wait
+// for the next start.
 func (g *gate) closeIfEmpty() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

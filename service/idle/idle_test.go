@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,232 +52,283 @@ func (p *pipes) SetDeadline(t time.Time) error { p.set <- t; return nil }
 func (p *pipes) Close() error                  { return nil }
 func (p *pipes) Addr() net.Addr                { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-func (p *pipes) dial() net.Conn {
+func (p *pipes) dial(*testing.T) net.Conn {
 	ours, theirs := net.Pipe()
 	p.queue <- theirs
 	return ours
 }
 
-func hello(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }
+// sockets is a listener of package net.
+type sockets struct{ net.Listener }
 
-// serve runs a server until it ends by itself, and returns how long that took.
-func serve(t *testing.T, ctx context.Context, options Options, meanwhile func(*pipes, *Server)) time.Duration {
+func listenSockets(t *testing.T, network, address string) sockets {
 	t.Helper()
-	start := time.Now()
-	at := listen()
-	server, err := New([]net.Listener{at}, http.HandlerFunc(hello), options)
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	go meanwhile(at, server)
-	if err := server.Run(ctx); err != nil {
-		t.Error(err)
-	}
-	took := time.Since(start)
-	synctest.Wait()
-	return took
+	t.Cleanup(func() { listener.Close() })
+	return sockets{listener}
 }
 
-func ask(t *testing.T, conn net.Conn) string {
+func (s sockets) SetDeadline(at time.Time) error { return s.Listener.(stoppable).SetDeadline(at) }
+
+func (s sockets) SyscallConn() (syscall.RawConn, error) {
+	return s.Listener.(syscall.Conn).SyscallConn()
+}
+
+func (s sockets) dial(t *testing.T) net.Conn {
 	t.Helper()
-	if _, err := conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
-		t.Error(err)
-		return ""
+	conn, err := net.Dial(s.Addr().Network(), s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func hello(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }
+
+// A world is a running server with two listeners: pipes and a fake clock, where times
+// are exact, or sockets, where they are lower bounds, since the machine may be slow.
+type world struct {
+	*testing.T
+	server    *Server
+	listeners []interface{ dial(*testing.T) net.Conn }
+	stop      context.CancelFunc
+	fake      bool
+	from      time.Time // when the time in question began
+}
+
+// open waits until n connections are open.
+func (w *world) open(n int) {
+	w.Helper()
+	for w.server.Connections() != n {
+		if w.fake {
+			synctest.Wait()
+			if open := w.server.Connections(); open != n {
+				w.Errorf("%d connections open, want %d", open, n)
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// pass lets time pass where that costs none.
+func (w *world) pass(d time.Duration) {
+	if w.fake {
+		time.Sleep(d)
+	}
+}
+
+func (w *world) ask(conn net.Conn) {
+	w.Helper()
+	w.from = time.Now() // The server answers later than this.
+	w.send(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	w.answered(conn, "hello")
+}
+
+func (w *world) send(conn net.Conn, text string) {
+	w.Helper()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		w.Error(err)
+	}
+}
+
+func (w *world) answered(conn net.Conn, want string) {
+	w.Helper()
 	buffer := make([]byte, 4096)
 	n, err := conn.Read(buffer)
-	if err != nil {
+	if err != nil || !strings.Contains(string(buffer[:n]), want) {
+		w.Errorf("got %q, %v, want %q", buffer[:n], err, want)
+	}
+	if w.fake {
+		w.from = time.Now()
+	}
+}
+
+// cases are what happens to a server. dials connections wait before it runs. It ends
+// by itself, some time after its start or after the last answer.
+var cases = map[string]struct {
+	options   Options
+	dials     int
+	meanwhile func(w *world, conns []net.Conn)
+	took      time.Duration // from w.from
+}{
+	"a start without any connection goes idle": {
+		options: Options{Timeout: 2 * time.Second}, took: 2 * time.Second,
+	},
+	"idleness runs from the last answer, not from the accept": {
+		options: Options{Timeout: 2 * time.Second}, took: 2 * time.Second, dials: 1,
+		meanwhile: func(w *world, conns []net.Conn) {
+			w.pass(1500 * time.Millisecond)
+			w.ask(conns[0])
+			conns[0].Close()
+		},
+	},
+	"a kept connection ends with the time-out": {
+		options: Options{Timeout: 2 * time.Second}, took: 2 * time.Second, dials: 1,
+		meanwhile: func(w *world, conns []net.Conn) { w.ask(conns[0]) },
+	},
+	"a silent connection counts as open for as long as a header may take": {
+		options: Options{Timeout: time.Second, HeaderTimeout: 3 * time.Second}, took: 3 * time.Second, dials: 1,
+	},
+	"a request whose body never comes is answered": {
+		options: Options{Timeout: 100 * time.Millisecond, HeaderTimeout: time.Second}, dials: 1,
+		meanwhile: func(w *world, conns []net.Conn) {
+			w.send(conns[0], "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+			w.answered(conns[0], "Connection: close")
+			// net/http waits half a second for the client's end.
+			if w.fake {
+				conns[0].Close()
+			}
+		},
+		took: 100 * time.Millisecond,
+	},
+	"draining ends kept connections and waits for half a request": {
+		dials: 2, options: Options{HeaderTimeout: time.Minute},
+		meanwhile: func(w *world, conns []net.Conn) {
+			w.ask(conns[0])
+			w.send(conns[1], "GET / HT")
+			w.open(2)
+			w.stop()
+			w.pass(5 * time.Second)
+			w.open(1)
+			w.send(conns[1], "TP/1.1\r\nHost: x\r\n\r\n")
+			w.answered(conns[1], "Connection: close")
+		},
+	},
+	"draining cuts off what does not end": {
+		dials: 1, options: Options{HeaderTimeout: time.Hour, DrainTimeout: time.Second},
+		meanwhile: func(w *world, _ []net.Conn) {
+			w.open(1)
+			w.from = time.Now()
+			w.stop()
+		},
+		took: time.Second,
+	},
+	// The accept loops wait, and do not wake each other over and over: then a fake clock
+	// would never go on.
+	"with as many connections as allowed the next one waits in its queue": {
+		dials: 3, options: Options{HeaderTimeout: time.Minute, MaxConnections: 2},
+		meanwhile: func(w *world, conns []net.Conn) {
+			w.open(2)
+			if err := w.server.Ping(); err != nil {
+				w.Errorf("a full server is alive: %v", err)
+			}
+			for _, conn := range conns { // All are answered when others end.
+				go func() {
+					defer conn.Close()
+					_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+				}()
+			}
+			for _, conn := range conns {
+				_, _ = conn.Read(make([]byte, 1))
+			}
+			w.stop()
+		},
+	},
+}
+
+// play runs a case on two listeners.
+func play(t *testing.T, name string, fake bool) {
+	test := cases[name]
+	w := &world{T: t, fake: fake}
+	var listeners []net.Listener
+	if fake {
+		one, other := listen(), listen()
+		listeners = []net.Listener{one, other}
+		w.listeners = append(w.listeners, one, other)
+	} else {
+		one, other := listenSockets(t, "tcp", "127.0.0.1:0"), listenSockets(t, "unix", filepath.Join(t.TempDir(), "s"))
+		listeners = []net.Listener{one, other}
+		w.listeners = append(w.listeners, one, other)
+	}
+	var err error
+	if w.server, err = New(listeners, http.HandlerFunc(hello), test.options); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	w.stop = stop
+	// Before the server runs: it does not go idle while a connection waits.
+	var conns []net.Conn
+	for i := range test.dials {
+		conns = append(conns, w.listeners[i%2].dial(t))
+	}
+	w.from = time.Now()
+	acted := make(chan struct{})
+	go func() {
+		defer close(acted)
+		if test.meanwhile != nil {
+			test.meanwhile(w, conns)
+		}
+	}()
+	if err := w.server.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	return string(buffer[:n])
+	<-acted
+	if took := time.Since(w.from); took < test.took || fake && took != test.took {
+		t.Errorf("took %v, want %v", took, test.took)
+	}
+	if open := w.server.Connections(); open != 0 {
+		t.Errorf("%d connections open after the end", open)
+	}
 }
 
-func TestAStartWithoutAnyConnectionGoesIdle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		if took := serve(t, t.Context(), Options{Timeout: 30 * time.Second}, func(*pipes, *Server) {}); took != 30*time.Second {
-			t.Errorf("took %v, want 30 s", took)
-		}
-	})
-}
-
-// Idleness runs from the last answer, not from the accept.
-func TestIdlenessRunsFromTheLastAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		took := serve(t, t.Context(), Options{Timeout: 30 * time.Second}, func(at *pipes, _ *Server) {
-			time.Sleep(20 * time.Second)
-			conn := at.dial()
-			time.Sleep(5 * time.Second)
-			ask(t, conn)
-			conn.Close()
+func TestWithAFakeClock(t *testing.T) {
+	for name := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { play(t, name, true) })
 		})
-		if took != 55*time.Second {
-			t.Errorf("took %v, want 25 s and then 30 s", took)
-		}
-	})
+	}
 }
 
-// A kept connection holds the service until its own time is over, and no longer.
-func TestAKeptConnectionEndsWithTheTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		took := serve(t, t.Context(), Options{Timeout: 30 * time.Second}, func(at *pipes, _ *Server) { ask(t, at.dial()) })
-		if took != 30*time.Second {
-			t.Errorf("took %v, want 30 s", took)
-		}
-	})
-}
-
-// A silent connection counts as open, for as long as a header may take.
-func TestASilentConnectionIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		took := serve(t, t.Context(), Options{Timeout: time.Second}, func(at *pipes, _ *Server) { at.dial() })
-		if took != 10*time.Second {
-			t.Errorf("took %v, want the header's 10 s", took)
-		}
-	})
-}
-
-func TestDrain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		took := serve(t, ctx, Options{}, func(at *pipes, server *Server) {
-			idle, busy := at.dial(), at.dial()
-			ask(t, idle)
-			if _, err := busy.Write([]byte("GET / HT")); err != nil {
-				t.Error(err)
-			}
-			synctest.Wait()
-			if open := server.Connections(); open != 2 {
-				t.Errorf("%d connections open, want 2", open)
-			}
-			stop()
-			time.Sleep(5 * time.Second)
-			if open := server.Connections(); open != 1 {
-				t.Errorf("%d connections open, want the one with half a request", open)
-			}
-			if _, err := busy.Write([]byte("TP/1.1\r\nHost: x\r\n\r\n")); err != nil {
-				t.Error(err)
-			}
-			buffer := make([]byte, 4096)
-			n, err := busy.Read(buffer)
-			if answer := string(buffer[:n]); err != nil || !strings.Contains(answer, "Connection: close") {
-				t.Errorf("got %q, %v, want an answer that says it was the last", answer, err)
-			}
+func TestOnSockets(t *testing.T) {
+	for name := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, name, false)
 		})
-		if took != 5*time.Second {
-			t.Errorf("took %v, want 5 s", took)
-		}
-	})
+	}
 }
 
-// What does not end is cut off.
-func TestDrainIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		took := serve(t, ctx, Options{HeaderTimeout: time.Hour}, func(at *pipes, _ *Server) {
-			at.dial()
-			synctest.Wait()
-			stop()
-		})
-		if took != 20*time.Second {
-			t.Errorf("took %v, want 20 s", took)
-		}
-	})
-}
-
-// With as many connections as may be, the next one waits in the queue.
-func TestMaxConnections(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		serve(t, ctx, Options{MaxConnections: 2}, func(at *pipes, server *Server) {
-			defer stop()
-			first := at.dial()
-			at.dial()
-			third := at.dial()
-			synctest.Wait()
-			if open := server.Connections(); open != 2 {
-				t.Errorf("%d connections open, want 2", open)
+// A connection that waits in the queue of a parked listener keeps the server from
+// ending; without one, the control, it ends.
+func TestAQueuedConnectionKeepsTheServer(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for _, queued := range []bool{true, false} {
+			address := "127.0.0.1:0"
+			if network == "unix" {
+				address = filepath.Join(t.TempDir(), "s")
 			}
-			if err := server.Ping(); err != nil {
-				t.Errorf("a full server is alive: %v", err)
+			at := listenSockets(t, network, address)
+			g, err := newGate([]net.Listener{at}, 1)
+			if err != nil {
+				t.Fatal(err)
 			}
-			first.Close()
-			if answer := ask(t, third); !strings.Contains(answer, "hello") {
-				t.Errorf("got %q", answer)
+			go func() {
+				_, _ = g.listeners[0].Accept()
+			}()
+			for !g.park(time.Second) {
 			}
-		})
-	})
-}
-
-// An accept loop that does not come by is seen.
-func TestPingSeesAStuckLoop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		stuck := &stuck{release: make(chan struct{})}
-		server, err := New([]net.Listener{stuck}, http.HandlerFunc(hello), Options{})
-		if err != nil {
-			t.Fatal(err)
+			if queued {
+				at.dial(t)
+			}
+			if ended := g.closeIfEmpty(); ended == queued {
+				t.Errorf("%s: queued %v, ended %v", network, queued, ended)
+			}
+			g.unpark()
 		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- server.Run(ctx) }()
-		synctest.Wait()
-		if err := server.Ping(); err == nil {
-			t.Error("nothing was noticed")
-		}
-		stop()
-		synctest.Wait()
-		close(stuck.release)
-		<-ended
-	})
+	}
 }
-
-// stuck is a listener whose Accept ignores deadlines.
-type stuck struct {
-	pipes
-	release chan struct{}
-}
-
-func (s *stuck) Accept() (net.Conn, error) {
-	<-s.release
-	return nil, errors.New("closed")
-}
-
-func (s *stuck) SetDeadline(time.Time) error { return nil }
 
 func TestListenerWithoutDeadline(t *testing.T) {
 	_, err := New([]net.Listener{struct{ net.Listener }{listen()}}, nil, Options{})
 	if err == nil || !strings.Contains(err.Error(), "SetDeadline") {
 		t.Errorf("got %v", err)
 	}
-}
-
-// Full, the accept loops wait, and do not wake each other over and over: then the
-// bubble would never come to rest.
-func TestFullWithTwoListeners(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second := listen(), listen()
-		server, err := New([]net.Listener{first, second}, http.HandlerFunc(hello), Options{MaxConnections: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- server.Run(ctx) }()
-		one, other := first.dial(), second.dial()
-		synctest.Wait()
-		if err := server.Ping(); err != nil {
-			t.Error(err)
-		}
-		synctest.Wait()
-		one.Close()
-		if answer := ask(t, second.dial()); !strings.Contains(answer, "hello") {
-			t.Errorf("got %q", answer)
-		}
-		other.Close()
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // late is a listener whose Accept ignores deadlines, as accept4(2) does on a socket
@@ -305,11 +358,12 @@ func TestDrainWaitsForALateAccept(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- server.Run(ctx) }()
 		synctest.Wait()
+		if err := server.Ping(); err == nil {
+			t.Error("a watchdog would not see the accept loop that does not stop")
+		}
 		stop()
 		time.Sleep(5 * time.Second)
-		if answer := ask(t, at.dial()); !strings.Contains(answer, "hello") {
-			t.Errorf("got %q", answer)
-		}
+		(&world{T: t}).ask(at.dial(t))
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
@@ -367,7 +421,11 @@ func TestTheLastLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It is there when the socket can be read.
-	if err := conn.raw.Read(func(fd uintptr) bool {
+	raw, err := plain.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Read(func(fd uintptr) bool {
 		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 		return n > 0
 	}); err != nil {

@@ -1,20 +1,21 @@
 // Package idle serves HTTP on sockets that a service manager keeps listening, and
 // finds the moment at which the process can exit without losing a connection.
 //
-// The manager holds a descriptor of every listening socket. A connection that
-// nobody has accepted stays in the kernel's queue whatever this process does, and
-// makes the manager start the service again. So only an accepted connection can
-// be lost, and the way out is: stop accepting, wait until every accept loop has
-// really stopped, and only then look whether a connection is open. If one is, go
-// on accepting; if none is, nothing can be lost any more.
+// The manager has a descriptor of every listening socket. A connection that is not
+// yet accepted stays in the kernel's queue whatever this process does, and makes the
+// manager start the service again. So only an accepted connection can be lost. The
+// server therefore stops accepting, waits until every accept loop has really stopped,
+// and only then checks whether a connection is open. If one is, it accepts again; if
+// none is, nothing can be lost any more.
 //
 // [http.Server.Shutdown] is never used: it drops a request that it has just read.
 //
-// The clock is package time's; tests put it into the bubble of testing/synctest,
-// which net/http's own time-outs then obey too.
+// All time-outs use package time's clock, so that tests can replace it by that of
+// testing/synctest.
 package idle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,42 +23,47 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // Options of a [Server]. The zero value serves until its context is done.
 type Options struct {
-	// Timeout is how long nothing is asked, and no connection is open, before
-	// Run returns. 0 means never: for listeners that nobody else holds.
+	// Timeout is how long there is no request and no open connection before Run
+	// returns. 0 means never, which is right for listeners without a manager.
 	Timeout time.Duration
 
-	// KeepAlive is how long a connection may stay open after an answer, waiting
-	// for the next request. 0 means Timeout, but at most a minute.
-	KeepAlive time.Duration
-
-	// HeaderTimeout is how long a request's header may take, from the accept or
-	// from the request's first byte; twice as long may the whole request take,
-	// and its answer. 0 means 10 s.
+	// HeaderTimeout bounds the time for a request's header, from the accept or from
+	// the request's first byte. The whole request may take twice that time, and a
+	// further HeaderTimeout is left for its answer. 0 means 10 s.
 	HeaderTimeout time.Duration
 
-	// MaxHeaderBytes bounds a request's header. 0 means 16 KiB. A longer one is
-	// answered with 431.
-	MaxHeaderBytes int
-
-	// MaxConnections bounds the open connections, and so memory and
-	// descriptors. Further ones wait in the kernel's queue. 0 means 8192.
+	// MaxConnections bounds the open connections, and so memory and descriptors.
+	// Further ones wait in the kernel's queue. 0 means as many as there may be open
+	// files (RLIMIT_NOFILE, but at most MaxFiles), less 64 for everything else.
 	MaxConnections int
 
-	// DrainTimeout bounds how long Run goes on after its context is done. 0
-	// means 20 s. It should be more than HeaderTimeout, so that every request
-	// that has begun can be answered.
+	// DrainTimeout bounds how long Run goes on after its context is done. 0 means
+	// 20 s. It should be longer than HeaderTimeout, so that every request that has
+	// begun can be answered.
 	DrainTimeout time.Duration
 
 	// Log takes warnings and errors; nil means [slog.Default].
 	Log *slog.Logger
 }
 
+// MaxFiles is how many open files a server needs at most. LimitNOFILE= in the unit is
+// the same number.
+const MaxFiles = 16384
+
 const (
+	// maxHeaderBytes bounds a request's header. The answer to a longer one is 431.
+	maxHeaderBytes = 16 << 10
+
+	// maxKeepAlive bounds how long a connection stays open after an answer, waiting
+	// for the next request. It is Options.Timeout if that is less.
+	maxKeepAlive = time.Minute
+
 	// parkLimit is how long to wait for accept loops to stop. It takes
 	// microseconds, unless the descriptors were made blocking from outside.
 	parkLimit = time.Second
@@ -69,21 +75,21 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	orElse(&o.KeepAlive, min(o.Timeout, time.Minute))
-	orElse(&o.KeepAlive, time.Minute)
-	orElse(&o.HeaderTimeout, 10*time.Second)
-	orElse(&o.MaxHeaderBytes, 16<<10)
-	orElse(&o.MaxConnections, 8192)
-	orElse(&o.DrainTimeout, 20*time.Second)
-	orElse(&o.Log, slog.Default())
+	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, 10*time.Second)
+	o.MaxConnections = cmp.Or(o.MaxConnections, maxConnections())
+	o.DrainTimeout = cmp.Or(o.DrainTimeout, 20*time.Second)
+	o.Log = cmp.Or(o.Log, slog.Default())
 	return o
 }
 
-func orElse[T comparable](value *T, otherwise T) {
-	var zero T
-	if *value == zero {
-		*value = otherwise
+// maxConnections leaves some file descriptors for everything else.
+func maxConnections() int {
+	const reserve = 64
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		files.Cur = MaxFiles
 	}
+	return max(1, int(min(files.Cur, MaxFiles))-reserve)
 }
 
 // A Server answers requests on its listeners. Make it with [New].
@@ -108,9 +114,11 @@ func New(listeners []net.Listener, handler http.Handler, options Options) (*Serv
 		Handler:           s.closing(handler),
 		ReadHeaderTimeout: s.options.HeaderTimeout,
 		ReadTimeout:       2 * s.options.HeaderTimeout,
-		WriteTimeout:      2 * s.options.HeaderTimeout,
-		IdleTimeout:       s.options.KeepAlive,
-		MaxHeaderBytes:    s.options.MaxHeaderBytes,
+		// Longer than ReadTimeout, so that a request whose body does not come can still
+		// be answered.
+		WriteTimeout:   3 * s.options.HeaderTimeout,
+		IdleTimeout:    min(cmp.Or(s.options.Timeout, maxKeepAlive), maxKeepAlive),
+		MaxHeaderBytes: maxHeaderBytes,
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if state == http.StateIdle {
 				c.(*conn).answered()
@@ -121,8 +129,7 @@ func New(listeners []net.Listener, handler http.Handler, options Options) (*Serv
 	return s, nil
 }
 
-// closing says in each answer of a server that is about to stop that no further
-// request will be read from this connection.
+// closing adds "Connection: close" to the answers of a server that is about to stop.
 func (s *Server) closing(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.gate.draining() {
@@ -132,9 +139,9 @@ func (s *Server) closing(handler http.Handler) http.Handler {
 	})
 }
 
-// Run serves until the time-out of [Options] is over, or until ctx is done and
-// what was begun is answered. Both are no error. When it returns without one, the
-// listeners are closed, and no connection is open that was accepted.
+// Run serves until the server has been idle for Options.Timeout, or until ctx is done
+// and the requests that have begun are answered. Neither is an error. When Run returns
+// nil, the listeners are closed and no accepted connection is open.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, len(s.gate.listeners))
 	ended := make(chan struct{})
@@ -166,14 +173,14 @@ func (s *Server) serve(ctx context.Context, failed <-chan error, ended <-chan st
 		}
 		open, since := s.gate.quiet()
 		if open > 0 {
-			continue // gate.empty will tell.
+			continue // gate.empty follows.
 		}
 		if left := s.options.Timeout - time.Since(since); left > 0 {
 			timer.Reset(left)
 			continue
 		}
 		if s.exit() {
-			<-ended // They wait at the gate, which is closed: at once.
+			<-ended // At once: the loops wait at the gate, which is closed.
 			return nil
 		}
 		timer.Reset(s.options.Timeout)
@@ -226,12 +233,11 @@ func (s *Server) Connections() int {
 	return open
 }
 
-// Ping makes every accept loop come by, and returns an error if one does not
-// within a second. That takes microseconds; meanwhile nothing is accepted. It is
-// meant for a watchdog.
+// Ping stops every accept loop and lets it go on, for a watchdog. It returns an error
+// if a loop does not stop within a second. It takes microseconds if all is well.
 func (s *Server) Ping() error {
 	if !s.parking.TryLock() {
-		return nil // Just being asked the same.
+		return nil // The loops are being stopped already.
 	}
 	defer s.parking.Unlock()
 	came := s.gate.park(parkLimit)

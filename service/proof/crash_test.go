@@ -1,0 +1,103 @@
+package proof
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var kills = flag.Int("kills", 200, "how often the service is killed under test")
+
+// Killed at any moment, the service repeats no number and none goes back. A client
+// that asks after an answer was seen gets a higher number.
+func TestNoNumberIsRepeatedAfterAKill(t *testing.T) {
+	at := listeners(t)
+	repeated := killed(t, service(t, at, "--idle-timeout=0"), func(lives int) bool { return lives >= *kills })
+	if repeated != "" {
+		t.Error(repeated)
+	}
+}
+
+// The negative control: the walk-through's algorithm, which truncates the file and
+// then writes it, starts again at 1 when it is killed in between, and the same test
+// sees it, sooner or later.
+func TestTruncatingRepeatsNumbers(t *testing.T) {
+	t.Log(killed(t, program{name: "SEED", env: environment(t), at: listeners(t)[0]}, func(int) bool { return false }))
+}
+
+// killed kills a service under load, each time a random time after its first answer,
+// until done or until a number came that is not higher than one that was seen before
+// the question.
+func killed(t *testing.T, p program, done func(lives int) bool) string {
+	var repeated atomic.Pointer[string]
+	var highest, answers atomic.Uint64
+	over := make(chan struct{})
+	p.started = func(process *os.Process) {
+		before := answers.Load()
+		go func() {
+			until(func() bool {
+				select {
+				case <-over:
+					return true
+				default:
+					// A life that ends by itself is seen below.
+					return answers.Load() > before || process.Signal(syscall.Signal(0)) != nil
+				}
+			})
+			time.Sleep(time.Duration(rand.Int64N(int64(10 * time.Millisecond))))
+			_ = process.Kill()
+		}()
+	}
+	m := manage(t, p)
+	at := append([]net.Listener{p.at}, p.also...)
+	var load sync.WaitGroup
+	for i := range 6 {
+		load.Go(func() {
+			kept := client{address: at[i%len(at)].Addr()}
+			defer kept.close()
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				before := highest.Load()
+				n, err := kept.kept()
+				if err != nil {
+					kept.close() // Killed; that was to be expected.
+					continue
+				}
+				answers.Add(1)
+				if n <= before {
+					text := fmt.Sprintf("got #%d after #%d was seen", n, before)
+					repeated.Store(&text)
+				}
+				for seen := highest.Load(); n > seen && !highest.CompareAndSwap(seen, n); {
+					seen = highest.Load()
+				}
+			}
+		})
+	}
+	until(func() bool { return done(m.lives()) || repeated.Load() != nil })
+	close(over)
+	load.Wait()
+	m.asleep()
+	runs := m.stop(t)
+	for i, run := range runs {
+		if status := run.state.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
+			t.Errorf("life %d: %v: %s", i, run.state, run.stderr)
+		}
+	}
+	t.Logf("%d answers, %d kills, last number %d", answers.Load(), len(runs), highest.Load())
+	if text := repeated.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
