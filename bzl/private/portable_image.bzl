@@ -79,9 +79,6 @@ def _portable_image_impl(ctx):
     )
     inputs = depset([spec], transitive = [sources, squashfs.files])
     arguments = ctx.actions.args()
-
-    # Bazel shows what an action says when that is over: too late for progress.
-    arguments.add("-quiet")
     arguments.add(spec)
     ctx.actions.run(
         mnemonic = "PortableImage",

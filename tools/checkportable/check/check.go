@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // Severity says what a finding does to a build.
@@ -191,7 +191,7 @@ func (r *reporter) add(f Finding, format string, args ...any) {
 func at(a Assignment) Finding { return Finding{File: a.File, Line: a.Line} }
 
 // in is an entry's file as a whole, or where it was declared.
-func in(e *image.Entry) Finding {
+func in(e *spec.Entry) Finding {
 	if e.Source != "" {
 		return Finding{File: shown(e.Source), Origin: e.Origin}
 	}

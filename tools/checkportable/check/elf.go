@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 var elfChecks = []Check{
@@ -45,7 +45,7 @@ var elfChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			seen := map[string]bool{}
 			for _, e := range img.programs {
-				img.missingLibraries(e, seen, func(by *image.Entry, library string, other *image.Entry) {
+				img.missingLibraries(e, seen, func(by *spec.Entry, library string, other *spec.Entry) {
 					if other == nil {
 						r.add(in(by), "%s needs the library %s, which is not in the image", by.Path, library)
 						return
@@ -79,7 +79,7 @@ var elfChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
 				e := img.find(c.path)
-				if e == nil || e.Type != image.File || !isExecutable(e) {
+				if e == nil || e.Type != spec.File || !isExecutable(e) {
 					return
 				}
 				if b := img.head(e); b.elf == nil && b.interpreter == "" {
@@ -136,7 +136,7 @@ var multiarch = map[elf.Machine]string{
 // missingLibraries looks for what a program and its libraries need, where
 // ld.so(8) looks without a cache or environment. As it does, it passes over those of
 // other machines: other is one, or nil.
-func (img *Image) missingLibraries(e *image.Entry, seen map[string]bool, missing func(by *image.Entry, library string, other *image.Entry)) {
+func (img *Image) missingLibraries(e *spec.Entry, seen map[string]bool, missing func(by *spec.Entry, library string, other *spec.Entry)) {
 	b := img.head(e)
 	if b.elf == nil || seen[e.Path] {
 		return
@@ -152,7 +152,7 @@ func (img *Image) missingLibraries(e *image.Entry, seen map[string]bool, missing
 	}
 	places = append(places, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 	for _, library := range b.elf.needed {
-		var found, other *image.Entry
+		var found, other *spec.Entry
 		for _, place := range places {
 			if found = img.find(path.Join(place, library)); found == nil {
 				continue

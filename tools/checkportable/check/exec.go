@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
@@ -55,7 +55,7 @@ var execChecks = []Check{
 			img.eachCommand(func(c command) {
 				switch e := img.find(c.path); {
 				case e == nil || !path.IsAbs(c.path):
-				case e.Type == image.Directory:
+				case e.Type == spec.Directory:
 					f := at(c.Assignment)
 					f.Fix = "Name a program in it."
 					r.add(f, "%s is a directory", c.path)

@@ -20,7 +20,6 @@ func Files(spec, options, text, machine string) error {
 	if err != nil {
 		return err
 	}
-	defer img.Close()
 	report := Run(img)
 	return errors.Join(
 		writeFile(text, report.WriteText),

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // A fixture is an image that is good but for what a file in testdata changes: a
@@ -29,9 +29,9 @@ import (
 //	remove PATH         an entry less
 //	elf PATH KEY=VALUE  a program or library: machine, interp, needed, runpath, text, mode
 type fixture struct {
-	header  image.Header
+	header  spec.Header
 	options Options
-	entries map[string]image.Entry
+	entries map[string]spec.Entry
 	// wants are as asWanted has them.
 	wants []string
 }
@@ -45,11 +45,11 @@ const goodFile = "testdata/base.txtar"
 func readFixture(t *testing.T, name string) *fixture {
 	t.Helper()
 	f := &fixture{
-		header: image.Header{
+		header: spec.Header{
 			Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Architecture: "x86-64", Output: "foo.raw", UnitDir: unitDir,
-			Squashfs: image.Squashfs{Mksquashfs: "mksquashfs", Compression: "zstd", BlockSize: 1 << 20},
+			Squashfs: spec.Squashfs{Mksquashfs: "mksquashfs", Compression: "zstd", BlockSize: 1 << 20},
 		},
-		entries: map[string]image.Entry{},
+		entries: map[string]spec.Entry{},
 	}
 	var archives []*txtar.Archive
 	for _, name := range []string{goodFile, name} {
@@ -73,7 +73,7 @@ func readFixture(t *testing.T, name string) *fixture {
 
 func (f *fixture) file(t *testing.T, file txtar.File) {
 	t.Helper()
-	e := image.Entry{Type: image.File, Mode: "0644", Source: file.Name, Origin: "files in //:image"}
+	e := spec.Entry{Type: spec.File, Mode: "0644", Source: file.Name, Origin: "files in //:image"}
 	switch top, rest, _ := strings.Cut(file.Name, "/"); top {
 	case "units":
 		e.Path, e.Origin = path.Join(unitDir, rest), "units in //:image"
@@ -104,7 +104,7 @@ func (f *fixture) line(t *testing.T, line string) {
 	case "remove":
 		delete(f.entries, rest)
 	case "entry":
-		var e image.Entry
+		var e spec.Entry
 		err = json.Unmarshal([]byte(rest), &e)
 		f.entries[e.Path] = e
 	case "elf":
@@ -138,7 +138,7 @@ func (f *fixture) elf(t *testing.T, fields []string) {
 	}
 	source := "bin" + fields[0]
 	write(t, source, file.bytes(t))
-	f.entries[fields[0]] = image.Entry{Path: fields[0], Type: image.File, Mode: mode, Source: source, Origin: "binary in //:image"}
+	f.entries[fields[0]] = spec.Entry{Path: fields[0], Type: spec.File, Mode: mode, Source: source, Origin: "binary in //:image"}
 }
 
 // open writes the spec and opens it as the tool would.
@@ -162,7 +162,6 @@ func (f *fixture) open(t *testing.T) *Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { img.Close() })
 	return img
 }
 

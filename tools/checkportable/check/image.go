@@ -8,12 +8,12 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/osrelease"
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // Image is what the checks see.
 type Image struct {
-	Header  image.Header
+	Header  spec.Header
 	Options Options
 	// Units are the unit files in the unit directory, sorted by name.
 	Units []*Unit
@@ -22,45 +22,37 @@ type Image struct {
 	// OSRelease is nil if the image has none.
 	OSRelease *OSRelease
 	// programs are what can be run and is meant to be, see keepPrograms.
-	programs []*image.Entry
+	programs []*spec.Entry
 	// libraries are shared ones, by their names, that can't be run.
-	libraries []*image.Entry
-	spec      *image.Spec
+	libraries []*spec.Entry
+	spec      *spec.Spec
 	heads     map[string]*program
 }
 
 // OSRelease is the os-release file.
 type OSRelease struct {
 	osrelease.File
-	Entry *image.Entry
+	Entry *spec.Entry
 }
 
-// Open reads the image that the spec in the named file declares. The caller
-// closes it.
-func Open(spec string, options Options) (*Image, error) {
-	s, err := image.Open(spec)
+// Open reads the image that the spec in the named file declares.
+func Open(name string, options Options) (*Image, error) {
+	s, err := spec.Read(name)
 	if err != nil {
 		return nil, err
 	}
 	img := &Image{Header: s.Header, Options: options, spec: s, heads: map[string]*program{}}
 	if err := img.read(); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("%s: %w", s.Header.Label, err)
+		return nil, s.Blame(err)
 	}
 	return img, nil
 }
 
-// Close ends the use of the spec.
-func (img *Image) Close() error { return img.spec.Close() }
-
 func (img *Image) read() error {
-	for e, err := range img.spec.Entries() {
-		if err != nil {
-			return err
-		}
+	for _, e := range img.spec.Entries {
 		switch dir, base := path.Split(e.Path); {
-		case e.Type == image.Directory:
-		case path.Clean(dir) == img.Header.UnitDir && image.IsUnit(base):
+		case e.Type == spec.Directory:
+		case img.Header.IsUnitFile(e.Path):
 			unit, err := img.readUnit(e)
 			if err != nil {
 				return err
@@ -73,20 +65,17 @@ func (img *Image) read() error {
 			}
 			dropIn.Name = strings.TrimSuffix(path.Base(path.Clean(dir)), ".d")
 			img.DropIns = append(img.DropIns, dropIn)
-		case e.Type == image.File && isExecutable(e):
+		case e.Type == spec.File && isExecutable(e):
 			img.programs = append(img.programs, e)
-		case e.Type == image.File && (path.Ext(base) == ".so" || strings.Contains(base, ".so.")):
+		case e.Type == spec.File && (path.Ext(base) == ".so" || strings.Contains(base, ".so.")):
 			img.libraries = append(img.libraries, e)
 		}
 	}
 	img.libraries = slices.DeleteFunc(img.libraries, img.isRunfile)
 	img.keepPrograms()
-	for _, name := range image.OSReleasePaths {
-		e, err := img.resolve(name)
-		if err != nil {
-			return err
-		}
-		if e == nil || e.Type != image.File {
+	for _, name := range spec.OSReleasePaths {
+		e := img.find(name)
+		if e == nil || e.Type != spec.File {
 			continue
 		}
 		content, err := content(e)
@@ -104,14 +93,14 @@ func (img *Image) read() error {
 // of scripts.
 func (img *Image) keepPrograms() {
 	kept := map[string]bool{}
-	img.programs = slices.DeleteFunc(img.programs, func(e *image.Entry) bool {
+	img.programs = slices.DeleteFunc(img.programs, func(e *spec.Entry) bool {
 		kept[e.Path] = !img.isRunfile(e)
 		return !kept[e.Path]
 	})
 	var keep func(name string)
 	keep = func(name string) {
 		e := img.find(name)
-		if e == nil || e.Type != image.File || !isExecutable(e) || kept[e.Path] {
+		if e == nil || e.Type != spec.File || !isExecutable(e) || kept[e.Path] {
 			return
 		}
 		kept[e.Path] = true
@@ -124,7 +113,7 @@ func (img *Image) keepPrograms() {
 }
 
 // isRunfile is whether an entry lies in PROGRAM.runfiles.
-func (img *Image) isRunfile(e *image.Entry) bool {
+func (img *Image) isRunfile(e *spec.Entry) bool {
 	for at, c := range e.Path {
 		if program, ok := strings.CutSuffix(e.Path[:at], ".runfiles"); ok && c == '/' && img.find(program) != nil {
 			return true
@@ -133,12 +122,12 @@ func (img *Image) isRunfile(e *image.Entry) bool {
 	return false
 }
 
-func isExecutable(e *image.Entry) bool {
+func isExecutable(e *spec.Entry) bool {
 	return len(e.Mode) == 4 && strings.ContainsAny(e.Mode[1:], "1357")
 }
 
 // content reads a file of the image. One without a source is empty.
-func content(e *image.Entry) ([]byte, error) {
+func content(e *spec.Entry) ([]byte, error) {
 	if e.Source == "" {
 		return nil, nil
 	}
@@ -152,51 +141,41 @@ func content(e *image.Entry) ([]byte, error) {
 // maxSymlinks is where Linux gives up (path_resolution(7)).
 const maxSymlinks = 40
 
-// resolve finds what a path of the image leads to; nil if there is nothing.
-func (img *Image) resolve(name string) (*image.Entry, error) {
+// find returns what a path of the image leads to; nil if there is nothing.
+func (img *Image) find(name string) *spec.Entry {
 	rest := strings.Split(strings.Trim(path.Clean(name), "/"), "/")
-	at := "/"
-	e := &image.Entry{Path: "/", Type: image.Directory, Mode: "0755"}
+	root := &spec.Entry{Path: "/", Type: spec.Directory, Mode: "0755"}
+	at := root
 	for links := 0; len(rest) > 0; {
 		next := rest[0]
 		rest = rest[1:]
-		switch next {
-		case "", ".":
+		up := path.Dir(at.Path)
+		switch {
+		case next == "" || next == ".":
 			continue
-		case "..":
-			at = path.Dir(at)
+		case next == ".." && up == "/":
+			at = root
+			continue
+		case next == "..":
+			at = img.spec.Find(up)
 			continue
 		}
-		var err error
-		if e, err = img.spec.Find(path.Join(at, next)); err != nil || e == nil {
-			return nil, err
-		}
-		switch e.Type {
-		case image.Symlink:
+		e := img.spec.Find(path.Join(at.Path, next))
+		switch {
+		case e == nil:
+			return nil
+		case e.Type == spec.Directory:
+			at = e
+		case e.Type == spec.Symlink:
 			if links++; links > maxSymlinks {
-				return nil, nil
+				return nil
 			}
 			rest = append(strings.Split(e.Target, "/"), rest...)
-		case image.Directory:
-			at = e.Path
+		case len(rest) > 0:
+			return nil
 		default:
-			if len(rest) > 0 {
-				return nil, nil
-			}
-			return e, nil
+			return e
 		}
 	}
-	if at == "/" {
-		return &image.Entry{Path: "/", Type: image.Directory, Mode: "0755"}, nil
-	}
-	return img.spec.Find(at)
-}
-
-// find is resolve for checks: what can't be read isn't there.
-func (img *Image) find(name string) *image.Entry {
-	e, err := img.resolve(name)
-	if err != nil {
-		return nil
-	}
-	return e
+	return at
 }

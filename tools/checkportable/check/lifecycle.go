@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
@@ -161,7 +161,7 @@ func (img *Image) lacks(u *Unit, text string) bool {
 		return false
 	}
 	e := img.find(starts[0].path)
-	if e == nil || e.Type != image.File {
+	if e == nil || e.Type != spec.File {
 		return false
 	}
 	b := img.head(e)
@@ -174,7 +174,7 @@ func (img *Image) programHolds(u *Unit, text string) bool {
 		return false
 	}
 	e := img.find(starts[0].path)
-	return e != nil && e.Type == image.File && img.head(e).elf != nil && holds(e, text)
+	return e != nil && e.Type == spec.File && img.head(e).elf != nil && holds(e, text)
 }
 
 // isStarted tells whether a unit of the image starts another one.

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// Package image adds the mount points that units name, and refuses a declaration that
+// Package spec adds the mount points that units name, and refuses a declaration that
 // is in their way. What is left are those that it can't know.
 var mountChecks = []Check{
 	{
@@ -38,7 +38,7 @@ var mountChecks = []Check{
 					if !slices.Contains(u.all(a.Section, a.Name), a) {
 						continue
 					}
-					_, unknown := image.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
+					_, unknown := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
 					for _, e := range unknown {
 						if u.mounts(e.Path) || img.hasLike(e.Path) {
 							continue
@@ -64,12 +64,7 @@ func (img *Image) hasLike(name string) bool {
 		parts[i] = regexp.QuoteMeta(part)
 	}
 	pattern := regexp.MustCompile("^" + strings.Join(parts, ".+") + "$")
-	for e, err := range img.spec.Entries() {
-		if err == nil && pattern.MatchString(e.Path) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(img.spec.Entries, func(e *spec.Entry) bool { return pattern.MatchString(e.Path) })
 }
 
 // A requiredPath is what must be there for a directive to take effect.
@@ -108,7 +103,7 @@ func (u *Unit) mounts(name string) bool {
 		lines = append(lines, a.Assignment)
 	}
 	mounted := slices.Clone(volatile)
-	known, _ := image.MountPoints(u.Name, lines)
+	known, _ := spec.MountPoints(u.Name, lines)
 	for _, e := range known {
 		mounted = append(mounted, e.Path)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 var namingChecks = []Check{
@@ -61,7 +61,7 @@ var namingChecks = []Check{
 				return
 			}
 			for _, prefix := range img.Header.Prefixes {
-				if !slices.ContainsFunc(strings.Fields(a.Value), func(known string) bool { return image.HasPrefix(prefix, known) }) {
+				if !slices.ContainsFunc(strings.Fields(a.Value), func(known string) bool { return spec.HasPrefix(prefix, known) }) {
 					r.add(Finding{File: in(img.OSRelease.Entry).File, Line: a.Line}, "PORTABLE_PREFIXES is %q, which does not cover %q", a.Value, prefix)
 				}
 			}

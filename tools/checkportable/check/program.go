@@ -8,12 +8,12 @@ import (
 	"os"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // A program is what the head of a program tells.
 type program struct {
-	entry *image.Entry
+	entry *spec.Entry
 	// elf is nil for a script, and for what is neither.
 	elf *elfHead
 	// interpreter is the program that a script starts with.
@@ -28,7 +28,7 @@ type elfHead struct {
 }
 
 // head reads a program's head once.
-func (img *Image) head(e *image.Entry) *program {
+func (img *Image) head(e *spec.Entry) *program {
 	if b := img.heads[e.Path]; b != nil {
 		return b
 	}
@@ -86,7 +86,7 @@ func readELF(file io.ReaderAt) *elfHead {
 
 // holds tells whether a file has a text in it. A program can be large: it is read
 // in parts, each with the end of the one before.
-func holds(e *image.Entry, text string) bool {
+func holds(e *spec.Entry, text string) bool {
 	if e.Source == "" {
 		return false
 	}

@@ -6,14 +6,14 @@ import (
 	"runtime"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // A text is found wherever it lies, also between what is read at once, and programs
 // are not held in memory as a whole.
 func TestHolds(t *testing.T) {
 	const text, size = "NOTIFY_SOCKET", 16 << 20
-	e := &image.Entry{Path: "/usr/bin/foo", Type: image.File, Source: filepath.Join(t.TempDir(), "foo")}
+	e := &spec.Entry{Path: "/usr/bin/foo", Type: spec.File, Source: filepath.Join(t.TempDir(), "foo")}
 	put := func(text string, at int64) {
 		t.Helper()
 		file, err := os.Create(e.Source)
@@ -44,7 +44,7 @@ func TestHolds(t *testing.T) {
 	if taken := after.TotalAlloc - before.TotalAlloc; taken > size/16 {
 		t.Errorf("%d bytes of memory for a file of %d", taken, size)
 	}
-	for _, e := range []*image.Entry{{Path: "/empty"}, {Path: "/gone", Source: "gone"}} {
+	for _, e := range []*spec.Entry{{Path: "/empty"}, {Path: "/gone", Source: "gone"}} {
 		if holds(e, text) {
 			t.Errorf("found in %s", e.Path)
 		}

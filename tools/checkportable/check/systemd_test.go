@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 	"example.org/portable-walkthrough-go/tools/systemd"
 )
 
@@ -53,7 +53,7 @@ func TestSystemdAgrees(t *testing.T) {
 			f := readFixture(t, name)
 			args := []string{"verify", "--man=no", "--root=" + f.unpack(t)}
 			for at, e := range f.entries {
-				if filepath.Dir(at) == unitDir && e.Type == image.File {
+				if filepath.Dir(at) == unitDir && e.Type == spec.File {
 					args = append(args, strings.Replace(filepath.Base(at), "@.", "@instance.", 1))
 				}
 			}
@@ -97,9 +97,9 @@ func (f *fixture) unpack(t *testing.T) string {
 		err := os.MkdirAll(filepath.Dir(to), 0o755)
 		switch {
 		case err != nil:
-		case e.Type == image.Directory:
+		case e.Type == spec.Directory:
 			err = os.MkdirAll(to, 0o755)
-		case e.Type == image.Symlink:
+		case e.Type == spec.Symlink:
 			err = os.Symlink(e.Target, to)
 		default:
 			var text []byte

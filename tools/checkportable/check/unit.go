@@ -7,16 +7,16 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// Unit is a unit file, with the drop-ins that package image appends to it.
+// Unit is a unit file, with the drop-ins that mkportable appends to it.
 type Unit struct {
 	// Name is the unit's; of a drop-in that lies in the image by itself, that of
 	// the unit it belongs to.
 	Name  string
-	Entry *image.Entry
+	Entry *spec.Entry
 	// File is the source's path, as it is shown.
 	File        string
 	Sections    []Section
@@ -43,15 +43,12 @@ type (
 	}
 )
 
-func (img *Image) readUnit(e *image.Entry) (*Unit, error) {
+func (img *Image) readUnit(e *spec.Entry) (*Unit, error) {
 	u := &Unit{Name: path.Base(e.Path), Entry: e, File: e.Path}
 	file := e
-	if e.Type == image.Symlink {
-		var err error
-		if file, err = img.resolve(e.Path); err != nil {
-			return nil, err
-		}
-		if file == nil || file.Type != image.File {
+	if e.Type == spec.Symlink {
+		file = img.find(e.Path)
+		if file == nil || file.Type != spec.File {
 			u.Empty = true
 			return u, nil
 		}

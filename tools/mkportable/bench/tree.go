@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // A treeSize is a number of files, or the size of a single one.
@@ -69,14 +69,14 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 	if free := int64(disk.Bavail) * disk.Bsize; free < size.room() {
 		return fmt.Errorf("%d MB are needed in %s, %d MB are free; set TMPDIR to a directory on another disk", size.room()/1_000_000, b.root, free/1_000_000)
 	}
-	spec, err := os.Create(b.spec())
+	file, err := os.Create(b.spec())
 	if err != nil {
 		return err
 	}
-	defer spec.Close()
-	lines := bufio.NewWriter(spec)
+	defer file.Close()
+	lines := bufio.NewWriter(file)
 	encoder := json.NewEncoder(lines)
-	header := image.Header{Label: "//:bench", Name: "bench", Prefixes: []string{"bench"}, Output: b.output(), UnitDir: "/usr/lib/systemd/system", Squashfs: b.squashfs}
+	header := spec.Header{Label: "//:bench", Name: "bench", Prefixes: []string{"bench"}, Output: b.output(), UnitDir: "/usr/lib/systemd/system", Squashfs: b.squashfs}
 	if err := encoder.Encode(header); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 		if err := write(path); err != nil {
 			return err
 		}
-		return encoder.Encode(image.Entry{Path: name, Type: image.File, Mode: "0644", Source: path})
+		return encoder.Encode(spec.Entry{Path: name, Type: spec.File, Mode: "0644", Source: path})
 	}
 	// What makes it a portable service.
 	for name, content := range map[string]string{

@@ -11,15 +11,15 @@ import (
 	"syscall"
 	"time"
 
-	"example.org/portable-walkthrough-go/tools/mkportable/image"
 	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 type benchmark struct {
 	root, mkportable string
 	mksquashfs       program.Program
-	squashfs         image.Squashfs
+	squashfs         spec.Squashfs
 	peak             int64   // mkportable's memory, in bytes
 	written          float64 // to the disk by the action, as a ratio to the image
 }
@@ -37,7 +37,7 @@ func newBenchmark(level int) (*benchmark, error) {
 	if b.mksquashfs, err = program.Find(mksquashfs); err != nil {
 		return nil, err
 	}
-	b.squashfs = image.Squashfs{
+	b.squashfs = spec.Squashfs{
 		Mksquashfs: b.mksquashfs.Path, Loader: b.mksquashfs.Loader, Libraries: b.mksquashfs.Libraries,
 		Compression: "zstd", Level: level, BlockSize: 1 << 20,
 		Processors: 4, Memory: 512, // as portable_image has it
@@ -78,7 +78,7 @@ func (b *benchmark) staged(ctx context.Context) error {
 }
 
 func (b *benchmark) action(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, b.mkportable, "-quiet", b.spec())
+	cmd := exec.CommandContext(ctx, b.mkportable, b.spec())
 	cmd.Env, cmd.Stderr = []string{}, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err

@@ -1,30 +1,29 @@
+// Package image makes a portable service image of what a spec declares.
 package image
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
-	"time"
+
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// Build makes the image that the spec in the named file declares. When it fails
-// no output is left, neither a new one nor an old. A run of more than some seconds
-// tells progress how far it is, once a second; nil for none.
-func Build(ctx context.Context, spec string, progress io.Writer) error {
-	s, err := Open(spec)
+// Build makes the image that the spec in the named file declares. When it fails for another
+// reason than a spec that can't be read, no output is left, neither a new one nor an old.
+func Build(ctx context.Context, name string) error {
+	s, err := spec.Read(name)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	s.progress = newProgress(progress, time.Now)
-	return s.blame(s.build(ctx))
+	return s.Blame(build(ctx, s))
 }
 
-func (s *Spec) build(ctx context.Context) error {
+func build(ctx context.Context, s *spec.Spec) error {
 	output := s.Header.Output
 	partial := output + ".partial"
 	for _, name := range []string{output, partial} {
@@ -33,94 +32,52 @@ func (s *Spec) build(ctx context.Context) error {
 		}
 	}
 	defer os.Remove(partial)
-	if err := s.Header.Squashfs.run(ctx, partial, s.writeTar); err != nil {
+	if err := checkPortable(s); err != nil {
+		return err
+	}
+	err := runMksquashfs(ctx, &s.Header.Squashfs, partial, func(to io.Writer) error {
+		a := newArchive(to, s.Header.Squashfs.Timestamp)
+		for _, e := range s.Entries {
+			if err := a.add(e); err != nil {
+				return err
+			}
+		}
+		return a.close()
+	})
+	if err != nil {
 		return err
 	}
 	if err := os.Rename(partial, output); err != nil {
 		return fmt.Errorf("publish image: %w", err)
 	}
-	s.progress.end()
 	return nil
 }
 
-// eachPath calls add for all that the image holds, sorted, and checks it.
-func (s *Spec) eachPath(add func(*Entry) error) error {
-	var tree tree
-	var required required
-	for e, err := range s.Entries() {
-		if err != nil {
-			return err
+// checkPortable returns an error for an image that portablectl would refuse, or of which
+// it would silently leave out a unit.
+func checkPortable(s *spec.Spec) error {
+	h := &s.Header
+	unit := false
+	for _, e := range s.Entries {
+		if !h.IsUnitFile(e.Path) {
+			continue
 		}
-		if err := required.see(&s.Header, e); err != nil {
-			return e.blame(err)
+		unit = true
+		if base := path.Base(e.Path); !h.Attaches(base) {
+			ext := path.Ext(base)
+			return e.Blame(fmt.Errorf("%q: the unit does not match the portable name %q, so it would never be attached; call it %s%s, or %s-SOMETHING%s",
+				e.Path, h.Name, h.Name, ext, h.Name, ext))
 		}
-		if err := tree.add(e, add); err != nil {
-			return err
-		}
-		s.progress.entry()
 	}
-	return required.check(&s.Header)
-}
-
-// required is what makes an image a portable service image at all.
-type required struct{ unit, osRelease bool }
-
-// OSReleasePaths are where os-release(5) is looked for, in systemd's order.
-var OSReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}
-
-func (r *required) see(h *Header, e *Entry) error {
-	isUnit, err := h.checkUnit(e)
-	r.unit = r.unit || isUnit
-	for _, path := range OSReleasePaths {
-		r.osRelease = r.osRelease || e.Path == path
+	osRelease := false
+	for _, name := range spec.OSReleasePaths {
+		osRelease = osRelease || s.Find(name) != nil
 	}
-	return err
-}
-
-func (r *required) check(h *Header) error {
-	if !r.osRelease {
-		return fmt.Errorf("no os-release in the image: declare %s", strings.Join(OSReleasePaths, " or "))
-	}
-	if !r.unit {
+	switch {
+	case !osRelease:
+		return fmt.Errorf("no os-release in the image: declare %s", strings.Join(spec.OSReleasePaths, " or "))
+	case !unit:
 		return fmt.Errorf("no unit in %q: declare at least %s.service", h.UnitDir, h.Name)
-	}
-	return nil
-}
-
-// read calls use with a file's content and its size.
-func (e *Entry) read(use func(content io.Reader, size int64) error) error {
-	if len(e.Dropins) > 0 {
-		text, err := e.content()
-		if err != nil {
-			return err
-		}
-		return use(bytes.NewReader(text), int64(len(text)))
-	}
-	if e.Source == "" {
-		return use(strings.NewReader(""), 0)
-	}
-	file, err := os.Open(e.Source)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is not a regular file; pack a directory with trees", e.Source)
-	}
-	if err := use(file, info.Size()); err != nil {
-		return fmt.Errorf("%q: %w", e.Source, err)
-	}
-	// Not its time: engines touch what they store while others use it.
-	after, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if after.Size() != info.Size() {
-		return fmt.Errorf("%q changed while it was read: it had %d bytes, and has %d; build again when nothing writes to it", e.Source, info.Size(), after.Size())
 	}
 	return nil
 }

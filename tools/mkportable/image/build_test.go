@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // asMksquashfs makes the test binary behave like a mksquashfs that has the
@@ -53,7 +55,7 @@ func fakeMksquashfs(trouble string) int {
 }
 
 // setUp returns a spec for a fake mksquashfs, and the output it names.
-func setUp(t *testing.T, trouble string, entries ...Entry) (spec, output string) {
+func setUp(t *testing.T, trouble string, entries ...spec.Entry) (name, output string) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, asMksquashfs+trouble)
@@ -65,8 +67,8 @@ func setUp(t *testing.T, trouble string, entries ...Entry) (spec, output string)
 		t.Fatal(err)
 	}
 	output = filepath.Join(dir, "out.raw")
-	header := Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Output: output, UnitDir: "/units",
-		Squashfs: Squashfs{Mksquashfs: program, Compression: "zstd", Level: 1, BlockSize: 1 << 17}}
+	header := spec.Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Output: output, UnitDir: "/units",
+		Squashfs: spec.Squashfs{Mksquashfs: program, Compression: "zstd", Level: 1, BlockSize: 1 << 17}}
 	var lines []string
 	for _, line := range append([]any{header}, anys(entries)...) {
 		text, err := json.Marshal(line)
@@ -75,10 +77,14 @@ func setUp(t *testing.T, trouble string, entries ...Entry) (spec, output string)
 		}
 		lines = append(lines, string(text))
 	}
-	return writeSpec(t, lines...), output
+	name = filepath.Join(dir, "spec.jsonl")
+	if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name, output
 }
 
-func anys(entries []Entry) (list []any) {
+func anys(entries []spec.Entry) (list []any) {
 	for _, e := range entries {
 		list = append(list, e)
 	}
@@ -86,8 +92,8 @@ func anys(entries []Entry) (list []any) {
 }
 
 var (
-	osRelease = Entry{Path: "/usr/lib/os-release", Type: File, Mode: "0644", Origin: "os_release in //:image"}
-	service   = Entry{Path: "/units/foo.service", Type: File, Mode: "0644", Origin: "units in //:image"}
+	osRelease = spec.Entry{Path: "/usr/lib/os-release", Type: spec.File, Mode: "0644", Origin: "os_release in //:image"}
+	service   = spec.Entry{Path: "/units/foo.service", Type: spec.File, Mode: "0644", Origin: "units in //:image"}
 )
 
 func TestBuildStreamsATarArchive(t *testing.T) {
@@ -97,14 +103,14 @@ func TestBuildStreamsATarArchive(t *testing.T) {
 	if err := os.WriteFile(source, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	spec, output := setUp(t, "none", osRelease, service,
-		Entry{Path: "/usr/bin/foo", Type: File, Mode: "0755", Source: source},
-		Entry{Path: "/tmp", Type: Directory, Mode: "1755"},
-		Entry{Path: "/etc/mtab", Type: Symlink, Target: "../proc/mounts"})
+	name, output := setUp(t, "none", osRelease, service,
+		spec.Entry{Path: "/usr/bin/foo", Type: spec.File, Mode: "0755", Source: source},
+		spec.Entry{Path: "/tmp", Type: spec.Directory, Mode: "1755"},
+		spec.Entry{Path: "/etc/mtab", Type: spec.Symlink, Target: "../proc/mounts"})
 	if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Build(context.Background(), spec, nil); err != nil {
+	if err := Build(context.Background(), name); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Open(output)
@@ -159,25 +165,24 @@ func TestBuildFailuresLeaveNoOutput(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for name, test := range map[string]struct {
 		trouble string
-		entries []Entry
+		entries []spec.Entry
 		want    string
 	}{
-		"no os-release":      {"none", []Entry{service}, "no os-release"},
-		"no unit":            {"none", []Entry{osRelease}, `no unit in "/units"`},
-		"other unit":         {"none", []Entry{osRelease, service, {Path: "/units/bar.service", Type: File, Mode: "0644", Origin: "units in //:image"}}, "(from units in //:image)"},
-		"declared twice":     {"none", []Entry{osRelease, service, service}, "declared twice"},
-		"missing source":     {"none", []Entry{osRelease, service, {Path: "/a", Type: File, Mode: "0644", Source: missing, Origin: "files in //:image"}}, missing + ": no such file"},
-		"directory as file":  {"none", []Entry{osRelease, service, {Path: "/a", Type: File, Mode: "0644", Source: "/", Origin: "files in //:image"}}, "not a regular file"},
-		"device as file":     {"none", []Entry{osRelease, service, {Path: "/a", Type: File, Mode: "0644", Source: "/dev/null"}}, "not a regular file"},
-		"full disk":          {"nospace", []Entry{osRelease, service}, "No space left on device"},
-		"mksquashfs warning": {"warning", []Entry{osRelease, service}, "mksquashfs warned: Ignoring ./ in tar file"},
+		"no os-release":      {"none", []spec.Entry{service}, "no os-release"},
+		"no unit":            {"none", []spec.Entry{osRelease}, `no unit in "/units"`},
+		"other unit":         {"none", []spec.Entry{osRelease, service, {Path: "/units/bar.service", Type: spec.File, Mode: "0644", Origin: "units in //:image"}}, "(from units in //:image)"},
+		"missing source":     {"none", []spec.Entry{osRelease, service, {Path: "/a", Type: spec.File, Mode: "0644", Source: missing, Origin: "files in //:image"}}, missing + ": no such file"},
+		"directory as file":  {"none", []spec.Entry{osRelease, service, {Path: "/a", Type: spec.File, Mode: "0644", Source: "/", Origin: "files in //:image"}}, "not a regular file"},
+		"device as file":     {"none", []spec.Entry{osRelease, service, {Path: "/a", Type: spec.File, Mode: "0644", Source: "/dev/null"}}, "not a regular file"},
+		"full disk":          {"nospace", []spec.Entry{osRelease, service}, "No space left on device"},
+		"mksquashfs warning": {"warning", []spec.Entry{osRelease, service}, "mksquashfs warned: Ignoring ./ in tar file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec, output := setUp(t, test.trouble, test.entries...)
+			name, output := setUp(t, test.trouble, test.entries...)
 			if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := Build(context.Background(), spec, nil)
+			err := Build(context.Background(), name)
 			expect(t, err, test.want)
 			expect(t, err, "//:image: ")
 			left, err := filepath.Glob(output + "*")
@@ -191,7 +196,7 @@ func TestBuildFailuresLeaveNoOutput(t *testing.T) {
 // A larger file than the pipe holds: mksquashfs is gone, or hangs, while we still write.
 func TestTroubleWhileWriting(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "source")
-	if err := os.WriteFile(source, make([]byte, 4*pipeSize), 0o600); err != nil {
+	if err := os.WriteFile(source, make([]byte, 4<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for trouble, want := range map[string]string{
@@ -200,14 +205,14 @@ func TestTroubleWhileWriting(t *testing.T) {
 		"hang":    "mksquashfs: context deadline exceeded",
 	} {
 		t.Run(trouble, func(t *testing.T) {
-			spec, _ := setUp(t, trouble, osRelease, service, Entry{Path: "/a", Type: File, Mode: "0644", Source: source})
+			name, _ := setUp(t, trouble, osRelease, service, spec.Entry{Path: "/a", Type: spec.File, Mode: "0644", Source: source})
 			ctx := context.Background()
 			if trouble == "hang" {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
 				defer cancel()
 			}
-			expect(t, Build(ctx, spec, nil), want)
+			expect(t, Build(ctx, name), want)
 		})
 	}
 }
@@ -220,8 +225,8 @@ func TestUnreadableFile(t *testing.T) {
 	if err := os.WriteFile(source, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	spec, _ := setUp(t, "none", osRelease, service, Entry{Path: "/a", Type: File, Mode: "0644", Source: source, Origin: "files in //:image"})
-	err := Build(context.Background(), spec, nil)
+	name, _ := setUp(t, "none", osRelease, service, spec.Entry{Path: "/a", Type: spec.File, Mode: "0644", Source: source, Origin: "files in //:image"})
+	err := Build(context.Background(), name)
 	expect(t, err, source+": permission denied (from files in //:image)")
 }
 
@@ -229,18 +234,31 @@ func TestUnreadableFile(t *testing.T) {
 // and HOME are nobody's business.
 func TestMksquashfsSeesNoEnvironment(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "12345")
-	spec, _ := setUp(t, "environment", osRelease, service)
-	if err := Build(context.Background(), spec, nil); err != nil {
+	name, _ := setUp(t, "environment", osRelease, service)
+	if err := Build(context.Background(), name); err != nil {
 		t.Errorf("mksquashfs saw an environment: %v", err)
 	}
 }
 
 func TestCancelStopsMksquashfs(t *testing.T) {
-	spec, output := setUp(t, "hang", osRelease, service)
+	name, output := setUp(t, "hang", osRelease, service)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	expect(t, Build(ctx, spec, nil), "deadline exceeded")
+	expect(t, Build(ctx, name), "deadline exceeded")
 	if left, _ := filepath.Glob(output + "*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// expect wants an error with a text in it, or none for an empty text.
+func expect(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("got error %q, want none", err)
+	case want != "" && err == nil:
+		t.Errorf("got no error, want one that says %q", want)
+	case want != "" && !strings.Contains(err.Error(), want):
+		t.Errorf("got error %q, want one that says %q", err, want)
 	}
 }

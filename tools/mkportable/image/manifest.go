@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // manifestColumns are what a manifest says of each path, in a line with tabs
@@ -30,16 +32,18 @@ const manifestColumns = "# path\ttype\tmode\towner\tsize\tcontent\torigin\n"
 // List writes a manifest of the image that the spec in the named file declares,
 // without making that: a line for each path, see manifestColumns. When it fails no
 // manifest is left.
-func List(spec, output string) error {
-	s, err := Open(spec)
+func List(name, output string) error {
+	s, err := spec.Read(name)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	return s.blame(s.list(output))
+	return s.Blame(list(s, output))
 }
 
-func (s *Spec) list(output string) (err error) {
+func list(s *spec.Spec, output string) (err error) {
+	if err := checkPortable(s); err != nil {
+		return err
+	}
 	file, err := os.Create(output)
 	if err != nil {
 		return fmt.Errorf("make manifest: %w", err)
@@ -52,8 +56,10 @@ func (s *Spec) list(output string) (err error) {
 	m := &manifest{lines: bufio.NewWriterSize(file, 1<<16), digest: sha256.New(), buffer: make([]byte, 1<<18)}
 	// An error of the writer stays with it, and is told at the end.
 	_, _ = m.lines.WriteString(manifestColumns)
-	if err := s.eachPath(m.add); err != nil {
-		return err
+	for _, e := range s.Entries {
+		if err := m.add(e); err != nil {
+			return err
+		}
 	}
 	return m.lines.Flush()
 }
@@ -65,20 +71,20 @@ type manifest struct {
 	buffer []byte
 }
 
-func (m *manifest) add(e *Entry) error {
-	mode, owner, size, content, origin := e.Mode, e.Owner, "-", "-", e.origin()
+func (m *manifest) add(e *spec.Entry) error {
+	mode, owner, size, content, origin := e.Mode, e.Owner, "-", "-", e.DeclaredBy()
 	switch e.Type {
-	case File:
-		err := e.read(func(r io.Reader, _ int64) error {
+	case spec.File:
+		err := read(e, func(r io.Reader, _ int64) error {
 			m.digest.Reset()
 			n, err := io.CopyBuffer(m.digest, struct{ io.Reader }{r}, m.buffer)
 			size, content = strconv.FormatInt(n, 10), hex.EncodeToString(m.digest.Sum(nil))
 			return err
 		})
 		if err != nil {
-			return e.blame(err)
+			return e.Blame(err)
 		}
-	case Symlink:
+	case spec.Symlink:
 		mode, content = "-", e.Target
 	}
 	if owner == "" {

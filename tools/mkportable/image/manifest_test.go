@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 func TestList(t *testing.T) {
@@ -12,11 +14,11 @@ func TestList(t *testing.T) {
 	if err := os.WriteFile(source, []byte("hello\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	spec, image := setUp(t, "none", osRelease, service,
-		Entry{Path: "/srv/a", Type: File, Mode: "0640", Owner: "1:2", Source: source, Origin: "files in //:image"},
-		Entry{Path: "/srv/b", Type: Symlink, Target: "a", Origin: "symlinks in //:image"})
+	name, image := setUp(t, "none", osRelease, service,
+		spec.Entry{Path: "/srv/a", Type: spec.File, Mode: "0640", Owner: "1:2", Source: source, Origin: "files in //:image"},
+		spec.Entry{Path: "/srv/b", Type: spec.Symlink, Target: "a", Origin: "symlinks in //:image"})
 	output := filepath.Join(t.TempDir(), "manifest")
-	if err := List(spec, output); err != nil {
+	if err := List(name, output); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(output)
@@ -41,14 +43,14 @@ func TestList(t *testing.T) {
 
 // What is wrong with an image is wrong with its manifest, of which nothing is left.
 func TestListFailuresLeaveNothing(t *testing.T) {
-	for want, entries := range map[string][]Entry{
+	for want, entries := range map[string][]spec.Entry{
 		"no unit in":     {osRelease},
 		"declared twice": {osRelease, service, service},
-		"no such file":   {osRelease, service, {Path: "/a", Type: File, Mode: "0644", Source: "/nonexistent", Origin: "files in //:image"}},
+		"no such file":   {osRelease, service, {Path: "/a", Type: spec.File, Mode: "0644", Source: "/nonexistent", Origin: "files in //:image"}},
 	} {
-		spec, _ := setUp(t, "none", entries...)
+		name, _ := setUp(t, "none", entries...)
 		output := filepath.Join(t.TempDir(), "manifest")
-		err := List(spec, output)
+		err := List(name, output)
 		expect(t, err, want)
 		expect(t, err, "//:image: ")
 		if _, err := os.Stat(output); err == nil {

@@ -5,41 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"example.org/portable-walkthrough-go/tools/program"
+	"example.org/portable-walkthrough-go/tools/spec"
 )
-
-// maxLevel holds the compressions and their highest level; lz4 and xz have none.
-var maxLevel = map[string]int{"gzip": 9, "lz4": 0, "xz": 0, "zstd": 22}
-
-func (q *Squashfs) check() error {
-	highest, known := maxLevel[q.Compression]
-	switch {
-	case q.Mksquashfs == "":
-		return errors.New("spec names no mksquashfs")
-	case !known:
-		return fmt.Errorf("compression %q is none of gzip, lz4, xz and zstd; choose one of them", q.Compression)
-	case q.Level < 0 || q.Level > highest:
-		if highest == 0 {
-			return fmt.Errorf("compression %s has no levels; leave compression_level out", q.Compression)
-		}
-		return fmt.Errorf("compression_level %d: %s has no such level; choose one from 1 to %d, or 0 for its default", q.Level, q.Compression, highest)
-	case q.Timestamp < 0 || q.Timestamp > math.MaxUint32:
-		return fmt.Errorf("timestamp %d: squashfs has no such time; choose one from 0 to %d, in seconds since 1970", q.Timestamp, int64(math.MaxUint32))
-	case q.BlockSize < 4<<10 || q.BlockSize > 1<<20 || q.BlockSize&(q.BlockSize-1) != 0:
-		return fmt.Errorf("block_size %d: squashfs has no such blocks; choose a power of two from 4096 to 1048576, in bytes", q.BlockSize)
-	}
-	return nil
-}
 
 // arguments make mksquashfs read a tar archive from its standard input and take
 // nothing else from its surroundings.
-func (q *Squashfs) arguments(output string) []string {
+func arguments(q *spec.Squashfs, output string) []string {
 	timestamp := strconv.FormatInt(q.Timestamp, 10)
 	args := []string{
 		"-", output, "-tar",
@@ -66,13 +44,13 @@ func (q *Squashfs) arguments(output string) []string {
 	return args
 }
 
-// run makes the file system in output from what write writes. Anything that
+// runMksquashfs makes the file system in output from what write writes. Anything that
 // mksquashfs has to say, be it only a warning, is an error.
-func (q *Squashfs) run(ctx context.Context, output string, write func(*os.File) error) error {
+func runMksquashfs(ctx context.Context, q *spec.Squashfs, output string, write func(io.Writer) error) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	mksquashfs := program.Program{Path: q.Mksquashfs, Loader: q.Loader, Libraries: q.Libraries}
-	cmd := mksquashfs.Command(running, q.arguments(output)...)
+	cmd := mksquashfs.Command(running, arguments(q, output)...)
 	said := &head{max: 1 << 14}
 	cmd.Stdout, cmd.Stderr = said, said
 	read, archive, err := os.Pipe()

@@ -1,4 +1,4 @@
-package image
+package spec
 
 import (
 	"fmt"
@@ -36,10 +36,13 @@ func writeSpec(t *testing.T, lines ...string) string {
 	return name
 }
 
-// Runs shorter than the spec, so that they are merged.
-func TestEntriesComeSorted(t *testing.T) {
-	defer func(before int) { runLength = before }(runLength)
-	runLength = 7
+// readLines reads a spec of these lines.
+func readLines(t *testing.T, lines ...string) (*Spec, error) {
+	t.Helper()
+	return Read(writeSpec(t, lines...))
+}
+
+func TestEntriesAreSorted(t *testing.T) {
 	var want []string
 	for i := range 100 {
 		want = append(want, fmt.Sprintf("/d%d/f%d", i%5, i))
@@ -50,19 +53,12 @@ func TestEntriesComeSorted(t *testing.T) {
 	for _, path := range shuffled {
 		lines = append(lines, fmt.Sprintf(`{"path":%q,"type":"file","mode":"0644"}`, path))
 	}
-	spec, err := Open(writeSpec(t, lines...))
+	spec, err := readLines(t, lines...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer spec.Close()
-	if len(spec.runs) < 3 {
-		t.Fatalf("%d runs: nothing is merged here", len(spec.runs))
-	}
 	var got []string
-	for e, err := range spec.Entries() {
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range spec.Entries {
 		if !e.Added {
 			got = append(got, e.Path)
 		}
@@ -73,16 +69,14 @@ func TestEntriesComeSorted(t *testing.T) {
 	}
 }
 
-// A path is found in any run, a parent that nobody declared as well, and a name
-// that only starts like another is not taken for it.
+// A parent that nobody declared is found, and a name that only starts like another is not
+// taken for it.
 func TestFind(t *testing.T) {
-	defer func(before int) { runLength = before }(runLength)
-	runLength = 2
 	source := t.TempDir()
 	if err := os.WriteFile(filepath.Join(source, "x"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	spec, err := Open(writeSpec(t, testHeader,
+	spec, err := readLines(t, testHeader,
 		`{"path":"/srv/app/z","type":"file","mode":"0644"}`,
 		`{"path":"/b","type":"symlink","target":"srv"}`,
 		`{"path":"/srv-2","type":"file","mode":"0644"}`,
@@ -90,11 +84,10 @@ func TestFind(t *testing.T) {
 		`{"path":"/a","type":"directory","mode":"0700"}`,
 		`{"path":"/a","type":"attributes","owner":"1:2"}`,
 		fmt.Sprintf(`{"path":"/usr/share/a","type":"tree","mode":"0644","source":%q}`, source),
-	))
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer spec.Close()
 	for path, want := range map[string]Entry{
 		"/srv/app/z":   {Type: File, Mode: "0644"},
 		"/srv/app":     {Type: Directory, Mode: "0755"},
@@ -119,10 +112,7 @@ func TestFind(t *testing.T) {
 		"/var":             {Type: Directory, Mode: "0755"},
 		"/etc/resolv.conf": {Type: File, Mode: "0644"},
 	} {
-		got, err := spec.Find(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := spec.Find(path)
 		if got == nil {
 			got = &Entry{}
 		} else {
@@ -146,17 +136,52 @@ func TestBadSpecs(t *testing.T) {
 		"unknown header": {[]string{`{"lable":"//:image"}`}, []string{"line 1", "lable"}},
 		"bad entry": {[]string{testHeader, `{"path":"/a/../b","type":"directory","mode":"0755","origin":"directories in //:rootfs"}`},
 			[]string{"//:image", "line 2", "directories in //:rootfs"}},
+		"cut off": {[]string{testHeader, `{"path":"/a",`}, []string{"//:image", "line 2", "unexpected EOF"}},
+		"below a file": {[]string{testHeader, `{"path":"/a","type":"file","mode":"0644","origin":"files in //:a"}`, `{"path":"/a/b","type":"directory","mode":"0755"}`},
+			[]string{"//:image", `"/a/b" (from the spec) lies below "/a", which is a file (from files in //:a)`}},
+		"mode of nothing": {[]string{testHeader, `{"path":"/a","type":"attributes","mode":"0755"}`}, []string{"//:image", "nothing declares"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec, err := Open(writeSpec(t, test.lines...))
-			if err == nil {
-				spec.Close()
-			}
+			_, err := readLines(t, test.lines...)
 			for _, want := range test.want {
 				expect(t, err, want)
 			}
 		})
 	}
-	_, err := Open(filepath.Join(t.TempDir(), "missing"))
+	_, err := Read(filepath.Join(t.TempDir(), "missing"))
 	expect(t, err, "read spec")
+}
+
+func TestParents(t *testing.T) {
+	dir := func(path string) *Entry { return &Entry{Path: path, Type: Directory, Mode: "0700", Origin: "a"} }
+	file := func(path string) *Entry { return &Entry{Path: path, Type: File, Mode: "0644", Origin: "b"} }
+	link := func(path string) *Entry { return &Entry{Path: path, Type: Symlink, Target: "x", Origin: "c"} }
+	for name, test := range map[string]struct {
+		entries []*Entry
+		paths   []string
+		want    string
+	}{
+		"declared parents stay": {[]*Entry{dir("/a"), file("/a/b")}, []string{"/a 0700", "/a/b 0644"}, ""},
+		"parents are added": {[]*Entry{file("/a/b/c"), file("/a/b/d"), file("/a/e/f")},
+			[]string{"/a 0755", "/a/b 0755", "/a/b/c 0644", "/a/b/d 0644", "/a/e 0755", "/a/e/f 0644"}, ""},
+		"a neighbour is no parent": {[]*Entry{file("/a"), file("/a-b"), file("/ab/c")},
+			[]string{"/a 0644", "/a-b 0644", "/ab 0755", "/ab/c 0644"}, ""},
+		"below a declared one": {[]*Entry{dir("/a"), file("/a/b/c/d"), file("/a/b/e")},
+			[]string{"/a 0700", "/a/b 0755", "/a/b/c 0755", "/a/b/c/d 0644", "/a/b/e 0644"}, ""},
+
+		"below a file":    {[]*Entry{file("/a"), file("/a/b")}, nil, `lies below "/a", which is a file (from b)`},
+		"below a symlink": {[]*Entry{link("/a"), file("/a/b/c")}, nil, `below "/a", which is a symlink (from c)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, err := withParents(test.entries)
+			var got []string
+			for _, e := range all {
+				got = append(got, e.Path+" "+e.Mode)
+			}
+			expect(t, err, test.want)
+			if test.want == "" && !slices.Equal(got, test.paths) {
+				t.Errorf("got %v, want %v", got, test.paths)
+			}
+		})
+	}
 }

@@ -1,4 +1,4 @@
-package image
+package spec
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func fold(group []*Entry) (*Entry, error) {
 		return nil, err
 	}
 	if folded == nil {
-		return nil, fmt.Errorf("%q: %s is for a path that nothing declares; declare it, or mend the path", group[0].Path, group[0].origin())
+		return nil, fmt.Errorf("%q: %s is for a path that nothing declares; declare it, or mend the path", group[0].Path, group[0].DeclaredBy())
 	}
 	return folded.with(attributes)
 }
@@ -45,12 +45,12 @@ func fold(group []*Entry) (*Entry, error) {
 func (e *Entry) twice(other *Entry) error {
 	switch {
 	case e.Origin != other.Origin:
-		return fmt.Errorf("%q: declared twice, by %s and by %s; leave one of them out", e.Path, e.origin(), other.origin())
+		return fmt.Errorf("%q: declared twice, by %s and by %s; leave one of them out", e.Path, e.DeclaredBy(), other.DeclaredBy())
 	case e.Source == other.Source:
-		return fmt.Errorf("%q: declared twice, by %s; leave one of them out", e.Path, e.origin())
+		return fmt.Errorf("%q: declared twice, by %s; leave one of them out", e.Path, e.DeclaredBy())
 	}
 	return fmt.Errorf("%q: declared twice, by %s: from %q and %q; if that is one label, give the path a slash at its end to make it a directory for them, else leave one of them out",
-		e.Path, e.origin(), e.Source, other.Source)
+		e.Path, e.DeclaredBy(), e.Source, other.Source)
 }
 
 // choose prefers what is declared to what is added.
@@ -63,7 +63,7 @@ func choose(declared, added *Entry) (*Entry, error) {
 		return declared, nil
 	}
 	return nil, fmt.Errorf("%q: declared as a %s (by %s), but it must be a %s (%s); leave it out, as that is then made by itself, or declare it as a %s",
-		declared.Path, declared.Type, declared.origin(), added.Type, added.origin(), added.Type)
+		declared.Path, declared.Type, declared.DeclaredBy(), added.Type, added.DeclaredBy(), added.Type)
 }
 
 // and joins two reasons to add a path.
@@ -77,7 +77,7 @@ func (e *Entry) and(other *Entry) (*Entry, error) {
 		// A directory that all may write to stays one: 1777 beats 0755.
 		both.Mode = max(both.Mode, gone.Mode)
 	case !gone.anyType:
-		return nil, fmt.Errorf("%q: it must be a %s (%s) and a %s (%s); change one of them", e.Path, e.Type, e.origin(), other.Type, other.origin())
+		return nil, fmt.Errorf("%q: it must be a %s (%s) and a %s (%s); change one of them", e.Path, e.Type, e.DeclaredBy(), other.Type, other.DeclaredBy())
 	}
 	if !strings.Contains(both.Origin, gone.Origin) {
 		both.Origin += "; " + gone.Origin
@@ -92,26 +92,19 @@ func (e *Entry) with(attributes []*Entry) (*Entry, error) {
 	for _, a := range attributes {
 		if a.Mode != "" {
 			if e.Type == Symlink {
-				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own; leave it out, or give the mode to what the symlink leads to", e.Path, a.origin())
+				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own; leave it out, or give the mode to what the symlink leads to", e.Path, a.DeclaredBy())
 			}
 			if mode != nil {
-				return nil, fmt.Errorf("%q: given a mode twice, by %s and by %s; leave one of them out", e.Path, mode.origin(), a.origin())
+				return nil, fmt.Errorf("%q: given a mode twice, by %s and by %s; leave one of them out", e.Path, mode.DeclaredBy(), a.DeclaredBy())
 			}
 			mode, changed.Mode = a, a.Mode
 		}
 		if a.Owner != "" {
 			if owner != nil {
-				return nil, fmt.Errorf("%q: given an owner twice, by %s and by %s; leave one of them out", e.Path, owner.origin(), a.origin())
+				return nil, fmt.Errorf("%q: given an owner twice, by %s and by %s; leave one of them out", e.Path, owner.DeclaredBy(), a.DeclaredBy())
 			}
 			owner, changed.Owner = a, a.Owner
 		}
 	}
 	return &changed, nil
-}
-
-func (e *Entry) origin() string {
-	if e.Origin == "" {
-		return "the spec"
-	}
-	return e.Origin
 }

@@ -1,6 +1,7 @@
-package image
+package spec
 
 import (
+	"path"
 	"strings"
 	"testing"
 )
@@ -100,29 +101,24 @@ func TestHeaderCheck(t *testing.T) {
 	}
 }
 
-// systemd-portabled leaves a unit of another name out without a word.
-func TestCheckUnit(t *testing.T) {
+func TestUnitFiles(t *testing.T) {
 	h := &Header{Name: "foo", Prefixes: []string{"foo", "other"}, UnitDir: "/usr/lib/systemd/system"}
-	for path, test := range map[string]struct {
-		unit bool
-		want string
-	}{
-		"/usr/lib/systemd/system/foo.service":     {true, ""},
-		"/usr/lib/systemd/system/foo-bar.socket":  {true, ""},
-		"/usr/lib/systemd/system/foo@.service":    {true, ""},
-		"/usr/lib/systemd/system/foo.bar.timer":   {true, ""},
-		"/usr/lib/systemd/system/other.path":      {true, ""},
-		"/usr/lib/systemd/system/foobar.service":  {false, "foo-SOMETHING.service"},
-		"/usr/lib/systemd/system/bar.service":     {false, "does not match the portable name"},
-		"/usr/lib/systemd/system/README":          {false, ""},
-		"/usr/lib/systemd/system/x.d/bar.service": {false, ""},
-		"/etc/systemd/system/bar.service":         {false, ""},
+	for name, want := range map[string]struct{ unit, attached bool }{
+		"/usr/lib/systemd/system/foo.service":     {true, true},
+		"/usr/lib/systemd/system/foo-bar.socket":  {true, true},
+		"/usr/lib/systemd/system/foo@.service":    {true, true},
+		"/usr/lib/systemd/system/foo.bar.timer":   {true, true},
+		"/usr/lib/systemd/system/other.path":      {true, true},
+		"/usr/lib/systemd/system/foobar.service":  {true, false},
+		"/usr/lib/systemd/system/bar.service":     {true, false},
+		"/usr/lib/systemd/system/README":          {false, false},
+		"/usr/lib/systemd/system/foo.mount":       {false, true},
+		"/usr/lib/systemd/system/x.d/bar.service": {false, false},
+		"/etc/systemd/system/bar.service":         {false, false},
 	} {
-		unit, err := h.checkUnit(&Entry{Path: path, Type: File})
-		if unit != test.unit {
-			t.Errorf("%s: is a unit of ours: %v", path, unit)
+		if unit, attached := h.IsUnitFile(name), h.Attaches(path.Base(name)); unit != want.unit || attached != want.attached {
+			t.Errorf("%s: unit %t, attached %t, want %+v", name, unit, attached, want)
 		}
-		expect(t, err, test.want)
 	}
 }
 

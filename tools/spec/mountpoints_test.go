@@ -1,4 +1,4 @@
-package image
+package spec
 
 import (
 	"os"
@@ -95,7 +95,9 @@ func TestUnknownMountPoints(t *testing.T) {
 	}
 }
 
-func TestMountPointsAreSortedAndReasoned(t *testing.T) {
+var testSpec = Spec{Header: Header{Name: "foo", Prefixes: []string{"foo"}, UnitDir: "/units"}}
+
+func TestMountPointsHaveReasons(t *testing.T) {
 	dir := t.TempDir()
 	unit := func(name, text string) *Entry {
 		source := filepath.Join(dir, name)
@@ -104,7 +106,7 @@ func TestMountPointsAreSortedAndReasoned(t *testing.T) {
 		}
 		return &Entry{Path: "/units/" + name, Type: File, Source: source, Origin: "units in //:image"}
 	}
-	got, err := mountPoints([]*Entry{
+	got, err := testSpec.mountPoints([]*Entry{
 		unit("foo.service", "[Service]\nStateDirectory=foo\n"),
 		unit("foo.socket", "[Socket]\nStateDirectory=ignored\n"),
 		unit("foo-b.service", "[Service]\nStateDirectory=foo\nDynamicUser=yes\n"),
@@ -112,9 +114,6 @@ func TestMountPointsAreSortedAndReasoned(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if !slices.IsSortedFunc(got, func(a, b *Entry) int { return comparePaths(a.Path, b.Path) }) {
-		t.Error("not sorted")
 	}
 	var reasons []string
 	for _, e := range got {
@@ -128,11 +127,11 @@ func TestMountPointsAreSortedAndReasoned(t *testing.T) {
 	if len(got) != len(alwaysMounted)+2 {
 		t.Errorf("%d mount points", len(got))
 	}
-	got, err = mountPoints([]*Entry{unit("foo-bad.service", "[Service]\nStateDirectory=before\nno assignment\nStateDirectory=after\n")})
+	got, err = testSpec.mountPoints([]*Entry{unit("foo-bad.service", "[Service]\nStateDirectory=before\nno assignment\nStateDirectory=after\n")})
 	if err != nil || len(got) != len(alwaysMounted)+2 {
 		t.Errorf("a line that is no assignment: %v, %v", got, err)
 	}
-	_, err = mountPoints([]*Entry{{Path: "/units/foo.service", Source: filepath.Join(dir, "missing"), Origin: "units in //:image"}})
+	_, err = testSpec.mountPoints([]*Entry{{Path: "/units/foo.service", Type: File, Source: filepath.Join(dir, "missing"), Origin: "units in //:image"}})
 	expect(t, err, "(from units in //:image)")
 }
 
@@ -149,7 +148,7 @@ func TestMountPointsAreChecked(t *testing.T) {
 		if err := os.WriteFile(source, []byte("[Service]\n"+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := mountPoints([]*Entry{{Path: "/units/foo.service", Type: File, Source: source, Origin: "units in //:image"}})
+		_, err := testSpec.mountPoints([]*Entry{{Path: "/units/foo.service", Type: File, Source: source, Origin: "units in //:image"}})
 		expect(t, err, want)
 		if err != nil {
 			expect(t, err, "(from units in //:image)")
@@ -160,31 +159,4 @@ func TestMountPointsAreChecked(t *testing.T) {
 	if len(got) != 1 || got[0].Path != "/data" || got[0].Origin != `BindPaths="/srv/a\tb:/data" in foo.service` {
 		t.Errorf("got %+v", got[0])
 	}
-}
-
-// A drop-in in an image would not be seen by systemd-portabled; behind the unit it
-// says what it said.
-func TestDropinsAreAppended(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		source := filepath.Join(dir, name)
-		if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return source
-	}
-	unit := write("foo.service", "[Service]\nExecStart=/usr/bin/foo")
-	ten, twenty := write("10-a.conf", "# a\n\n[Service]\nNice=1"), write("20-b.conf", "[Unit]\nDescription=b\n")
-	e := &Entry{Path: "/units/foo.service", Source: unit, Dropins: []string{ten, twenty}}
-	got, err := e.content()
-	want := "[Service]\nExecStart=/usr/bin/foo\n\n# foo.service.d/10-a.conf\n# a\n\n[Service]\nNice=1\n\n# foo.service.d/20-b.conf\n[Unit]\nDescription=b\n"
-	if err != nil || string(got) != want {
-		t.Errorf("got %q, %v, want %q", got, err, want)
-	}
-	e.Dropins = []string{write("30-c.conf", "Nice=2\n")}
-	_, err = e.content()
-	expect(t, err, "does not start with a section")
-	e.Dropins = []string{write("40-d.conf", "["+strings.Repeat("x", maxUnit))}
-	_, err = e.content()
-	expect(t, err, "which no unit is")
 }

@@ -1,67 +1,14 @@
-// Package image turns a spec into a portable service image.
-//
-// A spec is a file of JSON objects, one a line: first a [Header], then an
-// [Entry] for each path, in any order. Unknown fields are errors.
-//
-// What the image holds is that, and what [Spec.Entries] adds: all that lies in a
-// [Tree], and the mount points that the units need (see mountPoints).
-package image
+package spec
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
-
-// Header is a spec's first line: what is made, and how.
-type Header struct {
-	// Label is the Bazel target to name in errors.
-	Label string `json:"label"`
-	// Name is the portable name, which portablectl(1) takes from the file's name.
-	Name string `json:"name"`
-	// Version is the image's: NAME_VERSION.raw. Empty for none.
-	Version string `json:"version"`
-	// Prefixes are what units' names start with, followed by nothing or one of "-",
-	// "." and "@" (portablectl(1)). Name is one of them.
-	Prefixes []string `json:"prefixes"`
-	// Architecture is what the image is for, in systemd's words (systemd.unit(5),
-	// ConditionArchitecture=). Empty if that is not known.
-	Architecture string `json:"architecture"`
-	// Output is where the image goes. It is replaced if it exists.
-	Output string `json:"output"`
-	// UnitDir is the directory of the image in which systemd looks for units.
-	UnitDir  string   `json:"unit_dir"`
-	Squashfs Squashfs `json:"squashfs"`
-}
-
-// Squashfs says how the file system is made.
-type Squashfs struct {
-	// Mksquashfs is the program; Loader, if not empty, the dynamic loader to start
-	// it with, whose libraries lie in the directory Libraries.
-	Mksquashfs string `json:"mksquashfs"`
-	Loader     string `json:"loader"`
-	Libraries  string `json:"libraries"`
-	// Compression is gzip, lz4, xz or zstd; Level its level, 0 for its default.
-	Compression string `json:"compression"`
-	Level       int    `json:"level"`
-	// BlockSize is in bytes: a power of two from 4 KiB to 1 MiB.
-	BlockSize int `json:"block_size"`
-	// Timestamp is the time of all that is in the file system, and its own, in seconds
-	// since 1970.
-	Timestamp int64 `json:"timestamp"`
-	// Processors bounds the compressor's threads. It has no say in the bytes.
-	Processors int `json:"processors"`
-	// Memory bounds mksquashfs's caches, in MiB; 0 for its default, a quarter of
-	// the machine's. It has no say in the bytes either.
-	Memory int `json:"memory"`
-}
 
 // Type is what an entry is.
 type Type string
@@ -112,40 +59,6 @@ type Entry struct {
 // nameMax is the longest file name that squashfs stores, in bytes.
 const nameMax = 256
 
-func decodeLine(line []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
-}
-
-func (h *Header) check() error {
-	switch {
-	case h.Name == "" || strings.ContainsAny(h.Name, "/_"):
-		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version); choose another with the attribute portable_name", h.Name)
-	case strings.ContainsFunc(h.Version, notInVersion):
-		return fmt.Errorf("version %q has other characters than a version may have (an underscore starts the architecture); write letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
-	case !slices.Contains(h.Prefixes, h.Name):
-		return fmt.Errorf("prefixes %q: the portable name %q is missing; add it", h.Prefixes, h.Name)
-	case h.Output == "":
-		return fmt.Errorf("spec names no output")
-	}
-	for _, prefix := range h.Prefixes {
-		if prefix == "" || strings.ContainsAny(prefix, "/ ") {
-			return fmt.Errorf("prefixes: %q is none: it must not be empty, nor have a slash or a space; write each prefix as a string of its own", prefix)
-		}
-	}
-	if err := checkPath(h.UnitDir); err != nil {
-		return fmt.Errorf("unit_dir %w", err)
-	}
-	return h.Squashfs.check()
-}
-
-// notInVersion are characters that the Version Format Specification (UAPI.10)
-// gives no meaning, and those that end a version in a file name (systemd.v(7)).
-func notInVersion(r rune) bool {
-	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(".~^-", r)
-}
-
 // check tells what is wrong with the entry by itself.
 func (e *Entry) check() error {
 	if err := checkPath(e.Path); err != nil && (e.Type != Tree || e.Path != "/") {
@@ -190,16 +103,37 @@ func (e *Entry) checkFields() error {
 		return fmt.Errorf("a %s can't have what the spec gives it", e.Type)
 	}
 	if mode {
-		if _, err := e.mode(); err != nil {
+		if _, err := e.Permissions(); err != nil {
 			return err
 		}
 	}
-	_, _, err := e.owner()
+	_, _, err := e.Owners()
 	return err
 }
 
-// mode is the entry's mode as a number.
-func (e *Entry) mode() (int64, error) {
+// Blame names what declared the entry in an error; nil stays nil.
+func (e *Entry) Blame(err error) error {
+	if err == nil || e.Origin == "" {
+		return err
+	}
+	return fmt.Errorf("%w (from %s)", err, e.Origin)
+}
+
+// DeclaredBy is the entry's origin, for a text.
+func (e *Entry) DeclaredBy() string {
+	if e.Origin == "" {
+		return "the spec"
+	}
+	return e.Origin
+}
+
+// isBelow tells whether the path lies below a directory, at any depth.
+func (e *Entry) isBelow(directory string) bool {
+	return len(e.Path) > len(directory) && e.Path[len(directory)] == '/' && strings.HasPrefix(e.Path, directory)
+}
+
+// Permissions is the entry's mode as a number.
+func (e *Entry) Permissions() (int64, error) {
 	mode, err := strconv.ParseUint(e.Mode, 8, 12)
 	if err != nil || len(e.Mode) != 4 {
 		return 0, fmt.Errorf("mode %q is not of the form \"0755\"; write four octal digits", e.Mode)
@@ -207,8 +141,8 @@ func (e *Entry) mode() (int64, error) {
 	return int64(mode), nil
 }
 
-// owner is the entry's owner as numbers.
-func (e *Entry) owner() (uid, gid int, err error) {
+// Owners is the entry's owner as numbers.
+func (e *Entry) Owners() (uid, gid int, err error) {
 	if e.Owner == "" {
 		return 0, 0, nil
 	}
@@ -274,36 +208,4 @@ func checkTarget(p, target string) error {
 		}
 	}
 	return nil
-}
-
-// unitSuffixes are the unit types that a portable service may have.
-var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
-
-// IsUnit tells whether systemd-portabled takes files of that name for units, if
-// their prefix is right.
-func IsUnit(name string) bool { return slices.Contains(unitSuffixes, path.Ext(name)) }
-
-// HasPrefix compares as portablectl(1) does: after the prefix comes nothing, or
-// one of three characters.
-func HasPrefix(name, prefix string) bool {
-	rest, ok := strings.CutPrefix(name, prefix)
-	return ok && (rest == "" || strings.Contains("-.@", rest[:1]))
-}
-
-// Attaches tells whether a unit of that name has one of the image's prefixes.
-func (h *Header) Attaches(unit string) bool {
-	return slices.ContainsFunc(h.Prefixes, func(prefix string) bool { return HasPrefix(unit, prefix) })
-}
-
-// checkUnit refuses a unit that systemd-portabled would silently leave out.
-func (h *Header) checkUnit(e *Entry) (isUnit bool, err error) {
-	dir, base := path.Split(e.Path)
-	if path.Clean(dir) != h.UnitDir || !IsUnit(base) {
-		return false, nil
-	}
-	if h.Attaches(base) {
-		return true, nil
-	}
-	return false, fmt.Errorf("%q: the unit does not match the portable name %q, so it would never be attached; call it %s%s, or %s-SOMETHING%s",
-		e.Path, h.Name, h.Name, path.Ext(base), h.Name, path.Ext(base))
 }

@@ -1,10 +1,7 @@
-package image
+package spec
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -48,32 +45,31 @@ var singleFiles = []string{
 	"/etc/machine-id", "/etc/nsswitch.conf", "/etc/passwd", "/etc/resolv.conf", "/etc/services", "/etc/shadow", "/etc/timezone",
 }
 
-// mountPoints returns what units need to find, sorted by path. The same path may
-// come several times, with several reasons.
-func mountPoints(units []*Entry) ([]*Entry, error) {
+// mountPoints returns what the units among entries need to find. The same path may come
+// several times, with several reasons.
+func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
 	var added []*Entry
 	for _, m := range alwaysMounted {
 		added = append(added, &Entry{Path: m.path, Type: m.kind, Mode: m.mode, Origin: m.reason, Added: true})
 	}
-	for _, u := range units {
+	for _, u := range entries {
 		// Only services are run in the image.
-		if path.Ext(u.Path) != ".service" || u.Source == "" {
+		if u.Type != File || u.Source == "" || path.Ext(u.Path) != ".service" || !s.Header.IsUnitFile(u.Path) || !s.Header.Attaches(path.Base(u.Path)) {
 			continue
 		}
-		text, err := u.content()
+		text, err := u.UnitText()
 		if err != nil {
-			return nil, u.blame(err)
+			return nil, u.Blame(err)
 		}
 		// What is wrong with the text checkportable tells.
 		points, _ := MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)
 		for _, e := range points {
 			if err := e.check(); err != nil {
-				return nil, u.blame(fmt.Errorf("%s: %w", e.Origin, err))
+				return nil, u.Blame(fmt.Errorf("%s: %w", e.Origin, err))
 			}
 		}
 		added = append(added, points...)
 	}
-	slices.SortStableFunc(added, func(a, b *Entry) int { return comparePaths(a.Path, b.Path) })
 	return added, nil
 }
 
@@ -191,53 +187,4 @@ func mountable(f field) bool {
 		}
 	}
 	return true
-}
-
-// maxUnit bounds units, which are held in memory; systemd takes no larger ones.
-const maxUnit = 1 << 20
-
-// content returns a file with its drop-ins.
-func (e *Entry) content() ([]byte, error) {
-	var all []byte
-	for i, source := range append([]string{e.Source}, e.Dropins...) {
-		text, err := readUnit(source)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			if !bytes.HasPrefix(firstLine(text), []byte("[")) {
-				return nil, fmt.Errorf("drop-in %q does not start with a section; begin it with one, as in \"[Service]\"", source)
-			}
-			all = fmt.Appendf(all, "\n# %s.d/%s\n", path.Base(e.Path), path.Base(source))
-		}
-		all = append(all, text...)
-		if len(all) > 0 && all[len(all)-1] != '\n' && len(e.Dropins) > 0 {
-			all = append(all, '\n')
-		}
-	}
-	return all, nil
-}
-
-func readUnit(source string) ([]byte, error) {
-	file, err := os.Open(source)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxUnit+1))
-	if err == nil && len(text) > maxUnit {
-		err = fmt.Errorf("%q is larger than %d bytes, which no unit is", source, maxUnit)
-	}
-	return text, err
-}
-
-// firstLine returns the first line that is neither empty nor a comment.
-func firstLine(text []byte) []byte {
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && line[0] != '#' && line[0] != ';' {
-			return line
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
-package image
+package spec
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,18 +32,16 @@ func makeTree(t *testing.T, names ...string) string {
 	return root
 }
 
-func all(next sequence) (got []string, err error) {
-	for {
-		e, err := next()
-		if e == nil || err != nil {
-			return got, err
-		}
+func filesOf(tree Entry) (got []string, err error) {
+	tree.Type, tree.Mode = Tree, "0644"
+	entries, err := withTrees([]*Entry{&tree})
+	for _, e := range entries {
 		got = append(got, e.Path+" "+e.Mode)
 	}
+	return got, err
 }
 
-// The order is that of the whole image, or merging would lose entries.
-func TestWalk(t *testing.T) {
+func TestTrees(t *testing.T) {
 	root := makeTree(t, "a/b", "a/empty/", "a-b", "a.b/c", "z")
 	if err := os.Symlink("z", filepath.Join(root, "link")); err != nil {
 		t.Fatal(err)
@@ -51,7 +50,7 @@ func TestWalk(t *testing.T) {
 		"/srv": {"/srv 0755", "/srv/a/b 0644", "/srv/a-b 0644", "/srv/a.b/c 0644", "/srv/link 0644", "/srv/z 0644"},
 		"/":    {"/a/b 0644", "/a-b 0644", "/a.b/c 0644", "/link 0644", "/z 0644"},
 	} {
-		got, err := all(walk(&Entry{Path: at, Type: Tree, Mode: "0644", Source: root}))
+		got, err := filesOf(Entry{Path: at, Source: root})
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("at %s: got %v, %v, want %v", at, got, err, want)
 		}
@@ -80,7 +79,7 @@ func TestBadTrees(t *testing.T) {
 		"dangling":          {dangling, "no such file"},
 		"control character": {makeTree(t, "a\tb"), "control characters"},
 	} {
-		_, err := all(walk(&Entry{Path: "/srv", Type: Tree, Mode: "0644", Source: test.source, Origin: "trees in //:a"}))
+		_, err := filesOf(Entry{Path: "/srv", Source: test.source, Origin: "trees in //:a"})
 		t.Run(name, func(t *testing.T) {
 			expect(t, err, test.want)
 			expect(t, err, "(from trees in //:a)")
@@ -89,13 +88,18 @@ func TestBadTrees(t *testing.T) {
 }
 
 // Units in a tree are units: what they need is added.
-func TestUnitsBelow(t *testing.T) {
+func TestUnitsInTrees(t *testing.T) {
 	root := makeTree(t, "lib/systemd/system/foo.service", "lib/systemd/system/README", "lib/systemd/system/foo.d/x", "lib/other.service")
-	header := &Header{Prefixes: []string{"foo"}, UnitDir: "/usr/lib/systemd/system"}
-	for at, want := range map[string]int{"/usr": 1, "/srv": 0, "/usr/lib/systemd/system/sub": 0} {
-		units, err := unitsBelow(&Entry{Path: at, Type: Tree, Mode: "0644", Source: root}, header)
-		if err != nil || len(units) != want {
-			t.Errorf("at %s: %d units, %v, want %d", at, len(units), err, want)
+	if err := os.WriteFile(filepath.Join(root, "lib/systemd/system/foo.service"), []byte("[Service]\nStateDirectory=foo\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]bool{"/usr": true, "/srv": false, "/usr/lib/systemd/system/sub": false} {
+		spec, err := readLines(t, testHeader, fmt.Sprintf(`{"path":%q,"type":"tree","mode":"0644","source":%q}`, at, root))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := spec.Find("/var/lib/foo") != nil; got != want {
+			t.Errorf("at %s: a mount point is added: %t", at, got)
 		}
 	}
 }

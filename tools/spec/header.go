@@ -1,0 +1,85 @@
+package spec
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Header is a spec's first line: what is made, and how.
+type Header struct {
+	// Label is the Bazel target to name in errors.
+	Label string `json:"label"`
+	// Name is the portable name, which portablectl(1) takes from the file's name.
+	Name string `json:"name"`
+	// Version is the image's: NAME_VERSION.raw. Empty for none.
+	Version string `json:"version"`
+	// Prefixes are what units' names start with, followed by nothing or one of "-",
+	// "." and "@" (portablectl(1)). Name is one of them.
+	Prefixes []string `json:"prefixes"`
+	// Architecture is what the image is for, in systemd's words (systemd.unit(5),
+	// ConditionArchitecture=). Empty if that is not known.
+	Architecture string `json:"architecture"`
+	// Output is where the image goes. It is replaced if it exists.
+	Output string `json:"output"`
+	// UnitDir is the directory of the image in which systemd looks for units.
+	UnitDir  string   `json:"unit_dir"`
+	Squashfs Squashfs `json:"squashfs"`
+}
+
+func (h *Header) check() error {
+	switch {
+	case h.Name == "" || strings.ContainsAny(h.Name, "/_"):
+		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version); choose another with the attribute portable_name", h.Name)
+	case strings.ContainsFunc(h.Version, notInVersion):
+		return fmt.Errorf("version %q has other characters than a version may have (an underscore starts the architecture); write letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
+	case !slices.Contains(h.Prefixes, h.Name):
+		return fmt.Errorf("prefixes %q: the portable name %q is missing; add it", h.Prefixes, h.Name)
+	case h.Output == "":
+		return fmt.Errorf("spec names no output")
+	}
+	for _, prefix := range h.Prefixes {
+		if prefix == "" || strings.ContainsAny(prefix, "/ ") {
+			return fmt.Errorf("prefixes: %q is none: it must not be empty, nor have a slash or a space; write each prefix as a string of its own", prefix)
+		}
+	}
+	if err := checkPath(h.UnitDir); err != nil {
+		return fmt.Errorf("unit_dir %w", err)
+	}
+	return h.Squashfs.check()
+}
+
+// notInVersion are characters that the Version Format Specification (UAPI.10)
+// gives no meaning, and those that end a version in a file name (systemd.v(7)).
+func notInVersion(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(".~^-", r)
+}
+
+// unitSuffixes are the unit types that a portable service may have.
+var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
+
+// IsUnit tells whether systemd-portabled takes files of that name for units, if
+// their prefix is right.
+func IsUnit(name string) bool { return slices.Contains(unitSuffixes, path.Ext(name)) }
+
+// HasPrefix compares as portablectl(1) does: after the prefix comes nothing, or
+// one of three characters.
+func HasPrefix(name, prefix string) bool {
+	rest, ok := strings.CutPrefix(name, prefix)
+	return ok && (rest == "" || strings.Contains("-.@", rest[:1]))
+}
+
+// Attaches tells whether a unit of that name has one of the image's prefixes.
+func (h *Header) Attaches(unit string) bool {
+	return slices.ContainsFunc(h.Prefixes, func(prefix string) bool { return HasPrefix(unit, prefix) })
+}
+
+// IsUnitFile tells whether systemd-portabled takes the file with that path for a unit, if
+// its prefix is right.
+func (h *Header) IsUnitFile(name string) bool {
+	return path.Dir(name) == h.UnitDir && IsUnit(name)
+}
+
+// OSReleasePaths are where os-release(5) is looked for, in systemd's order.
+var OSReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}
