@@ -30,8 +30,10 @@ type Header struct {
 
 func (h *Header) check() error {
 	switch {
-	case h.Name == "" || strings.ContainsAny(h.Name, "/_"):
-		return fmt.Errorf("portable name %q: it must not be empty, nor have a slash or an underscore (which starts a version); choose another with the attribute portable_name", h.Name)
+	case strings.Contains(h.Name, "_"):
+		return fmt.Errorf("portable_name %q: an underscore starts a version; choose a name without one. For units called %s*, add that prefix to prefixes: portablectl attach IMAGE %s takes them", h.Name, h.Name, h.Name)
+	case h.Name == "" || strings.HasPrefix(h.Name, ".") || strings.ContainsFunc(h.Name, notInName):
+		return fmt.Errorf("portable_name %q: portablectl takes letters, digits, \"-\", \".\" and \"\\\", and no dot at the start; choose another name", h.Name)
 	case strings.ContainsFunc(h.Version, notInVersion):
 		return fmt.Errorf("version %q has other characters than a version may have (an underscore starts the architecture); write letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
 	case !slices.Contains(h.Prefixes, h.Name):
@@ -40,14 +42,20 @@ func (h *Header) check() error {
 		return fmt.Errorf("spec names no output")
 	}
 	for _, prefix := range h.Prefixes {
-		if prefix == "" || strings.ContainsAny(prefix, "/ ") {
-			return fmt.Errorf("prefixes: %q is none: it must not be empty, nor have a slash or a space; write each prefix as a string of its own", prefix)
+		if prefix == "" || strings.ContainsFunc(prefix, func(r rune) bool { return notInName(r) && r != ':' && r != '_' }) {
+			return fmt.Errorf("prefixes: %q is none: a prefix has letters, digits, \"-\", \".\", \"_\", \":\" and \"\\\" only, and is not empty; write each prefix as a string of its own", prefix)
 		}
 	}
 	if err := checkPath(h.UnitDir); err != nil {
 		return fmt.Errorf("unit_dir %w", err)
 	}
 	return h.Squashfs.check()
+}
+
+// notInName are characters that a unit's prefix, and so a portable name, can't have
+// (systemd.unit(5)).
+func notInName(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(`-.\`, r)
 }
 
 // notInVersion are characters that the Version Format Specification (UAPI.10)

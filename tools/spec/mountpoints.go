@@ -81,8 +81,11 @@ func MountPoints(service string, lines []unitfile.Assignment) (added, unknown []
 		if line.Section != "Service" {
 			continue
 		}
-		for _, word := range unitfile.Words(line.Value) {
-			points := mountPointsFor(service, line.Name, word)
+		// What systemd can't split, checkportable tells of.
+		tuples, _ := unitfile.Tuples(line.Name, line.Value)
+		for _, tuple := range tuples {
+			points := mountPointsFor(service, line.Name, tuple)
+			word := strings.Join(tuple, ":")
 			if unprintable(word) {
 				word = strconv.Quote(word)
 			}
@@ -106,10 +109,10 @@ type field struct {
 	known bool
 }
 
-// mountPointsFor returns the entries that one word of a directive asks for.
-func mountPointsFor(name, directive, word string) []*Entry {
+// mountPointsFor returns the entries that one tuple of a directive's value asks for.
+func mountPointsFor(name, directive string, tuple []string) []*Entry {
 	var fields []field
-	for text := range strings.SplitSeq(word, ":") {
+	for _, text := range tuple {
 		text, known := unitfile.Expand(name, text)
 		fields = append(fields, field{text, known})
 	}
@@ -153,7 +156,8 @@ func (f field) entry(p string) *Entry {
 // systemd makes the symlink itself where it can write.
 func stateDirectory(root string, fields []field) []*Entry {
 	name := fields[0]
-	if name.text == "" || path.Clean("/"+name.text) == "/" {
+	// systemd ignores an absolute path; checkportable tells.
+	if name.text == "" || path.Clean("/"+name.text) == "/" || path.IsAbs(name.text) {
 		return nil
 	}
 	p := path.Join(root, name.text)

@@ -41,6 +41,11 @@ func TestMountPointsOfAService(t *testing.T) {
 		"StateDirectory=100%%":                         "directory /var/lib/100%",
 		"StateDirectory=half% %i":                      "directory /var/lib/half%",
 		"Environment=StateDirectory=foo":               "",
+		`BindReadOnlyPaths=/srv/a\:b:/srv/c\:d`:        "directory /srv/c:d",
+		`StateDirectory=foo\x2dstate`:                  "directory /var/lib/foo-state",
+		"StateDirectory=/var/lib/foo":                  "",
+		"StateDirectory=%P\nBindPaths=/srv:/mnt/%J":    "directory /var/lib/foo, directory /mnt/foo",
+		"Environment=A=C:\\\\\nStateDirectory=foo":     "directory /var/lib/foo",
 		"StateDirectory=a \\\n  b":                     "directory /var/lib/a, directory /var/lib/b",
 	} {
 		got, _ := MountPoints("foo.service", unitfile.Parse([]byte("[Service]\n"+text+"\n")).Assignments)
@@ -58,6 +63,14 @@ func TestMountPointsOfAService(t *testing.T) {
 		if strings.Join(all, ", ") != want {
 			t.Errorf("%s: got %q, want %q", text, all, want)
 		}
+	}
+}
+
+// A dash in a unit's name stands for a slash, where a specifier undoes that.
+func TestMountPointsOfUnescapedNames(t *testing.T) {
+	got, unknown := MountPoints("foo-web.service", unitfile.Parse([]byte("[Service]\nStateDirectory=%P\nBindPaths=/srv:/mnt/%J\n")).Assignments)
+	if len(unknown) != 0 || len(got) != 2 || got[0].Path != "/var/lib/foo/web" || got[1].Path != "/mnt/web" {
+		t.Errorf("got %+v, unknown %+v", got, unknown)
 	}
 }
 

@@ -1,20 +1,16 @@
-// Package unitfile reads systemd unit files and says where everything stands.
+// Package unitfile reads systemd unit files exactly as systemd does (systemd.syntax(7)), and
+// says where everything stands. What systemd passes over or warns of is a [Problem].
 //
-// go-systemd's parser reads names and values, but tells no lines. So this package
-// first makes each statement one line, as systemd.syntax(7) has it (comments gone,
-// continued lines joined by a space), keeps the line that it began on, and lets
-// go-systemd read the result. Where go-systemd would give up or pass over
-// something in silence, there is a [Problem].
+// It is the one reader of unit files: of their lines ([Parse]), of the words of a value
+// ([Split]) and of specifiers ([Specifiers]). A test compares it with systemd itself. (The
+// parser of go-systemd tells no lines, and reads backslashes otherwise.)
 package unitfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/coreos/go-systemd/v22/unit"
 )
 
 // Assignment is a line NAME=VALUE.
@@ -41,6 +37,8 @@ const (
 	Encoding          Kind = "encoding"           // no UTF-8, or a NUL byte
 	CarriageReturn    Kind = "carriage return"    // lines end as on Windows
 	TrailingBackslash Kind = "trailing backslash" // the last line is continued
+	// BlankAfterBackslash is a line that seems to be continued, and is not.
+	BlankAfterBackslash Kind = "blank after backslash"
 )
 
 // Problem is something that is wrong with the file's form.
@@ -63,20 +61,17 @@ type statement struct {
 	line int
 }
 
-// Parse reads a unit file. Whatever the content, it reads what it can.
+// Parse reads a unit file as systemd does. Whatever the content, it reads what it can.
 func Parse(content []byte) File {
 	var f File
-	content = bytes.TrimPrefix(content, []byte("\uFEFF")) // as systemd does
 	if at := bytes.Index(content, []byte("\r\n")); at >= 0 {
 		f.problem(CarriageReturn, lineAt(content, at), "the line ends with a carriage return")
 	}
 	var section string
-	var lines []statement // what go-systemd is given, line by line
-	var given strings.Builder
-	for _, s := range f.statements(content) {
+	for _, s := range f.statements(string(content)) {
 		if strings.HasPrefix(s.text, "[") {
 			name, ok := strings.CutSuffix(s.text[1:], "]")
-			if !ok || name == "" || strings.ContainsAny(name, "[]") {
+			if !ok || name == "" || strings.ContainsAny(name, `[]"'\`) {
 				f.problem(Syntax, s.line, fmt.Sprintf("%q is no section header", s.text))
 				// What was meant, so that what follows is not a mistake as well.
 				name, _, _ = strings.Cut(strings.Trim(s.text, "[] "), "]")
@@ -86,40 +81,19 @@ func Parse(content []byte) File {
 			}
 			section = name
 			f.Sections = append(f.Sections, Section{Name: name, Line: s.line})
-			fmt.Fprintf(&given, "[%s]\n", name)
 			continue
 		}
 		name, value, ok := strings.Cut(s.text, "=")
-		switch {
+		switch name = strings.Trim(name, Blanks); {
 		case section == "":
 			f.problem(Syntax, s.line, fmt.Sprintf("%q stands in no section", s.text))
 		case !ok:
 			f.problem(Syntax, s.line, fmt.Sprintf("%q has no \"=\"", s.text))
-		case strings.TrimSpace(name) == "":
+		case name == "":
 			f.problem(Syntax, s.line, fmt.Sprintf("%q has no name before its \"=\"", s.text))
 		default:
-			lines = append(lines, statement{strings.TrimSpace(value), s.line})
-			// It refuses lines that systemd takes (up to 1 MiB).
-			if len(s.text) >= unit.SYSTEMD_LINE_MAX {
-				value = ""
-			}
-			fmt.Fprintf(&given, "%s=%s\n", name, value)
+			f.Assignments = append(f.Assignments, Assignment{Section: section, Name: name, Value: strings.Trim(value, Blanks), Line: s.line})
 		}
-	}
-	options, err := unit.DeserializeOptions(strings.NewReader(given.String()))
-	if err == nil && len(options) != len(lines) {
-		err = errors.New("it counts other lines")
-	}
-	if err != nil {
-		f.problem(Syntax, 1, fmt.Sprintf("go-systemd can't read it: %v", err))
-		return f
-	}
-	for i, o := range options {
-		value := o.Value
-		if len(lines[i].text) > len(value) {
-			value = lines[i].text
-		}
-		f.Assignments = append(f.Assignments, Assignment{Section: o.Section, Name: o.Name, Value: value, Line: lines[i].line})
 	}
 	return f
 }
@@ -128,50 +102,71 @@ func (f *File) problem(kind Kind, line int, text string) {
 	f.Problems = append(f.Problems, Problem{Kind: kind, Line: line, Text: text})
 }
 
-// statements splits content into those lines that say something.
-func (f *File) statements(content []byte) []statement {
+// statements splits content into those lines that say something. A line that ends with
+// an odd number of backslashes goes on in the next one that is no comment.
+func (f *File) statements(content string) []statement {
 	var all []statement
-	var open *statement
-	number := 0
-	for line := range bytes.Lines(content) {
-		number++
-		text := strings.Trim(string(line), " \t\r\n")
-		if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+	open, continued, number := statement{}, false, 0
+	finish := func() {
+		if open.text = strings.Trim(open.text, Blanks); open.text != "" {
+			all = append(all, open)
+		}
+		open, continued = statement{}, false
+	}
+	for line := range lines(content) {
+		if number += 1; number == 1 {
+			line = strings.TrimPrefix(line, "\uFEFF")
+		}
+		if strings.ContainsRune(line, 0) || !utf8.ValidString(line) {
 			f.problem(Encoding, number, "the line has a NUL byte, or is not UTF-8")
 			continue
 		}
-		// A lone one would end the line too.
-		text = strings.ReplaceAll(text, "\r", " ")
-		if comment := strings.HasPrefix(text, "#") || strings.HasPrefix(text, ";"); comment {
+		if bare := strings.TrimLeft(line, Blanks); strings.HasPrefix(bare, "#") || strings.HasPrefix(bare, ";") {
 			continue // also between continued lines
 		}
-		if open != nil {
-			open.text += " " + text
-		} else if text != "" {
-			open = &statement{text, number}
-		} else {
+		if !continued {
+			open.line = number
+		}
+		open.text += line
+		if bare := strings.TrimRight(line, Blanks); bare != line && odd(bare) {
+			f.problem(BlankAfterBackslash, number, "a blank follows the backslash, so that the next line does not continue this one")
+		}
+		if continued = odd(open.text); continued {
+			open.text = open.text[:len(open.text)-1] + " "
 			continue
 		}
-		if rest, ok := strings.CutSuffix(open.text, "\\"); ok {
-			open.text = rest
-			continue
-		}
-		all = add(all, *open)
-		open = nil
+		finish()
 	}
-	if open != nil {
+	if continued {
 		f.problem(TrailingBackslash, number, "the file ends with a continued line")
-		all = add(all, *open)
+		finish()
 	}
 	return all
 }
 
-// add leaves out a statement of nothing but continuations.
-func add(all []statement, s statement) []statement {
-	if s.text = strings.TrimSpace(s.text); s.text == "" {
-		return all
+// odd tells whether a text ends with an odd number of backslashes.
+func odd(text string) bool {
+	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
+}
+
+// lines yields lines without their ends: a newline, a carriage return, or both.
+func lines(content string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for content != "" {
+			end := strings.IndexAny(content, "\r\n")
+			if end < 0 {
+				yield(content)
+				return
+			}
+			line, rest := content[:end], content[end+1:]
+			if rest != "" && rest[0] != content[end] && (rest[0] == '\r' || rest[0] == '\n') {
+				rest = rest[1:]
+			}
+			if content = rest; !yield(line) {
+				return
+			}
+		}
 	}
-	return append(all, s)
 }
 
 func lineAt(content []byte, at int) int { return bytes.Count(content[:at], []byte("\n")) + 1 }

@@ -56,8 +56,8 @@ type Check struct {
 }
 
 // All are the checks, by subject.
-var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, socketChecks,
-	triggerChecks, execChecks, elfChecks, mountChecks, lifecycleChecks, referenceChecks, profileChecks)
+var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, valueChecks, socketChecks,
+	serviceChecks, triggerChecks, execChecks, elfChecks, mountChecks, lifecycleChecks, referenceChecks, profileChecks)
 
 // Options are what a target has to say about its checks.
 type Options struct {

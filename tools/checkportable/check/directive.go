@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 )
 
 // newestSystemd is the version whose directives are known.
@@ -78,13 +79,18 @@ var directiveChecks = []Check{
 	},
 	{
 		ID: "directive-removed", Severity: Warning, Host: LineIgnored,
-		Finds: "newer versions of systemd no longer know a directive",
+		Finds: "newer versions of systemd no longer know a directive, or take its value",
 		Why:   "They log a warning and ignore the line.",
 		Fix:   "Use what replaced it (its manual's older edition tells), or remove it.",
 		run: func(img *Image, r *reporter) {
 			img.eachAssignment(func(a Assignment) {
 				if d, ok := directives.Lookup(a.Section, a.Name); ok && d.Until != 0 {
 					r.add(at(a), "%s= is gone from systemd %d; the last version seen to know it is %d", a.Name, newestSystemd, d.Until)
+				}
+			})
+			img.eachFault(func(a Assignment, f grammar.Fault) {
+				if f.Is == "" && f.Until != 0 {
+					r.add(at(a), "%s=%s is gone from systemd %d; the last version seen to take it is %d", a.Name, a.Value, newestSystemd, f.Until)
 				}
 			})
 		},
@@ -104,7 +110,7 @@ var directiveChecks = []Check{
 	},
 	{
 		ID: "directive-too-new", Severity: Warning,
-		Finds: "a directive is newer than the oldest systemd that the image is for",
+		Finds: "a directive or its value is newer than the oldest systemd that the image is for",
 		Why:   "An older systemd logs a warning and ignores the line.",
 		Fix:   "Raise minimum_systemd, or see that the unit is right without the line.",
 		run: func(img *Image, r *reporter) {
@@ -116,21 +122,9 @@ var directiveChecks = []Check{
 					r.add(at(a), "%s= came with systemd %d, and minimum_systemd is %d", a.Name, d.Since, img.Options.MinimumSystemd)
 				}
 			})
-		},
-	},
-	{
-		ID: "not-boolean", Severity: Error, Host: LineIgnored,
-		Finds: "a directive that is on or off is set to something else",
-		Why:   "systemd logs a warning and ignores the line.",
-		Fix:   "Write yes or no.",
-		run: func(img *Image, r *reporter) {
-			img.eachAssignment(func(a Assignment) {
-				d, ok := directives.Lookup(a.Section, a.Name)
-				if !ok || d.Type != "BOOLEAN" || a.Value == "" {
-					return
-				}
-				if _, ok := parseBoolean(a.Value); !ok {
-					r.add(at(a), "%s=%s is neither yes nor no", a.Name, a.Value)
+			img.eachFault(func(a Assignment, f grammar.Fault) {
+				if f.Is == "" && f.Since != 0 && f.Before >= img.Options.MinimumSystemd {
+					r.add(at(a), "%s=%s: systemd %d takes it, %d does not, and minimum_systemd is %d", a.Name, a.Value, f.Since, f.Before, img.Options.MinimumSystemd)
 				}
 			})
 		},

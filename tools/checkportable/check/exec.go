@@ -2,10 +2,11 @@ package check
 
 import (
 	"path"
+	"slices"
 	"strings"
 
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 	"example.org/portable-walkthrough-go/tools/spec"
-	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 var execChecks = []Check{
@@ -72,13 +73,25 @@ var execChecks = []Check{
 		Fix:   "Write one ExecStart=; only Type=oneshot may have several.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
-				starts := u.all("Service", "ExecStart")
-				switch oneshot := u.value("Service", "Type", "simple") == "oneshot"; {
+				var starts []Assignment
+				for _, a := range u.all("Service", "ExecStart") {
+					commands, _ := grammar.Commands(a.Value)
+					starts = append(starts, slices.Repeat([]Assignment{a}, len(commands))...)
+				}
+				stops, remains := len(u.all("Service", "ExecStop")) > 0, u.isTrue("Service", "RemainAfterExit")
+				succeeds := u.value("Unit", "SuccessAction", "none") != "none"
+				_, typed := u.last("Service", "Type")
+				switch {
 				case u.Empty:
-				case len(starts) > 1 && !oneshot:
-					r.add(at(starts[1]), "a second ExecStart=, and Type= is not oneshot")
-				case len(starts) == 0 && len(u.all("Service", "ExecStop")) == 0 && u.value("Unit", "SuccessAction", "none") == "none":
+				case len(starts) > 1 && !oneshot(u):
+					r.add(at(starts[1]), "a second command for ExecStart=, and Type= is not oneshot")
+				case len(starts) > 0:
+				case !stops && !succeeds:
 					r.add(u.at(), "%s has no ExecStart=", u.Name)
+				case typed && !oneshot(u):
+					r.add(u.at(), "%s has no ExecStart=, and Type= is not oneshot", u.Name)
+				case !remains && !succeeds:
+					r.add(u.at(), "%s has no ExecStart=, and not RemainAfterExit=yes either", u.Name)
 				}
 			}
 		},
@@ -128,7 +141,7 @@ func (img *Image) eachCommand(visit func(command)) {
 	for _, u := range img.of("service") {
 		for _, name := range []string{"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecReloadPost", "ExecStop", "ExecStopPost"} {
 			for _, a := range u.all("Service", name) {
-				if c, ok := u.command(a); ok {
+				for _, c := range u.commands(a) {
 					visit(c)
 				}
 			}
@@ -136,24 +149,28 @@ func (img *Image) eachCommand(visit func(command)) {
 	}
 }
 
-// command reads a command line (systemd.service(5)). It says no where the path
-// depends on the host.
-func (u *Unit) command(a Assignment) (command, bool) {
-	all := unitfile.Words(a.Value)
-	if len(all) == 0 {
-		return command{}, false
+// commands reads a line's commands (systemd.service(5)), but for those whose path
+// depends on the host or is the shell's to find.
+func (u *Unit) commands(a Assignment) []command {
+	var all []command
+	read, _ := grammar.Commands(a.Value)
+	for _, c := range read {
+		program, ok := u.expand(c.Path)
+		if strings.Contains(c.Prefixes, "@") && len(c.Args) > 0 {
+			c.Args = c.Args[1:]
+		}
+		if ok && program != "" && !strings.Contains(c.Prefixes, "|") {
+			all = append(all, command{Assignment: a, unit: u, path: program, args: c.Args})
+		}
 	}
-	program, ok := u.expand(strings.TrimLeft(all[0], "@-:+!|"))
-	return command{Assignment: a, unit: u, path: program, args: all[1:]}, ok && program != ""
+	return all
 }
 
 // starts are the commands of ExecStart=.
 func (u *Unit) starts() []command {
 	var all []command
 	for _, a := range u.all("Service", "ExecStart") {
-		if c, ok := u.command(a); ok {
-			all = append(all, c)
-		}
+		all = append(all, u.commands(a)...)
 	}
 	return all
 }

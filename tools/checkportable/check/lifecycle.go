@@ -10,7 +10,6 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 	"example.org/portable-walkthrough-go/tools/spec"
-	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 var lifecycleChecks = []Check{
@@ -189,7 +188,7 @@ func (img *Image) isStarted(u *Unit) bool {
 		for _, a := range by.Assignments {
 			starts := a.Section == "Unit" && slices.Contains([]string{"Wants", "Requires", "BindsTo", "Upholds", "OnFailure", "OnSuccess"}, a.Name)
 			if starts || a.Section == "Install" && a.Name == "Also" || a.Section == "Service" && a.Name == "Sockets" {
-				names = append(names, unitfile.Words(a.Value)...)
+				names = append(names, strings.Fields(a.Value)...)
 			}
 		}
 		for _, name := range names {

@@ -77,7 +77,11 @@ func (u *Unit) requiredPaths() []requiredPath {
 	var all []requiredPath
 	for _, name := range []string{"ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "WorkingDirectory"} {
 		for _, a := range u.all("Service", name) {
-			for _, word := range unitfile.Words(a.Value) {
+			words := []string{a.Value} // one path, blanks included
+			if name != "WorkingDirectory" {
+				words, _ = unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
+			}
+			for _, word := range words {
 				if strings.HasPrefix(word, "-") || word == "~" {
 					continue
 				}

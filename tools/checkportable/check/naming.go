@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
@@ -29,6 +30,19 @@ var namingChecks = []Check{
 			for _, u := range img.Units {
 				if !img.Header.Attaches(u.Name) {
 					r.add(u.at(), "%s starts with none of the prefixes %q", u.Name, img.Header.Prefixes)
+				}
+			}
+		},
+	},
+	{
+		ID: "unit-name-invalid", Severity: Error, Host: LeftOut,
+		Finds: "a unit file's name has characters that no unit's has",
+		Why:   "systemd does not take the file for a unit, and portablectl attach leaves it out without a word.",
+		Fix:   "Write letters, digits and \":-_.\\\" only, and an \"@\" for a template.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.Units {
+				if !grammar.IsUnitName(u.Name) {
+					r.add(u.at(), "%q is no name of a unit", u.Name)
 				}
 			}
 		},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
@@ -17,10 +18,11 @@ var referenceChecks = []Check{
 		Fix:   "Write the name with its suffix, as in network.target.",
 		run: func(img *Image, r *reporter) {
 			img.eachReference(func(a Assignment, name string, _ bool) {
-				if !slices.Contains(suffixes, path.Ext(name)) {
+				if a.Section == "Install" && !slices.Contains(suffixes, path.Ext(name)) {
 					r.add(at(a), "%s=%s has no unit type's suffix", a.Name, name)
 				}
 			})
+			values(func(f grammar.Fault) bool { return f.Effect == grammar.Ignored && f.Type == "units" })(img, r)
 		},
 	},
 	{
@@ -72,7 +74,11 @@ func (img *Image) eachReference(visit func(a Assignment, name string, needs bool
 			if !needs && d.Type != "UNIT [...]" {
 				continue
 			}
-			for _, word := range unitfile.Words(a.Value) {
+			if hasComment(a) {
+				continue
+			}
+			words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote|unitfile.KeepEscapes)
+			for _, word := range words {
 				if name, ok := u.reference(word); ok {
 					visit(a, name, needs)
 				}

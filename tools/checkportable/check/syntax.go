@@ -38,6 +38,13 @@ var syntaxChecks = []Check{
 		run:   problems(unitfile.CarriageReturn),
 	},
 	{
+		ID: "unit-blank-after-backslash", Severity: Error,
+		Finds: "a blank follows the backslash at a line's end",
+		Why:   "systemd continues a line only if the backslash is its last character: it takes the next line for one of its own.",
+		Fix:   "Remove the blank after the backslash.",
+		run:   problems(unitfile.BlankAfterBackslash),
+	},
+	{
 		ID: "unit-trailing-backslash", Severity: Warning,
 		Finds: "a unit file's last line ends with a backslash",
 		Why:   "It continues into nothing: something was cut off, or an added line will be taken for its rest.",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 	"example.org/portable-walkthrough-go/tools/spec"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
@@ -22,6 +23,8 @@ type Unit struct {
 	Sections    []Section
 	Assignments []Assignment
 	Problems    []Problem
+	judged      bool
+	faulty      []fault // see faults
 	// Empty is true for a file without a byte, which systemd takes for a mask.
 	Empty bool
 }
@@ -155,13 +158,7 @@ func (u *Unit) isTrue(section, name string) bool {
 
 // parseBoolean reads what systemd.syntax(7) calls a boolean.
 func parseBoolean(value string) (is, ok bool) {
-	switch strings.ToLower(value) {
-	case "1", "yes", "y", "true", "t", "on":
-		return true, true
-	case "0", "no", "n", "false", "f", "off":
-		return false, true
-	}
-	return false, false
+	return grammar.Bool(value)
 }
 
 // unit finds a unit of the image by name; an instance is found by its template.

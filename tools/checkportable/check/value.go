@@ -1,0 +1,144 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+// What package grammar finds in a value is one check's, by the directive's type and by
+// what systemd does with the value.
+var valueChecks = []Check{
+	{
+		ID: "comment-behind-value", Severity: Error,
+		Finds: "a comment stands behind a value",
+		Why:   "systemd knows only comments that have a line of their own, and takes this one for a part of the value.",
+		Fix:   "Put the comment on a line of its own, before this one.",
+		run: func(img *Image, r *reporter) {
+			img.eachAssignment(func(a Assignment) {
+				if hasComment(a) {
+					r.add(at(a), "%s= has a comment behind its value", a.Name)
+				}
+			})
+		},
+	},
+	{
+		ID: "not-boolean", Severity: Error, Host: LineIgnored,
+		Finds: "a directive that is on or off is set to something else",
+		Why:   "systemd logs a warning and ignores the line.",
+		Fix:   "Write yes or no.",
+		run:   values(func(f grammar.Fault) bool { return f.Effect != grammar.Discouraged && isBoolean(f) }),
+	},
+	{
+		ID: "value-invalid", Severity: Error, Host: LineIgnored,
+		Finds: "a value is none that its directive can have",
+		Why:   "systemd logs a warning and ignores the line, or the part of it that is wrong: what it was to set or forbid is not.",
+		Fix:   "Write a value that the directive's manual page allows; systemd.directives(7) has an index.",
+		run: values(func(f grammar.Fault) bool {
+			return f.Effect == grammar.Ignored && !isBoolean(f) && f.Type != "units"
+		}),
+	},
+	{
+		ID: "value-refused", Severity: Error, Host: UnitRefused,
+		Finds: "a value is none that its directive can have, and the unit depends on it",
+		Why:   "systemd refuses to load the unit.",
+		Fix:   "Write a value that the directive's manual page allows; systemd.directives(7) has an index.",
+		run:   values(func(f grammar.Fault) bool { return f.Effect == grammar.Refused && !isBoolean(f) }),
+	},
+	{
+		ID: "value-dropped", Severity: Error,
+		Finds: "systemd passes over a value or a word of it, and does not say so",
+		Why:   "systemd logs nothing, and what the word was to allow, to forbid or to set is not.",
+		run:   values(func(f grammar.Fault) bool { return f.Effect == grammar.Dropped }),
+	},
+	{
+		ID: "value-discouraged", Severity: Warning,
+		Finds: "systemd takes a value, and warns of it",
+		Why:   "It is unsafe, or an old way to say something else; systemd logs a warning each time that it loads the unit.",
+		run:   values(func(f grammar.Fault) bool { return f.Effect == grammar.Discouraged }),
+	},
+}
+
+func isBoolean(f grammar.Fault) bool { return f.Type == "bool" || f.Type == "tristate" }
+
+// values is a check for those faults of values that are wanted. Where a value is good for
+// some versions of systemd, other checks tell.
+func values(wanted func(grammar.Fault) bool) func(*Image, *reporter) {
+	return func(img *Image, r *reporter) {
+		img.eachFault(func(a Assignment, f grammar.Fault) {
+			if f.Is != "" && wanted(f) {
+				place := at(a)
+				place.Fix = f.Fix
+				r.add(place, "%s", faultText(a, f))
+			}
+		})
+	}
+}
+
+func faultText(a Assignment, f grammar.Fault) string {
+	switch f.Part {
+	case a.Value:
+		return fmt.Sprintf("%s=%s %s", a.Name, a.Value, f.Is)
+	case "":
+		return fmt.Sprintf("%s= %s", a.Name, f.Is)
+	}
+	return fmt.Sprintf("%s=: %q %s", a.Name, f.Part, f.Is)
+}
+
+// eachFault visits what is wrong with the values of all unit files and drop-ins. One with
+// a comment behind it is another check's.
+func (img *Image) eachFault(visit func(Assignment, grammar.Fault)) {
+	for _, u := range img.files() {
+		for _, f := range u.faults() {
+			visit(f.a, f.f)
+		}
+	}
+}
+
+// A fault is an assignment with one of the faults of its value.
+type fault struct {
+	a Assignment
+	f grammar.Fault
+}
+
+// faults judges the values of a unit once, for all the checks that ask.
+func (u *Unit) faults() []fault {
+	if !u.judged {
+		u.judged = true
+		for _, a := range u.Assignments {
+			for _, f := range u.judge(a) {
+				u.faulty = append(u.faulty, fault{a, f})
+			}
+		}
+	}
+	return u.faulty
+}
+
+func (u *Unit) judge(a Assignment) []grammar.Fault {
+	if _, ok := directives.Lookup(a.Section, a.Name); !ok || hasComment(a) {
+		return nil
+	}
+	name := u.Name
+	if isTemplate(name) {
+		name = strings.Replace(name, "@.", "@instance.", 1)
+	}
+	return grammar.Check(name, a.Section, a.Name, a.Value)
+}
+
+// prose are types whose values may have a "#" as a word.
+var prose = []string{"", "text", "raw", "condition", "c-text", "regex", "log-fields"}
+
+// hasComment tells whether a word of a value that stands in no quotes starts with "#".
+func hasComment(a Assignment) bool {
+	if slices.Contains(prose, grammar.TypeOf(a.Section, a.Name)) || !strings.Contains(a.Value, "#") {
+		return false
+	}
+	words, err := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote|unitfile.CEscapes|unitfile.Relaxed)
+	raw := strings.Fields(a.Value)
+	return slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "#") && slices.Contains(raw, word) }) ||
+		err != nil && slices.ContainsFunc(raw, func(word string) bool { return strings.HasPrefix(word, "#") })
+}

@@ -1,0 +1,401 @@
+package grammar
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+// wrongPath says what is wrong with an absolute path, or "".
+func wrongPath(name string) string {
+	switch {
+	case !path.IsAbs(name):
+		return "is no absolute path"
+	case slices.Contains(strings.Split(name, "/"), ".."):
+		return "has \"..\" in it"
+	case tooLong(name):
+		return "is too long for a path"
+	}
+	return ""
+}
+
+func tooLong(name string) bool {
+	return len(name) >= 4096 || slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return len(part) > 255 })
+}
+
+const pathFix = "Write a path from the root on, without \"..\"."
+
+// absolute notes what is wrong with a path, after its specifiers are replaced.
+func (v *value) absolute(part string) (string, bool) {
+	name, ok := v.expand(part)
+	if !ok {
+		return "", false
+	}
+	if is := wrongPath(name); is != "" {
+		fix := pathFix
+		if strings.ContainsAny(name, `"'`) && wrongPath(strings.Trim(name, `"'`)) == "" {
+			fix = "Write it without quotes: the whole value is one path."
+		}
+		v.fault(part, is, fix)
+		return "", false
+	}
+	return name, true
+}
+
+// belowKernel is for paths that are not on a file system of the host's own.
+func belowKernel(name string) bool {
+	return slices.ContainsFunc([]string{"/dev", "/sys", "/proc"}, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+}
+
+// isPath is one path, blanks and quotes included. The argument has characters that may
+// stand before it.
+func isPath(v *value, _ string) {
+	text := v.text
+	if v.arg == "-" {
+		text = strings.TrimPrefix(text, "-")
+	}
+	if expanded, ok := v.expand(text); ok && expanded == "" {
+		if v.arg != "" && v.arg != "refused" || v.section == "Path" {
+			v.fault(v.text, "is no absolute path", pathFix)
+		}
+		return
+	}
+	if len(v.faults) > 0 {
+		return
+	}
+	if name, ok := v.absolute(text); ok && v.arg == "no-api" && belowKernel(name) {
+		v.fault(v.text, "is below /dev, /proc or /sys", "Choose another directory, as /run is.")
+	}
+}
+
+// isConditionPath is a path after "|" and "!" (systemd.unit(5), "Conditions and Asserts").
+func isConditionPath(v *value, _ string) {
+	text := strings.TrimPrefix(v.text, "|")
+	text = strings.TrimPrefix(strings.TrimLeft(text, unitfile.Blanks), "!")
+	v.absolute(strings.TrimLeft(text, unitfile.Blanks))
+}
+
+// isPaths is a list of paths. The argument has characters that may stand before each, in
+// that order.
+func isPaths(v *value, _ string) {
+	for _, word := range v.words(unitfile.Unquote) {
+		for _, c := range v.arg {
+			word = strings.TrimPrefix(word, string(c))
+		}
+		v.absolute(word)
+	}
+}
+
+// isPIDFile is a path, below /run if it is not absolute (systemd.service(5)).
+func isPIDFile(v *value, _ string) {
+	name, ok := v.expand(v.text)
+	if !ok {
+		return
+	}
+	if !path.IsAbs(name) {
+		name = "/run/" + name
+	}
+	switch is := wrongPath(name); {
+	case is != "":
+		v.refused(v.text, is, pathFix)
+	case belowKernel(name):
+		v.refused(v.text, "is below /dev, /proc or /sys", "Choose another directory, as /run is.")
+	case name == "/var/run" || strings.HasPrefix(name, "/var/run/"):
+		v.discouraged(v.text, "is below the old directory /var/run", "Write /run"+strings.TrimPrefix(name, "/var/run")+".")
+	}
+}
+
+// isWorkingDirectory is a path or "~", perhaps after "-" (systemd.exec(5)).
+func isWorkingDirectory(v *value, _ string) {
+	text, optional := strings.CutPrefix(v.text, "-")
+	if text == "~" {
+		return
+	}
+	v.absolute(text)
+	for i := range v.faults {
+		if !optional {
+			v.faults[i].Effect = Refused
+		}
+	}
+}
+
+// isSearchPath is paths between colons.
+func isSearchPath(v *value, _ string) {
+	list, err := unitfile.Split(v.text, ":", 0)
+	if err != nil {
+		v.fault(v.text, "can't be split at colons: "+err.Error(), "")
+	}
+	for _, word := range list {
+		v.absolute(word)
+	}
+}
+
+// tuples splits the value into words and each at its colons.
+func (v *value) tuples() [][]string {
+	all, err := unitfile.Tuples(v.name, v.text)
+	if err != nil {
+		v.fault(v.text, "can't be split at blanks and colons: "+err.Error(), `Write \\ for a backslash, and close quotes.`)
+	}
+	return all
+}
+
+// get is a part of a tuple, or "".
+func get(parts []string, i int) string {
+	if i < len(parts) {
+		return parts[i]
+	}
+	return ""
+}
+
+// relative notes what is wrong with a path below one of systemd's directories.
+func (v *value) relative(part string) (string, bool) {
+	name, ok := v.expand(part)
+	switch {
+	case !ok:
+	case name == "":
+		v.fault(part, "is an empty path", "")
+	case path.IsAbs(name):
+		fix := "Write the path below the directory that the directive is for, without a slash before it."
+		for _, dir := range []string{"/var/lib/", "/var/cache/", "/var/log/", "/run/", "/etc/"} {
+			if rest, ok := strings.CutPrefix(name, dir); ok && rest != "" {
+				fix = "Write " + rest + "."
+			}
+		}
+		v.fault(part, "is an absolute path", fix)
+	case slices.Contains(strings.Split(name, "/"), ".."), path.Clean(name) == ".":
+		v.fault(part, "is no path below a directory", "")
+	case tooLong(name):
+		v.fault(part, "is too long for a path", "")
+	default:
+		return path.Clean(name), true
+	}
+	return "", false
+}
+
+// isDirectories is paths below one of systemd's directories, each with names that it has
+// besides and with options (systemd.exec(5), RuntimeDirectory=).
+func isDirectories(v *value, _ string) {
+	for _, parts := range v.tuples() {
+		name, ok := v.relative(parts[0])
+		if !ok {
+			continue
+		}
+		link, options := get(parts, 1), get(parts, 2)
+		switch {
+		case name == "private" || strings.HasPrefix(name, "private/"):
+			v.fault(parts[0], "is where systemd keeps the directories of dynamic users", "Choose another name.")
+		case link != "" && v.arg == "no-links":
+			v.fault(strings.Join(parts, ":"), "has a link, which this directive has not", "Remove what is behind the colon.")
+		case options != "" && options != "ro" || len(parts) > 3:
+			v.fault(strings.Join(parts, ":"), "has other options than ro", "Write NAME, NAME:LINK or NAME:LINK:ro.")
+		case link != "":
+			v.relative(link)
+		}
+	}
+}
+
+var bindOptions = []string{"rbind", "norbind", "idmap", "noidmap"}
+
+// isBinds is SOURCE:DESTINATION:OPTIONS (systemd.exec(5), BindPaths=).
+func isBinds(v *value, _ string) {
+	if strings.Contains(v.text, "  ") || strings.Contains(v.text, `"`) && strings.Contains(v.text, ":") {
+		v.since(262, 257)
+	}
+	for _, parts := range v.tuples() {
+		if _, ok := v.absolute(strings.TrimPrefix(parts[0], "-")); !ok || len(parts) == 1 {
+			continue
+		}
+		if parts[1] != "" || len(parts) == 2 {
+			v.absolute(parts[1])
+		}
+		if options := get(parts, 2); len(parts) > 3 || options != "" && !slices.Contains(bindOptions, options) {
+			v.fault(options, "is no option of a bind mount", "Write one of "+strings.Join(bindOptions, ", ")+".")
+		}
+	}
+}
+
+// isTemporary is PATH:OPTIONS (systemd.exec(5), TemporaryFileSystem=).
+func isTemporary(v *value, _ string) {
+	for _, parts := range v.tuples() {
+		v.absolute(parts[0])
+		v.expand(strings.Join(parts[1:], ":"))
+	}
+}
+
+// isImages is images with mount options, and if the argument says so with a place
+// (systemd.exec(5), MountImages= and ExtensionImages=).
+func isImages(v *value, _ string) {
+	for _, parts := range v.tuples() {
+		if v.arg == "mount" && len(parts) < 2 {
+			v.fault(parts[0], "has no destination", "Write IMAGE:PATH.")
+			continue
+		}
+		if _, ok := v.absolute(strings.TrimPrefix(parts[0], "-")); !ok {
+			continue
+		}
+		options := parts[1:]
+		if v.arg == "mount" {
+			v.absolute(parts[1])
+			options = parts[2:]
+		}
+		v.partitions(options)
+	}
+}
+
+var partitions = []string{"root", "usr", "home", "srv", "esp", "xbootldr", "tmp", "var", "swap", "root-verity", "usr-verity", "root-verity-sig", "usr-verity-sig"}
+
+// partitions is mount options: alone, or PARTITION:OPTIONS:PARTITION:OPTIONS.
+func (v *value) partitions(options []string) {
+	if len(options) < 2 {
+		return
+	}
+	for i := 0; i+1 < len(options); i += 2 {
+		if options[i] != "" && !slices.Contains(partitions, options[i]) {
+			v.fault(options[i], "is no partition of an image", "Write PARTITION:OPTIONS, as in root:nosuid.")
+		}
+	}
+}
+
+// isImageOptions is mount options of the image that is the root directory.
+func isImageOptions(v *value, _ string) {
+	for _, parts := range v.tuples() {
+		v.partitions(parts)
+		for _, part := range parts {
+			v.expand(part)
+		}
+	}
+}
+
+var policyFlags = []string{
+	"unprotected", "verity", "signed", "encrypted", "encryptedwithintegrity", "unused", "absent", "open", "ignore",
+	"read-only-off", "read-only-on", "growfs-off", "growfs-on",
+}
+
+// isImagePolicy is systemd.image-policy(7): PARTITION=FLAG+FLAG between colons.
+func isImagePolicy(v *value, _ string) {
+	if slices.Contains([]string{"*", "-", "~"}, v.text) {
+		return
+	}
+	for _, part := range strings.Split(v.text, ":") {
+		name, flags, ok := strings.Cut(part, "=")
+		if !ok {
+			v.refused(v.text, "is no image policy", "Write PARTITION=FLAG+FLAG, with colons between them.")
+			return
+		}
+		unknown := slices.ContainsFunc(strings.Split(flags, "+"), func(flag string) bool { return !slices.Contains(policyFlags, flag) })
+		if name != "" && !slices.Contains(partitions, name) || unknown {
+			v.since(262, 257) // which ignores what it does not know
+		}
+	}
+}
+
+// isRootHash is hexadecimal digits or a file with them; a signature is base64.
+func isRootHash(v *value, _ string) {
+	if path.IsAbs(v.text) {
+		return
+	}
+	if encoded, ok := strings.CutPrefix(v.text, "base64:"); ok && v.name == "RootHashSignature" {
+		if !decodes(encoded) {
+			v.fault(v.text, "is not base64", "")
+		}
+		return
+	}
+	_, err := strconv.ParseUint("1"+v.text, 16, 8*len(v.text)+8)
+	hex := err == nil || strings.Trim(v.text, "0123456789abcdefABCDEF") == ""
+	if v.name == "RootHashSignature" || !hex || len(v.text)%2 != 0 || len(v.text) < 32 {
+		v.fault(v.text, "is neither a root hash in hexadecimal digits nor an absolute path", "")
+	}
+}
+
+// isOpenFile is PATH:NAME:OPTIONS (systemd.service(5)).
+func isOpenFile(v *value, _ string) {
+	parts, err := unitfile.Split(v.text, ":", unitfile.EachSeparator|unitfile.CEscapes|unitfile.EscapedSeparators)
+	switch {
+	case err != nil || len(parts) == 0 || len(parts) > 3:
+		v.fault(v.text, "is not PATH:NAME:OPTIONS", "")
+		return
+	case !path.IsAbs(parts[0]), path.Clean(parts[0]) == "/":
+		v.fault(v.text, "is no absolute path", pathFix)
+		return
+	}
+	if name := get(parts, 1); len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
+		v.fault(v.text, "has no name of a file descriptor behind its colon", "")
+	}
+	for _, option := range strings.Split(get(parts, 2), ",") {
+		if option != "" && !slices.Contains([]string{"read-only", "append", "truncate", "graceful"}, option) {
+			v.fault(v.text, "has other options than read-only, append, truncate, graceful", "")
+		}
+	}
+}
+
+// device notes what is wrong with a device's path.
+func (v *value) device(part string) bool {
+	name, ok := v.expand(strings.TrimPrefix(part, "-"))
+	if ok && wrongPath(name) != "" && v.kind != "device-span" {
+		v.fault(part, "is no path", pathFix)
+		return false
+	}
+	return ok
+}
+
+// isDeviceRule is a device, and a weight, a rate or a time
+// (systemd.resource-control(5)).
+func isDeviceRule(v *value, _ string) {
+	name, rest, ok, err := unitfile.Next(v.text, unitfile.Blanks, unitfile.Unquote)
+	if err != nil || !ok || rest == "" {
+		v.fault(v.text, "is not a device and a number", "Write both, with a blank between them.")
+		return
+	}
+	if !v.device(name) {
+		return
+	}
+	switch v.kind {
+	case "device-weight":
+		if n, ok := integer(rest); !ok || n < 1 || n > 10000 {
+			v.fault(rest, "is no weight from 1 to 10000", "")
+		}
+	case "device-limit":
+		n, ok := thousands(rest)
+		if rest != "infinity" && (!ok || n == 0) {
+			v.fault(rest, "is no rate", "Write a number, perhaps with K, M, G or T for thousands and so on.")
+		}
+	case "device-span":
+		if _, ok := span(rest, "s"); !ok {
+			v.fault(rest, "is no time span", "Write a number with a unit, as in 25ms.")
+		}
+	}
+}
+
+// thousands reads a size whose units are to the base of 1000.
+func thousands(text string) (uint64, bool) {
+	n, ok := size(text)
+	if !ok {
+		return 0, false
+	}
+	return n.Uint64(), true
+}
+
+// isDeviceAllow is a device or group of them, and r, w and m
+// (systemd.resource-control(5)).
+func isDeviceAllow(v *value, _ string) {
+	name, rights, ok, err := unitfile.Next(v.text, unitfile.Blanks, unitfile.Unquote)
+	if err != nil || !ok {
+		v.fault(v.text, "is not a device and its rights", "")
+		return
+	}
+	expanded, ok := v.expand(name)
+	if !ok {
+		return
+	}
+	group := strings.HasPrefix(expanded, "block-") || strings.HasPrefix(expanded, "char-")
+	if !group && (wrongPath(expanded) != "" || !slices.ContainsFunc([]string{"/dev/", "/run/systemd/inaccessible/"}, func(dir string) bool { return strings.HasPrefix(expanded, dir) })) {
+		v.fault(name, "is no device", "Write a path below /dev, or block-NAME or char-NAME.")
+		return
+	}
+	if strings.Trim(rights, "rwm") != "" {
+		v.fault(rights, "are other rights than r, w and m", "Write some of r, w and m, as in rw.")
+	}
+}

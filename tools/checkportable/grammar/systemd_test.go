@@ -1,0 +1,149 @@
+package grammar
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.org/portable-walkthrough-go/tools/systemd"
+	"example.org/portable-walkthrough-go/tools/systemd/unpacked"
+)
+
+// A probe is a line of a unit file, in a unit that is good without it.
+type probe struct{ section, name, value string }
+
+func (p probe) String() string { return fmt.Sprintf("[%s] %s=%s", p.section, p.name, p.value) }
+
+func readProbes(t *testing.T) []probe {
+	t.Helper()
+	content, err := os.ReadFile("testdata/probes.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []probe
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		if len(fields) != 3 {
+			t.Fatalf("%q is no probe", line)
+		}
+		all = append(all, probe{fields[0], fields[1], fields[2]})
+	}
+	return all
+}
+
+var unitTypes = map[string]string{"Unit": "service", "Service": "service", "Socket": "socket", "Timer": "timer", "Path": "path"}
+
+// complaint is what is wrong with a probe in a version of systemd, or "".
+func (p probe) complaint(version int) string {
+	var all []string
+	for _, f := range Check("probe."+unitTypes[p.section], p.section, p.name, p.value) {
+		switch {
+		case f.Effect == Dropped: // without a word of systemd's
+		case f.Is != "":
+			all = append(all, fmt.Sprintf("%q %s", f.Part, f.Is))
+		case f.Since > version:
+			all = append(all, fmt.Sprintf("%q is new in systemd %d", f.Part, f.Since))
+		case f.Until != 0 && f.Until < version:
+			all = append(all, fmt.Sprintf("%q is gone since systemd %d", f.Part, f.Until))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Our verdict on each probe is systemd's, in each of its versions.
+func TestSystemdAgrees(t *testing.T) {
+	probes := readProbes(t)
+	compared := 0
+	newer := make([]bool, len(probes)) // a newer version complains
+	for _, root := range systemd.Suites(t) {
+		verdicts := ask(t, root, probes)
+		if silent(verdicts) {
+			// systemd 247 needs control groups of its own to verify units.
+			t.Logf("systemd %d can't verify units on this machine", root.Version)
+			continue
+		}
+		compared++
+		found, missed, wrong := 0, 0, 0
+		for i, p := range probes {
+			theirs, ours := verdicts[i], p.complaint(root.Version)
+			if strings.Contains(theirs, "Unknown key") {
+				continue // package directives knows
+			}
+			newer[i] = newer[i] || theirs != ""
+			switch {
+			case theirs != "" && ours != "":
+				found++
+			case theirs != "":
+				missed++
+				t.Errorf("systemd %d says of %v: %s\n\tand we take it", root.Version, p, theirs)
+			case ours != "" && !newer[i]:
+				wrong++
+				t.Errorf("systemd %d takes %v\n\tand we say: %s", root.Version, p, ours)
+			}
+		}
+		t.Logf("systemd %d: %d probes, %d found, %d missed, %d false", root.Version, len(probes), found, missed, wrong)
+	}
+	if compared < 3 {
+		t.Errorf("only %d systemds say anything", compared)
+	}
+}
+
+func silent(verdicts []string) bool {
+	return !slices.ContainsFunc(verdicts, func(said string) bool { return said != "" })
+}
+
+// The comparison can fail: a type that takes anything is seen, and one that takes nothing.
+func TestBrokenTypeIsSeen(t *testing.T) {
+	root := systemd.Suites(t)[0]
+	probes := []probe{{"Service", "RestartSec", "5 ticks"}, {"Service", "RestartSec", "5s"}}
+	verdicts := ask(t, root, probes)
+	good := kinds["span"]
+	defer func() { kinds["span"] = good }()
+	for name, broken := range map[string]func(*value, string){
+		"takes anything": isAnything,
+		"takes nothing":  func(v *value, _ string) { v.fault(v.text, "is wrong", "") },
+	} {
+		kinds["span"] = broken
+		agree := true
+		for i, p := range probes {
+			agree = agree && (verdicts[i] != "") == (p.complaint(root.Version) != "")
+		}
+		if agree {
+			t.Errorf("nobody sees a type that %s", name)
+		}
+	}
+}
+
+// ask returns what systemd says of each probe's line, "" for nothing.
+func ask(t *testing.T, root *unpacked.Root, probes []probe) []string {
+	t.Helper()
+	said := make([]string, len(probes))
+	dir := t.TempDir()
+	var files []string
+	for i, p := range probes {
+		file, err := unpacked.Write(dir, fmt.Sprintf("probe%d.%s", i, unitTypes[p.section]), fmt.Sprintf("[%s]\n%s=%s\n", p.section, p.name, p.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	all, err := root.Verify(t.Context(), files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		for _, s := range all[filepath.Base(files[i])] {
+			// What the machine can't do is no fault of the value.
+			if s.Line == 2 && !strings.Contains(s.Text, "local system does not support") {
+				said[i] += s.Text
+			}
+		}
+	}
+	return said
+}

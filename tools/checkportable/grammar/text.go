@@ -1,0 +1,267 @@
+package grammar
+
+import (
+	"encoding/base64"
+	"regexp"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// isEnvironment is a list of variables: assigned, by name, or either
+// (systemd.exec(5)).
+func isEnvironment(v *value, _ string) {
+	mode := unitfile.Unquote | unitfile.CEscapes
+	if v.arg == "name" {
+		mode = unitfile.Unquote
+	}
+	for _, word := range v.words(mode) {
+		text, ok := v.expand(word)
+		if !ok {
+			continue
+		}
+		name, _, assigned := strings.Cut(text, "=")
+		switch {
+		case !variable.MatchString(name), v.arg == "assign" && !assigned, v.arg == "name" && assigned:
+			fix := "Write NAME=VALUE, in quotes if the value has blanks."
+			if v.arg == "name" {
+				fix = "Write names of variables, with blanks between them."
+			}
+			v.fault(word, "is no "+map[string]string{"assign": "assignment of a variable", "name": "name of a variable", "either": "variable"}[v.arg], fix)
+		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' }):
+			v.fault(word, "has control characters in it", "")
+		}
+	}
+}
+
+// isStdin is a word, fd:NAME or file:PATH (systemd.exec(5), StandardInput=).
+func isStdin(v *value, set string) { v.stream(set, "file") }
+
+// isStdout is a word, fd:NAME, or file:, append: or truncate: and a path (systemd.exec(5),
+// StandardOutput=).
+func isStdout(v *value, set string) { v.stream(set, "file", "append", "truncate") }
+
+// needsMore are words that mean nothing without what is behind their colon.
+var needsMore = map[string]bool{"file": true, "append": true, "truncate": true}
+
+func (v *value) stream(set string, files ...string) {
+	if name, ok := strings.CutPrefix(v.text, "fd:"); ok {
+		name, ok := v.expand(name)
+		if ok && (name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })) {
+			v.fault(v.text, "has no name of a file descriptor behind its colon", "")
+		}
+		return
+	}
+	for _, kind := range files {
+		if name, ok := strings.CutPrefix(v.text, kind+":"); ok {
+			v.absolute(name)
+			return
+		}
+	}
+	switch old, ok := strings.CutPrefix(v.text, "syslog"); {
+	case ok && (old == "" || old == "+console"):
+		v.discouraged(v.text, "is obsolete", "Write journal"+old+".")
+	case needsMore[v.text]:
+		v.faults = append(v.faults, Fault{Effect: Dropped, Part: v.text, Is: "has no path", Fix: "Write " + v.text + ":PATH."})
+	case !v.isWord(set, v.text):
+		v.fault(v.text, "is none of its words", suggest(set, v.text))
+	}
+}
+
+// decodes tells whether a text is base64; blanks in it do not count.
+func decodes(text string) bool {
+	text = strings.Join(strings.Fields(text), "")
+	_, err := base64.StdEncoding.DecodeString(text)
+	return err == nil
+}
+
+func isBase64(v *value, _ string) {
+	if !decodes(v.text) {
+		v.fault(v.text, "is not base64", "")
+	}
+}
+
+// isCText is a text with escapes as in C.
+func isCText(v *value, _ string) {
+	words, err := unitfile.Split(v.text, "", unitfile.CEscapes)
+	if err != nil {
+		v.fault(v.text, "has an escape that is none", `Write \\ for a backslash.`)
+		return
+	}
+	v.expand(strings.Join(words, ""))
+}
+
+var logField = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+
+// isLogFields is a list of FIELD=VALUE (systemd.exec(5), LogExtraFields=).
+func isLogFields(v *value, _ string) {
+	for _, word := range v.words(unitfile.Unquote | unitfile.CEscapes) {
+		text, ok := v.expand(word)
+		if !ok {
+			continue
+		}
+		if name, _, ok := strings.Cut(text, "="); !ok || !logField.MatchString(name) {
+			v.fault(word, "is no FIELD=VALUE with a name of capital letters", "")
+		}
+	}
+}
+
+// isCredentialName is a name of a file in the directory of credentials.
+func isCredentialName(name string) bool {
+	return isFileName(name) && !strings.Contains(name, ":") && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// isCredential is NAME:WHAT (systemd.exec(5), "Credentials"); what it is depends on the
+// argument.
+func isCredential(v *value, _ string) {
+	name, rest, has := strings.Cut(v.text, ":")
+	expanded, ok := v.expand(name)
+	if !ok {
+		return
+	}
+	if v.arg == "import" {
+		if glob := strings.TrimRight(expanded, "*"); glob != "" {
+			expanded = glob
+		}
+	}
+	if !isCredentialName(expanded) {
+		v.fault(name, "is no name of a credential", "Write NAME:VALUE, with a name of ASCII characters and no slash.")
+		return
+	}
+	switch v.arg {
+	case "set", "encrypted":
+		if !has {
+			v.fault(v.text, "has no value", "Write NAME:VALUE.")
+		} else if v.arg == "encrypted" && !decodes(rest) {
+			v.fault(rest, "is not base64", "")
+		}
+	case "load":
+		if !has {
+			v.since(252, 247)
+		}
+		source, ok := v.expand(rest)
+		if ok && has && !isCredentialName(source) && (wrongPath(source) != "" || strings.Contains(source, "//")) {
+			v.fault(rest, "is neither an absolute path nor the name of a credential", "")
+		}
+	case "import":
+		if renamed, ok := v.expand(rest); ok && has && !isCredentialName(strings.TrimRight(renamed, "*")) {
+			v.fault(rest, "is no name of a credential", "")
+		}
+	}
+}
+
+// prefixes are what may stand before a command, each once (systemd.service(5), "Command
+// Lines").
+const prefixes = "@-:+!|"
+
+// A Command is one of a command line's.
+type Command struct {
+	// Prefixes are the special characters before the path.
+	Prefixes string
+	Path     string
+	Args     []string
+}
+
+// Commands splits a command line as systemd does, at ";" too, without replacing
+// specifiers. What could not be read any more is in the error.
+func Commands(line string) ([]Command, error) {
+	mode := unitfile.Unquote | unitfile.CEscapes | unitfile.Relaxed
+	var all []Command
+	for {
+		first, rest, ok, err := unitfile.Next(line, unitfile.Blanks, mode)
+		if err != nil || !ok {
+			return all, err
+		}
+		c := Command{Path: first}
+		for c.Path != "" && strings.IndexByte(prefixes, c.Path[0]) >= 0 {
+			seen := strings.Count(c.Prefixes, c.Path[:1])
+			if seen > 0 && (c.Path[0] != '!' || seen > 1) {
+				break
+			}
+			c.Prefixes, c.Path = c.Prefixes+c.Path[:1], c.Path[1:]
+		}
+		for more := true; more; {
+			if rest == ";" || strings.HasPrefix(rest, ";") && strings.IndexByte(unitfile.Blanks, rest[1]) >= 0 {
+				rest = strings.TrimLeft(rest[1:], unitfile.Blanks)
+				break
+			}
+			if rest == `\;` || strings.HasPrefix(rest, `\;`) && strings.IndexByte(unitfile.Blanks, rest[2]) >= 0 {
+				c.Args = append(c.Args, ";")
+				rest = strings.TrimLeft(rest[2:], unitfile.Blanks)
+				continue
+			}
+			var arg string
+			arg, rest, more, err = unitfile.Next(rest, unitfile.Blanks, mode)
+			if err != nil {
+				return append(all, c), err
+			}
+			if more {
+				c.Args = append(c.Args, arg)
+			}
+		}
+		all = append(all, c)
+		line = rest
+	}
+}
+
+// isCommand is command lines with " ; " between them (systemd.service(5), "Command
+// Lines").
+func isCommand(v *value, _ string) {
+	commands, err := Commands(v.text)
+	if err != nil && len(commands) == 0 {
+		v.fault(v.text, "can't be split into words: "+err.Error(), "Close the quote, or write \\\" for a quotation mark.")
+		return
+	}
+	for i, c := range commands {
+		effect := Refused
+		if strings.Contains(c.Prefixes, "-") {
+			effect = Ignored
+		}
+		before := len(v.faults)
+		v.command(c, err != nil && i == len(commands)-1)
+		for i := range v.faults[before:] {
+			if f := &v.faults[before+i]; f.Effect == Ignored {
+				f.Effect = effect
+			}
+		}
+	}
+	if _, err := unitfile.Split(v.text, unitfile.Blanks, unitfile.Unquote|unitfile.CEscapes); err == unitfile.ErrEscape {
+		v.discouraged(v.text, "has a backslash that escapes nothing", `Write \\ for a backslash.`)
+	}
+}
+
+func (v *value) command(c Command, broken bool) {
+	switch {
+	case strings.Contains(c.Prefixes, "+") && strings.Contains(c.Prefixes, "!"), strings.Contains(c.Prefixes, "!!") && strings.Count(c.Prefixes, "!") > 2:
+		v.fault(c.Prefixes, "are prefixes that exclude each other", "Write + or !, not both.")
+		return
+	case strings.Contains(c.Prefixes, "!!"):
+		v.discouraged(c.Prefixes, "is a prefix that systemd no longer knows, and ignores", "Remove it.")
+	}
+	name, ok := v.expand(c.Path)
+	switch {
+	case !ok:
+		return
+	case name == "" && strings.Contains(c.Prefixes, "|"):
+	case name == "":
+		v.fault(v.text, "has no program", "Write the path of one.")
+	case strings.ContainsAny(name, `"'\*?[`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }):
+		v.fault(c.Path, "has special characters in a program's path", "")
+	case strings.HasSuffix(name, "/"):
+		v.fault(c.Path, "is a directory", "Write the path of a program in it.")
+	case !strings.HasPrefix(name, "/") && !isFileName(name), strings.HasPrefix(name, "/") && tooLong(name):
+		v.fault(c.Path, "is neither an absolute path nor a name alone", "Write the path from the root on.")
+	case strings.Contains(c.Prefixes, "@") && len(c.Args) == 0:
+		v.fault(v.text, "has the prefix @ and no name for the process", "Write the name behind the path, or remove the @.")
+	case broken:
+		v.fault(v.text, "has a quote that is not closed", "Close the quote, or write \\\" for a quotation mark.")
+	default:
+		for _, arg := range c.Args {
+			if _, ok := v.expand(arg); !ok {
+				return
+			}
+		}
+	}
+}

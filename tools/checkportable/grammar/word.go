@@ -1,0 +1,270 @@
+package grammar
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+// Bool reads what systemd.syntax(7) calls a boolean.
+func Bool(text string) (is, ok bool) {
+	switch strings.ToLower(text) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true, true
+	case "0", "no", "n", "false", "f", "off":
+		return false, true
+	}
+	return false, false
+}
+
+func isBool(v *value, _ string) {
+	if _, ok := Bool(v.text); !ok {
+		v.fault(v.text, "is neither yes nor no", "Write yes or no.")
+	}
+}
+
+// words are a set's, with yes and no for all that mean the same, and no numbers.
+func words(set string) []string {
+	var all []string
+	for word := range known[set] {
+		_, isBool := Bool(word)
+		if _, err := strconv.Atoi(word); err != nil && word != "" && !strings.HasPrefix(word, "+") && (!isBool || word == "yes" || word == "no") {
+			all = append(all, word)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// suggest says which words there are, or which one was meant.
+func suggest(set, text string) string {
+	all := words(set)
+	if near := directives.Nearest(text, all); near != "" {
+		return "Did you mean " + near + "?"
+	}
+	for _, word := range all {
+		if strings.HasSuffix(word, "_"+strings.ToUpper(text)) { // AF_INET, CAP_CHOWN
+			return "Did you mean " + word + "?"
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return ""
+	case len(all) > 12:
+		return "systemd.directives(7) says where the words are described."
+	}
+	return "Write one of " + strings.Join(all, ", ") + "."
+}
+
+// takes tells whether a word is one of a set. In a set that has yes, all booleans are.
+func (v *value) takes(set, text string) bool {
+	if _, ok := Bool(text); ok {
+		if _, has := known[set]["yes"]; has {
+			return v.isWord(set, "yes")
+		}
+	}
+	if n, ok := integer(text); ok && text != "" {
+		if _, numbers := known[set]["1"]; numbers {
+			return v.isWord(set, strconv.FormatInt(n, 10))
+		}
+	}
+	return v.isWord(set, text)
+}
+
+// isOneWord is one of a set.
+func isOneWord(v *value, set string) {
+	if v.name == "KillMode" && v.text == "none" {
+		v.discouraged(v.text, "is unsafe: processes stay behind when the unit is stopped", "Write mixed or control-group.")
+		return
+	}
+	if v.takes(set, v.text) {
+		return
+	}
+	v.fault(v.text, "is none of its words", suggest(set, v.text))
+}
+
+// isList is a list of words of a set; with the argument inverts, "~" before them all
+// means all others.
+func isList(v *value, set string) {
+	text := v.text
+	if _, ok := Bool(text); ok && v.takes(set, text) {
+		return
+	}
+	if v.arg == "inverts" {
+		text = strings.TrimPrefix(text, "~")
+	}
+	list, err := unitfile.Split(text, unitfile.Blanks, unitfile.Unquote)
+	if err != nil {
+		v.fault(v.text, "can't be split into words: "+err.Error(), "")
+	}
+	for _, word := range list {
+		if !v.isWord(set, word) && !v.listNumber(word) {
+			fix := suggest(set, word)
+			if strings.HasPrefix(word, "~") {
+				fix = "\"~\" stands only before the first word, and is for all of them: write two lines."
+			}
+			v.fault(word, "is none of its words", fix)
+		}
+	}
+}
+
+// listNumber is what CoredumpFilter= takes besides words (systemd.exec(5)).
+func (v *value) listNumber(word string) bool {
+	if v.name != "CoredumpFilter" {
+		return false
+	}
+	_, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimPrefix(word, "+"), "0x"), 16, 64)
+	return err == nil
+}
+
+// isHostname is a word or a boolean, and a host name behind a colon
+// (systemd.exec(5), ProtectHostname=).
+func isHostname(v *value, set string) {
+	word, name, has := strings.Cut(v.text, ":")
+	if !v.takes(set, word) {
+		v.fault(v.text, "is neither yes, no nor private, each with or without :HOSTNAME", "")
+		return
+	}
+	if expanded, ok := v.expand(name); has && ok && !hostname.MatchString(expanded) {
+		v.fault(name, "is no host name", "")
+	}
+	if has {
+		v.since(262, 257)
+	}
+}
+
+var hostname = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$`)
+
+// isSystemCalls is system calls and groups of them, each with :ERRNO; "~" before them
+// all means that they are forbidden (systemd.exec(5)).
+func isSystemCalls(v *value, set string) {
+	list, err := unitfile.Split(strings.TrimPrefix(v.text, "~"), unitfile.Blanks, 0)
+	if err != nil {
+		v.fault(v.text, "can't be split into words: "+err.Error(), "")
+	}
+	for _, word := range list {
+		name, number, has := strings.Cut(word, ":")
+		switch {
+		case name == "" || !v.isWord(set, name):
+			fix := ""
+			if strings.HasPrefix(name, "~") {
+				fix = "\"~\" stands only before the first word, and is for all of them: write two lines."
+			} else if near := directives.Nearest(name, slices.Collect(maps.Keys(known[set]))); near != "" {
+				fix = "Did you mean " + near + "?"
+			}
+			v.fault(word, "is no system call, or no group of them", fix)
+		case has && !v.isErrno(number):
+			v.fault(word, "has no error number behind its colon", "Write one as in EPERM, or kill.")
+		}
+	}
+}
+
+func (v *value) isErrno(text string) bool {
+	n, ok := integer(text)
+	return ok && 0 <= n && n <= 4095 || text == "kill" || v.isWord("SystemCallErrorNumber", text)
+}
+
+// isErrno is a number or name of errno(3), or kill.
+func isErrno(v *value, _ string) {
+	if n, ok := integer(v.text); !v.isErrno(v.text) || ok && n == 0 {
+		v.fault(v.text, "is no error number", suggest("SystemCallErrorNumber", v.text))
+	}
+}
+
+// isCapabilities is capabilities(7), or all others after "~".
+func isCapabilities(v *value, set string) {
+	for _, word := range strings.Fields(strings.TrimPrefix(v.text, "~")) {
+		upper := strings.ToUpper(strings.Trim(word, `"'`))
+		if _, err := strconv.Atoi(upper); err == nil || v.isWord("CapabilityBoundingSet", upper) {
+			continue
+		}
+		v.faults = append(v.faults, Fault{Effect: Dropped, Part: word, Is: "is no capability", Fix: suggest("CapabilityBoundingSet", upper)})
+	}
+}
+
+var secureBits = []string{"keep-caps", "keep-caps-locked", "no-setuid-fixup", "no-setuid-fixup-locked", "noroot", "noroot-locked"}
+
+// isSecureBits is a list of systemd.exec(5)'s words.
+func isSecureBits(v *value, _ string) {
+	for _, word := range strings.Fields(v.text) {
+		if !slices.Contains(secureBits, word) {
+			v.faults = append(v.faults, Fault{Effect: Dropped, Part: word, Is: "is no secure bit",
+				Fix: "Write some of " + strings.Join(secureBits, ", ") + "."})
+		}
+	}
+}
+
+var realtime = regexp.MustCompile(`^(?:RTMIN|RTMAX)$|^RTMIN\+([0-9]+)$|^RTMAX-([0-9]+)$`)
+
+func (v *value) isSignalName(text string) bool {
+	short := strings.TrimPrefix(text, "SIG")
+	if m := realtime.FindStringSubmatch(short); m != nil {
+		n, _ := strconv.Atoi(m[1] + m[2])
+		return n <= 30
+	}
+	return !strings.HasPrefix(short, "SIG") && (v.isWord("FinalKillSignal", short) || v.isWord("FinalKillSignal", "SIG"+short))
+}
+
+// isSignal is a name or number of signal(7).
+func isSignal(v *value, _ string) {
+	if n, ok := integer(v.text); (!ok || n < 1 || n > 64) && (ok || !v.isSignalName(v.text)) {
+		v.fault(v.text, "is no signal", suggest("FinalKillSignal", v.text))
+	}
+}
+
+// isExitStatuses is exit statuses by number or name, and signals (systemd.service(5)).
+func isExitStatuses(v *value, set string) {
+	for _, word := range v.words(unitfile.Unquote) {
+		if n, ok := integer(word); (!ok || n < 0 || n > 255) && (ok || !v.isWord(set, word) && !v.isSignalName(word)) {
+			v.fault(word, "is no exit status and no signal", suggest(set, word))
+		}
+	}
+}
+
+// isFileSystems is names of file systems, or all others after "~".
+func isFileSystems(v *value, set string) {
+	list, err := unitfile.Split(strings.TrimPrefix(v.text, "~"), unitfile.Blanks, unitfile.Unquote)
+	if err != nil {
+		v.fault(v.text, "can't be split into words: "+err.Error(), "")
+	}
+	for _, word := range list {
+		if strings.HasPrefix(word, "@") && !v.isWord(set, word) {
+			v.fault(word, "is no group of file systems", suggest(set, word))
+		}
+	}
+}
+
+// isReboot is what is handed to reboot(2).
+func isReboot(v *value, _ string) {
+	text, ok := v.expand(v.text)
+	if ok && (len(text) >= 256 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })) {
+		v.fault(v.text, "is no reboot argument", "Write up to 255 characters of ASCII.")
+	}
+}
+
+// isXAttr is NAME=VALUE of an extended attribute (xattr(7)).
+func isXAttr(v *value, _ string) {
+	list := v.words(unitfile.Unquote | unitfile.CEscapes)
+	for _, word := range list {
+		name, _, ok := strings.Cut(word, "=")
+		if !ok || !strings.HasPrefix(name, "user.") {
+			v.fault(word, "is no extended attribute", "Write user.NAME=VALUE.")
+		}
+	}
+}
+
+// isRegex is a regular expression, or what is not to be shown after "~"
+// (systemd.exec(5), LogFilterPatterns=).
+func isRegex(v *value, _ string) {
+	if pattern := strings.TrimPrefix(v.text, "~"); pattern == "" {
+		v.fault(v.text, "has no pattern", "")
+	} else if open, closed := strings.Count(pattern, "("), strings.Count(pattern, ")"); !strings.Contains(pattern, `\`) && !strings.Contains(pattern, "[") && open != closed {
+		v.fault(v.text, fmt.Sprintf("is no regular expression: %d brackets are opened, %d closed", open, closed), "")
+	}
+}

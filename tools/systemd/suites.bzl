@@ -1,0 +1,16 @@
+"""The systemds that tests compare with."""
+
+visibility(["//tools/..."])
+
+_ARCHIVES = ["@vm_{}//:root.tar".format(suite) for suite in ["bookworm", "bullseye", "forky", "trixie"]]
+
+# Without a mirror of Debian there are none, and package systemd skips the tests.
+SUITES_DATA = select({
+    "@vm_forky//:available": _ARCHIVES,
+    "//conditions:default": [],
+})
+
+SUITES_ENV = select({
+    "@vm_forky//:available": {"SYSTEMDS": " ".join(["$(rlocationpath {})".format(archive) for archive in _ARCHIVES])},
+    "//conditions:default": {},
+})

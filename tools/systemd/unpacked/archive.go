@@ -1,0 +1,58 @@
+package unpacked
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+)
+
+// needed are the files of a suite that systemd-analyze reads.
+var needed = regexp.MustCompile(`^usr/(?:bin/systemd-analyze|lib/systemd/(?:systemd$|libsystemd-|system/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
+
+// OpenArchive is [Open] for what systemd-analyze needs of a suite's archive, unpacked
+// below dir.
+func OpenArchive(ctx context.Context, archive, dir string) (*Root, error) {
+	file, err := os.Open(archive)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	for files := tar.NewReader(file); ; {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return Open(ctx, dir)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", archive, err)
+		}
+		name := path.Clean("/" + header.Name)[1:]
+		if !needed.MatchString(name) || header.Typeflag == tar.TypeDir {
+			continue
+		}
+		if err := extract(files, header, dir, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", archive, err)
+		}
+	}
+}
+
+func extract(from io.Reader, header *tar.Header, dir, name string) error {
+	to := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if header.Typeflag == tar.TypeSymlink {
+		return os.Symlink(header.Linkname, to)
+	}
+	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, from)
+	return errors.Join(err, file.Close())
+}

@@ -1,0 +1,107 @@
+// Package unpacked runs the systemd of an unpacked Debian suite, without booting or
+// installing it: each program with the suite's own loader and libraries.
+package unpacked
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Root is a directory with Debian's package systemd and its dependencies.
+type Root struct {
+	Dir     string
+	Version int
+	loader  string
+}
+
+// Open finds the loader below dir, and asks systemd for its version.
+func Open(ctx context.Context, dir string) (*Root, error) {
+	loaders, _ := filepath.Glob(filepath.Join(dir, "usr/lib/*/ld-linux*.so.*"))
+	older, _ := filepath.Glob(filepath.Join(dir, "lib/*/ld-linux*.so.*"))
+	if loaders = append(loaders, older...); len(loaders) == 0 {
+		return nil, fmt.Errorf("%s: no dynamic loader; unpack systemd with its dependencies", dir)
+	}
+	r := &Root{Dir: dir, loader: loaders[0]}
+	said, err := r.Command(ctx, "usr/lib/systemd/systemd", "--version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: systemd --version: %w", dir, err)
+	}
+	if _, err := fmt.Sscanf(string(said), "systemd %d", &r.Version); err != nil {
+		return nil, fmt.Errorf("%s: systemd --version says %q", dir, said)
+	}
+	return r, nil
+}
+
+// Libraries are the directories of the suite's shared libraries.
+func (r *Root) Libraries() []string {
+	triplet := filepath.Base(filepath.Dir(r.loader))
+	var all []string
+	for _, dir := range []string{"usr/lib/" + triplet, "lib/" + triplet, "usr/lib/" + triplet + "/systemd", "usr/lib/systemd", "lib/systemd"} {
+		all = append(all, filepath.Join(r.Dir, dir))
+	}
+	return all
+}
+
+// Command runs a program of the suite, named by its path below the root.
+func (r *Root) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	args = append([]string{"--library-path", strings.Join(r.Libraries(), ":"), filepath.Join(r.Dir, program)}, args...)
+	return exec.CommandContext(ctx, r.loader, args...)
+}
+
+// Said is what systemd says of one line of a unit file; of the unit as a whole at line 0.
+type Said struct {
+	Line int
+	Text string
+}
+
+// Verify lets systemd-analyze verify read unit files, and returns what it says of each,
+// by the file's base name. Units that they name are looked up beside them and among
+// those that come with systemd.
+func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, error) {
+	cmd := r.Command(ctx, "usr/bin/systemd-analyze", append([]string{"verify", "--man=no"}, files...)...)
+	cmd.Env = []string{
+		"SYSTEMD_LOG_COLOR=0", "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+		"SYSTEMD_UNIT_PATH=" + filepath.Join(r.Dir, "usr/lib/systemd/system"),
+	}
+	var text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &text
+	// It fails if anything is wrong with a unit.
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		return nil, fmt.Errorf("%s: systemd-analyze verify: %w", r.Dir, err)
+	}
+	said := map[string][]Said{}
+	for line := range strings.Lines(color.ReplaceAllString(text.String(), "")) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := ofLine.FindStringSubmatch(line); m != nil {
+			number, _ := strconv.Atoi(m[2])
+			said[m[1]] = append(said[m[1]], Said{number, m[3]})
+		} else if m := ofUnit.FindStringSubmatch(line); m != nil {
+			said[m[1]] = append(said[m[1]], Said{0, m[2]})
+		} else {
+			said[""] = append(said[""], Said{0, line})
+		}
+	}
+	return said, nil
+}
+
+var (
+	color  = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	ofLine = regexp.MustCompile(`^/(?:[^:]*/)?([^/:]+):([0-9]+): (.*)$`)
+	ofUnit = regexp.MustCompile(`^(?:Unit )?([^ /]+\.[a-z]+):? (.*)$`)
+)
+
+// UnitDir is the suite's own units.
+func (r *Root) UnitDir() string { return filepath.Join(r.Dir, "usr/lib/systemd/system") }
+
+// Write makes a unit file for [Root.Verify].
+func Write(dir, name, content string) (string, error) {
+	file := filepath.Join(dir, name)
+	return file, os.WriteFile(file, []byte(content), 0o644)
+}
