@@ -148,6 +148,9 @@ func directives(versions []int, dumps [][]item, since map[string]int) []string {
 		if added > first[key] || added == 0 && first[key] > oldest {
 			added = first[key]
 		}
+		if is, ok := corrections[i.name]; ok {
+			added = is
+		}
 		if added <= oldest {
 			added = 0
 		}
@@ -160,6 +163,9 @@ func directives(versions []int, dumps [][]item, since map[string]int) []string {
 	slices.Sort(lines)
 	return lines
 }
+
+// corrections are versions that the manual does not tell: systemd's NEWS does.
+var corrections = map[string]int{"ExtensionImages": 248}
 
 func number(version int) string {
 	if version == 0 {
