@@ -13,8 +13,8 @@ import (
 	"example.org/portable-walkthrough-go/service/systemd"
 )
 
-// version is MODULE.bazel's; a test compares them.
-const version = "0.1.0"
+// version is the module's, as MODULE.bazel declares it; the linker sets it (x_defs).
+var version = "devel"
 
 const usage = `Counts visitors over HTTP, durably.
 

@@ -3,7 +3,7 @@
 visibility("private")
 
 def shown(label):
-    """A label as its user writes it: without the main repository's `@@`.
+    """A label as its user writes it: without the marks of the main repository.
 
     Args:
         label: the Label.
@@ -11,6 +11,8 @@ def shown(label):
     Returns:
         A string.
     """
+
+    # buildifier: disable=canonical-repository
     return str(label).removeprefix("@@") if not label.repo_name else str(label)
 
 def own_file(ctx, name):

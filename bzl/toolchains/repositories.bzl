@@ -123,6 +123,23 @@ shellcheck_archive = repository_rule(
     environ = ["SHELLCHECK_ROOT"],
 )
 
+def _closed_world_impl(ctx):
+    modules = ctx.getenv("PROVISION_MODULES")
+    if modules:
+        ctx.symlink(modules, "modules")
+    else:
+        ctx.file("modules")
+    ctx.file("BUILD.bazel", 'exports_files(["modules"])\n')
+
+closed_world = repository_rule(
+    implementation = _closed_world_impl,
+    doc = """The modules of the closed world, as @NAME//:modules.
+
+A line for each: its name, and the version that its own MODULE.bazel states. Empty in the
+open world.""",
+    environ = ["PROVISION_MODULES"],
+)
+
 def _import_from_machine(ctx, programs):
     """Makes the repository of programs in this machine's /usr/bin."""
     result = ctx.execute([ctx.path(ctx.attr._import), "/", "imported"] + programs)

@@ -44,10 +44,11 @@ const archives, modules = "bzl/workspace/archives.bzl", "bzl/workspace/go.bzl"
 // legacy builds, and for the Go ones in go.mod for the closed world.
 func TestModuleVersions(t *testing.T) {
 	for name, others := range map[string][][2]string{
-		"bazel_skylib": {{archives, `bazel-skylib/releases/download/([^/]+)/`}},
-		"platforms":    {{archives, `platforms/releases/download/([^/]+)/`}},
-		"gazelle":      {{archives, `bazel-gazelle/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/bazel-gazelle v(\S+)`}},
-		"rules_go":     {{archives, `rules_go/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/rules_go v(\S+)`}},
+		"bazel_skylib":     {{archives, `bazel-skylib/releases/download/([^/]+)/`}},
+		"platforms":        {{archives, `platforms/releases/download/([^/]+)/`}},
+		"gazelle":          {{archives, `bazel-gazelle/releases/download/v([^/]+)/`}, {"go.mod", `bazelbuild/bazel-gazelle v(\S+)`}},
+		"rules_go":         {{"go.mod", `bazelbuild/rules_go v(\S+)`}},
+		"package_metadata": {{archives, `supply-chain/releases/download/v([^/]+)/`}},
 	} {
 		want := find(t, "MODULE.bazel", `bazel_dep\(name = "`+name+`", version = "([^"]+)"`)
 		for _, other := range others {
@@ -63,7 +64,6 @@ func TestModuleVersions(t *testing.T) {
 func TestOwnVersion(t *testing.T) {
 	want := find(t, "MODULE.bazel", `(?ms)^module\(.*?\n    version = "([^"]+)"`)
 	for file, pattern := range map[string]string{
-		"service/options.go":                `const version = "([^"]+)"`,
 		"README.md":                         dependency("portable_walkthrough_go"),
 		"bzl/examples/loadlog/MODULE.bazel": dependency("portable_walkthrough_go"),
 		"bzl/tests/scale/analysis":          dependency("portable_walkthrough_go"),

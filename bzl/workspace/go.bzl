@@ -23,8 +23,8 @@ def portable_go(go_sdk = "go_sdk"):
     _go_module(
         name = "org_golang_x_sys",
         importpath = "golang.org/x/sys",
-        sum = "h1:q3i8TbbEz+JRD9ywIRlyRAQbM0qF7hu24q3teo2hbuw=",
-        version = "v0.33.0",
+        sum = "h1:dkKZEFTEKaLr1sjhs0WiKqoi8Jj5nHbS3Njmx1UoMJs=",
+        version = "v0.50.0",
     )
     go_rules_dependencies()
     if not native.existing_rule(go_sdk):

@@ -29,8 +29,11 @@ world_make_modules() {
   local mirror
   modules_apt "$into" "$world"
   modules_squashfs_tools "$into"
+  modules_package_metadata "$into/modules"
+  modules_bazel_features "$into/modules"
   modules_empty "$into/modules"
   modules_bazelrc "$into" "$world" >"$into/bazelrc"
+  modules_versions "$into" >"$into/modules.versions"
 }
 
 # go_or_die WHAT COMMAND...: prints the command's output; on failure says why.
@@ -113,9 +116,17 @@ modules_go_rules() {
     sed -i -E "0,/^module\(/s/^module\(/module(\n    version = \"$version\",/; /^    version = \"\",$/d" \
       "$into/$name/MODULE.bazel"
   done
-  # gazelle's repository tools are built in GOPATH mode, from a vendor directory
-  # that its release archive has and its Go module has not.
-  (cd "$into/gazelle" && go_or_die "gazelle's dependencies" "$go" mod vendor) >/dev/null
+  # gazelle is two Go modules in one tree. Its release archive has both and a vendor
+  # directory, from which its repository tools are built; a Go module has neither. The
+  # tests import what is nowhere.
+  cp -R -- "$GOMODCACHE/github.com/bazel-contrib/bazel-gazelle/v2@v$gazelle_v2_version" "$into/gazelle/v2"
+  chmod -R u+w -- "$into/gazelle/v2"
+  : >>"$into/gazelle/v2/go.sum"
+  rm -r -- "$into/gazelle/tests"
+  # The newest of the second module is older than the first, and its Run takes the
+  # languages as they are.
+  sed -i 's/update\.Run(ctx, langsV2, /update.Run(ctx, languages, /; /^\tlangsV2 := languagesV2()$/d' "$into/gazelle/cmd/gazelle/main.go"
+  (cd "$into/gazelle" && GOWORK='' go_or_die "gazelle's dependencies" "$go" work vendor) >/dev/null
 }
 
 # modules_squashfs_tools DIRECTORY: the Central Registry's module of that name
@@ -141,6 +152,26 @@ modules_apt() {
   mirror=$(debs_mirror)
 }
 
+# modules_package_metadata DIRECTORY: rules_go and gazelle load two files of a module that
+# Debian has not. These are our own, with the same interface as far as it is used.
+modules_package_metadata() {
+  local into=$1/package_metadata
+  cp -R -- "$provision/package_metadata" "$into"
+  mv -- "$into/MODULE.in" "$into/MODULE.bazel"
+  touch -- "$into"/{,providers/,rules/}BUILD.bazel
+}
+
+# modules_bazel_features DIRECTORY: Debian's copy, and the one feature that rules_go asks
+# for and that copy does not know. It came with Bazel 9.
+modules_bazel_features() {
+  local into=$1/bazel_features feature=instrumented_files_info_has_baseline_coverage_files
+  cp -R -- "$sysroot/usr/share/bazel/tools/features" "$into"
+  grep -q "$feature" "$into/features.bzl" ||
+    sed -i "s/^_rules = struct(\$/&\n    $feature = ge(\"9.0.0\"),/" "$into/features.bzl"
+  grep -q "$feature" "$into/features.bzl" || die "can't add $feature to Debian's bazel_features" \
+    'The package has changed: adapt modules_bazel_features in tools/provision/modules.sh to it.'
+}
+
 # modules_empty DIRECTORY: modules that are in the graph and used by nobody.
 modules_empty() {
   local name
@@ -148,6 +179,22 @@ modules_empty() {
     mkdir -- "$1/$name"
     printf 'module(name = "%s")\n' "$name" >"$1/$name/MODULE.bazel"
   done
+}
+
+# modules_versions DIRECTORY: lines "NAME VERSION" of what each MODULE.bazel says of itself;
+# "-" if it says no version.
+modules_versions() {
+  local file
+  for file in "$1"/modules/*/MODULE.bazel "$sysroot"/usr/share/bazel/{rules,tools}/*/MODULE.bazel; do
+    # There is another copy, which is used instead.
+    [[ $file != */tools/features/* ]] || continue
+    awk '
+      /^module\(/ { inside = 1 }
+      inside && match($0, /name = "[^"]*"/) && name == "" && $0 !~ /repo_name = .*name/ { name = substr($0, RSTART + 8, RLENGTH - 9) }
+      inside && match($0, /version = "[^"]*"/) { version = substr($0, RSTART + 11, RLENGTH - 12) }
+      inside && /\)[[:space:]]*$/ { exit }
+      END { print name, version == "" ? "-" : version }' "$file"
+  done | LC_ALL=C sort
 }
 
 # modules_registry DIRECTORY: what only this repository depends on, and not those that
@@ -180,6 +227,7 @@ common --repo_env=GO_SDK_ROOT=$(world_go_sdk)
 common --repo_env=SQUASHFS_TOOLS_ROOT=$2/modules/squashfs-tools
 common --repo_env=SHELLCHECK_ROOT=$2/shellcheck
 common --repo_env=BUBBLEWRAP_ROOT=$2/bubblewrap
+common --repo_env=PROVISION_MODULES=$2/modules.versions
 common --repo_env=PROVISION_MIRROR=$mirror
 common --repo_env=PROVISION_APT_CONF=$2/apt.conf
 common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
@@ -191,19 +239,19 @@ common --repo_env=GOSUMDB=off
 # Where Go keeps statistics, which are nobody's in a build.
 common --repo_env=HOME=$cache/home
 common --repo_env=GOFLAGS=-modcacherw
-common --override_module=bazel_features=$tools/features
 common --override_module=bazel_skylib=$tools/skylib
 common --override_module=platforms=$tools/platforms
 EOT
   for name in cc java license proto python shell; do
     printf 'common --override_module=rules_%s=%s\n' "$name" "$rules/$name"
   done
-  for name in rules_go gazelle squashfs-tools protobuf buildozer zlib apple_support; do
+  for name in rules_go gazelle package_metadata bazel_features squashfs-tools protobuf buildozer zlib apple_support; do
     printf 'common --override_module=%s=%s\n' "$name" "$2/modules/$name"
   done
   printf '# The same under the names that a WORKSPACE gives them.\n'
   printf 'common --override_repository=%s\n' \
     "io_bazel_rules_go=$2/modules/rules_go" "bazel_gazelle=$2/modules/gazelle" \
+    "package_metadata=$2/modules/package_metadata" \
     "bazel_skylib=$tools/skylib" "platforms=$tools/platforms"
   for name in cc java license pkg proto python shell; do
     printf 'common --override_repository=rules_%s=%s\n' "$name" "$rules/$name"

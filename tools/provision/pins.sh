@@ -20,6 +20,7 @@ pins_load() {
     's/^bazel_dep\(name = "rules_pkg", version = "([^"]+)".*/\1/p')
   rules_go_version=$(pin_of go.mod 's,.*github.com/bazelbuild/rules_go v([^ ]+).*,\1,p')
   gazelle_version=$(pin_of go.mod 's,.*github.com/bazelbuild/bazel-gazelle v([^ ]+).*,\1,p')
+  gazelle_v2_version=$(pin_of go.mod 's,.*github.com/bazel-contrib/bazel-gazelle/v2 v([^ ]+).*,\1,p')
   go_version=$(pin_of bzl/toolchains/versions.bzl 's/^GO_VERSION = "([^"]+)"/\1/p')
 
   # Debian's suite that has this Bazel.

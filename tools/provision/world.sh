@@ -28,7 +28,7 @@ world_locate() {
     "${assumed[@]}" -- "$provision"/{debs,sysroot}.sh)
   world=$cache/world-$(digest_of "${sysroot##*/}" "$cache" "$go_version" \
     "$go_toolchain_sum" "$rules_pkg_version" -- "$provision"/{world,modules}.sh "$provision/import" \
-    "$provision"/imported/* "$workspace"/go.{mod,sum})
+    "$provision"/imported/* "$provision"/package_metadata/{MODULE.in,*/*} "$workspace"/go.{mod,sum})
 }
 
 # digest_of WORD... -- FILE...: the start of a sha256 over words and contents.

@@ -1,0 +1,11 @@
+"""The provider of the module package_metadata, as rules_go reads it."""
+
+visibility("public")
+
+PackageMetadataInfo = provider(
+    doc = "What a package is, for tools that list what a program is made of.",
+    fields = {
+        "files": "A depset of the files that `metadata` refers to, and of `metadata`.",
+        "metadata": "A JSON file: an object whose `purl` is the package's URL.",
+    },
+)
