@@ -38,13 +38,13 @@ func TestTruncatingRepeatsNumbers(t *testing.T) {
 func killed(t *testing.T, p program, done func(lives int) bool) string {
 	var repeated atomic.Pointer[string]
 	var highest, answers atomic.Uint64
-	over := make(chan struct{})
+	over, answered := make(chan struct{}), make(chan struct{})
 	p.started = func(process *os.Process) {
 		before := answers.Load()
 		go func() {
 			until(func() bool {
 				select {
-				case <-over:
+				case <-answered:
 					return true
 				default:
 					// A life that ends by itself is seen below.
@@ -88,6 +88,7 @@ func killed(t *testing.T, p program, done func(lives int) bool) string {
 	until(func() bool { return done(m.lives()) || repeated.Load() != nil })
 	close(over)
 	load.Wait()
+	close(answered) // No client waits for the life that lasts.
 	m.asleep()
 	runs := m.stop(t)
 	for i, run := range runs {
