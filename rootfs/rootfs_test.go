@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
-	"github.com/coreos/go-systemd/v22/unit"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 var update = flag.Bool("update", false, "rewrite image.golden: bazel run //rootfs:rootfs_test -- -update")
@@ -100,18 +100,13 @@ func TestUnitsMatchTheImage(t *testing.T) {
 
 func options(t *testing.T, root, suffix string) map[string]string {
 	t.Helper()
-	file, err := os.Open(filepath.Join(root, "usr/lib/systemd/system", name+suffix))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	parsed, err := unit.DeserializeOptions(file)
+	text, err := os.ReadFile(filepath.Join(root, "usr/lib/systemd/system", name+suffix))
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := make(map[string]string)
-	for _, option := range parsed {
-		values[option.Name] = option.Value
+	for _, a := range unitfile.Parse(text).Assignments {
+		values[a.Name] = a.Value
 	}
 	return values
 }

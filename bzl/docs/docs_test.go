@@ -1,4 +1,4 @@
-// Package docs holds the reference documentation of the rules, made from their
+// Package docs has the reference documentation of the rules, made from their
 // docstrings, and the test that it is up to date:
 //
 //	bazel run //bzl/docs:docs_test -- -update
@@ -12,65 +12,49 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/runfile"
-	"example.org/portable-walkthrough-go/tools/starlarkdoc"
 )
 
 var update = flag.Bool("update", false, "write the pages instead of comparing them")
 
 func TestPagesAreUpToDate(t *testing.T) {
 	for _, page := range []string{"archives", "defs", "squashfs_toolchain"} {
-		compare(t, page, extracted(t, page))
-	}
-	compare(t, "go", ofSource(t, "go"))
-}
-
-// What is read from the source is what Bazel makes of it.
-func TestSourceSaysTheSame(t *testing.T) {
-	if got, want := ofSource(t, "archives"), extracted(t, "archives"); got != want {
-		t.Errorf("the source of archives.bzl gives\n%s\nstarlark_doc_extract\n%s", got, want)
-	}
-}
-
-func extracted(t *testing.T, page string) string {
-	t.Helper()
-	path, err := runfile.Path(strings.ToUpper(page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	textproto, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := starlarkdoc.Render(string(textproto))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func ofSource(t *testing.T, page string) string {
-	t.Helper()
-	source, err := os.ReadFile("../workspace/" + page + ".bzl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := starlarkdoc.RenderSource("//bzl/workspace:"+page+".bzl", source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func compare(t *testing.T, page, want string) {
-	t.Helper()
-	name := page + ".md"
-	if *update {
-		if err := os.WriteFile(filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "bzl/docs", name), []byte(want), 0o644); err != nil {
+		path, err := runfile.Path(strings.ToUpper(page))
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		textproto, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := render(string(textproto))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := page + ".md"
+		if *update {
+			if err := os.WriteFile(filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "bzl/docs", name), []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("bzl/docs/%s is not what the docstrings say (%v); run: bazel run //bzl/docs:docs_test -- -update", name, err)
+		}
 	}
-	if got, err := os.ReadFile(name); err != nil || string(got) != want {
-		t.Errorf("bzl/docs/%s is not what the docstrings say (%v): bazel run //bzl/docs:docs_test -- -update", name, err)
+}
+
+// The pages show what render does with all that is right.
+func TestNoPage(t *testing.T) {
+	const attribute = "rule_info {\n  rule_name: \"r\"\n  doc_string: \"It\\'s a rule.\"\n  attribute {\n    name: \"a\"\n    doc_string: \"\"\n  }\n}\nmodule_docstring: \"All of it.\"\n"
+	for text, want := range map[string]string{
+		attribute:              "no docstring: r.a",
+		"rule_info {\n":        "ends within",
+		"}\n":                  "is no field",
+		`file: "\342\200\246"`: "write ASCII",
+		`file: "x`:             "invalid syntax",
+	} {
+		if page, err := render(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, %q, want %s", text, err, page, want)
+		}
 	}
 }

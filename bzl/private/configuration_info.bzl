@@ -5,7 +5,7 @@ visibility("private")
 ConfigurationInfo = provider(
     doc = "What an image takes from the configuration that it is built in.",
     fields = {
-        "architecture": "string: the target platform's CPU in systemd's words (arm, arm64, riscv64, x86-64, …), \"\" if systemd has none for it.",
+        "architecture": "string: the target platform's CPU in systemd's words, such as arm64 or x86-64; \"\" if systemd has none for it.",
         "stamp": "bool: whether --stamp is on.",
     },
 )

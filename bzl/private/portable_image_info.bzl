@@ -5,7 +5,7 @@ visibility(["//bzl"])
 PortableImageInfo = provider(
     doc = "A portable service image, and what it was made from.",
     fields = {
-        "architecture": "string: what the image is for, in systemd's words (x86-64, arm64, …); \"\" if the target platform has no CPU that systemd knows.",
+        "architecture": "string: what the image is for, in systemd's words, such as x86-64 or arm64; \"\" if the target platform has no CPU that systemd knows.",
         "image": "File: the image, NAME.raw or NAME_VERSION.raw.",
         "inputs": "depset of File: all that the image action reads, spec and mksquashfs included.",
         "manifest": "File: what the image holds, sorted, with modes, owners, digests and who declared it. Its first line names the columns.",

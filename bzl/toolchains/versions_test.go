@@ -38,7 +38,7 @@ func find(t *testing.T, file, pattern string) string {
 }
 
 // Where a WORKSPACE gets its dependencies from.
-const archives, modules = "bzl/workspace/archives.bzl", "bzl/workspace/go.bzl"
+const archives = "bzl/workspace/archives.bzl"
 
 // A module's version stands in MODULE.bazel for the open world, in archives.bzl for
 // legacy builds, and for the Go ones in go.mod for the closed world.
@@ -97,33 +97,27 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// The sums of go.bzl and MODULE.bazel are those of go.sum, for the versions of go.mod.
+// The sums of WORKSPACE are those of go.sum, for the versions of go.mod.
 func TestGoRepositories(t *testing.T) {
 	sums, required := read(t, "go.sum"), read(t, "go.mod")
-	for file, pattern := range map[string]string{
-		modules:        `(?s)_go_module\(\n(.*?)\n    \)`,
-		"MODULE.bazel": `(?s)go_deps\.module\(\n(.*?)\n\)`,
-	} {
-		declared := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
-		if len(declared) == 0 {
-			t.Fatal(file + " declares no Go module")
+	declared := regexp.MustCompile(`(?s)go_repository\(\n(.*?)\n\)`).FindAllStringSubmatch(read(t, "WORKSPACE"), -1)
+	if len(declared) == 0 {
+		t.Fatal("WORKSPACE declares no Go module")
+	}
+	for _, repository := range declared {
+		attribute := func(name string) string {
+			match := regexp.MustCompile(name + ` = "([^"]+)"`).FindStringSubmatch(repository[1])
+			if match == nil {
+				t.Fatalf("no %s in %s", name, repository[0])
+			}
+			return match[1]
 		}
-		for _, repository := range declared {
-			attribute := func(name string) string {
-				match := regexp.MustCompile(name + ` = "([^"]+)"`).FindStringSubmatch(repository[1])
-				if match == nil {
-					t.Fatalf("no %s in %s", name, repository[0])
-				}
-				return match[1]
-			}
-			// importpath, in go.bzl.
-			module := attribute("path") + " " + attribute("version")
-			if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
-				t.Errorf("%s has another sum for %s than go.sum", file, module)
-			}
-			if !strings.Contains(required, module) {
-				t.Errorf("%s has another version than go.mod: %s", file, module)
-			}
+		module := attribute("importpath") + " " + attribute("version")
+		if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
+			t.Errorf("WORKSPACE has another sum for %s than go.sum", module)
+		}
+		if !strings.Contains(required, module) {
+			t.Errorf("WORKSPACE has another version than go.mod: %s", module)
 		}
 	}
 }
