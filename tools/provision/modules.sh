@@ -3,27 +3,16 @@
 # that come with Bazel, the Go module proxy for rules_go, gazelle, the Go SDK and
 # all that go.mod names.
 
-# world_make_modules DIRECTORY. What it exports for Go is local: it is not for the
-# Bazel that this call goes on to start.
+# world_make_modules DIRECTORY
 world_make_modules() {
   local into=$1
-  mkdir -p -- "$into"/modules
-  # The proxy and the checksum database are the user's choice; all else is ours,
-  # and the user's own caches stay as they are.
-  local -x GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOPATH=$cache/gopath
-  local -x GOFLAGS=-modcacherw GOWORK=off
-  # Go keeps statistics beside its settings (go env -w), of which we want these.
-  local -x GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
-  # A small Debian has no certificates; the sysroot has Debian's.
-  if [[ -z ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} && ! -e /etc/ssl/certs/ca-certificates.crt ]]; then
-    local -x SSL_CERT_DIR=$sysroot/usr/share/ca-certificates/mozilla
+  if [[ -n ${modules_job:-} ]]; then
+    say_phase 'wait for the Go SDK and modules'
+    # What it said is the reason, if it failed.
+    wait "$modules_job" || { cat -- "$cache/modules.log" >&2 && exit 1; }
+  else
+    (modules_go "$into")
   fi
-
-  say_phase "download the Go SDK $go_version"
-  modules_go_sdk "$into"
-
-  say_phase 'download Go modules'
-  modules_go_rules "$into/modules"
 
   say_phase 'write the modules and the bazelrc'
   local mirror
@@ -34,6 +23,40 @@ world_make_modules() {
   modules_empty "$into/modules"
   modules_bazelrc "$into" "$world" >"$into/bazelrc"
   modules_versions "$into" >"$into/modules.versions"
+}
+
+# modules_start DIRECTORY: Go's part beside apt's, where it needs none of its packages.
+modules_start() {
+  modules_have_go && { [[ -n ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} || -e /etc/ssl/certs/ca-certificates.crt ]]; } || return 0
+  PHASES=5
+  (trap - EXIT && modules_go "$1") >"$cache/modules.log" 2>&1 &
+  modules_job=$!
+  # When apt's part fails, nothing waits for this one.
+  trap 'kill "$modules_job" 2>/dev/null; say_ended_early' EXIT
+}
+
+# modules_go DIRECTORY: all that comes from the Go module proxy. For a subshell: what it
+# exports for Go is not for the Bazel that this call goes on to start.
+modules_go() {
+  local into=$1
+  mkdir -p -- "$into"/modules
+  # The proxy and the checksum database are the user's choice; all else is ours,
+  # and the user's own caches stay as they are.
+  export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOPATH=$cache/gopath
+  export GOFLAGS=-modcacherw GOWORK=off
+  # Go keeps statistics beside its settings (go env -w), of which we want these.
+  export GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
+  # A small Debian has no certificates; the sysroot has Debian's.
+  if [[ -z ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} && ! -e /etc/ssl/certs/ca-certificates.crt ]]; then
+    export SSL_CERT_DIR=$sysroot/usr/share/ca-certificates/mozilla
+  fi
+
+  say_phase "download the Go SDK $go_version"
+  modules_go_sdk "$into"
+
+  say_phase 'download Go modules'
+  modules_go_rules "$into/modules"
+  sums_of "$(world_go_sdk)" >"$world.go.sums"
 }
 
 # go_or_die WHAT COMMAND...: prints the command's output; on failure says why.
@@ -72,6 +95,11 @@ modules_go_sdk() {
   remove_tree "$into.bootstrap.making"
 }
 
+# modules_have_go: whether this machine's own Go is new enough to fetch another.
+modules_have_go() {
+  [[ $(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
+}
+
 # modules_find_go DIRECTORY: sets go, the command that fetches the SDK: the SDK
 # itself if it is there, else the machine's own Go if it is new enough to fetch
 # another (1.21), else one of Debian's packages.
@@ -81,7 +109,7 @@ modules_find_go() {
     go=("$(world_go_sdk)/bin/go")
     return
   fi
-  if [[ $(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)); then
+  if modules_have_go; then
     go=(go)
     return
   fi
@@ -127,7 +155,17 @@ modules_go_rules() {
   # languages as they are.
   sed -i 's/update\.Run(ctx, langsV2, /update.Run(ctx, languages, /; /^\tlangsV2 := languagesV2()$/d' "$into/gazelle/cmd/gazelle/main.go"
   (cd "$into/gazelle" && GOWORK='' go_or_die "gazelle's dependencies" "$go" work vendor) >/dev/null
+  modules_compile "$into/gazelle"
 }
+
+# modules_compile GAZELLE: into Go's build cache what Bazel will compile to fetch a Go
+# repository, while apt has the network and the disk busy. Without, Bazel does all of it.
+modules_compile() (
+  cd -- "$1" && export GOWORK='' CGO_ENABLED=0 &&
+    "$go" build -o /dev/null internal/list_repository_tools_srcs.go &&
+    "$go" build -trimpath -buildvcs=false -o /dev/null github.com/bazelbuild/bazel-gazelle/cmd/{fetch_repo,generate_repo_config} &&
+    "$go" build -trimpath -buildvcs=false -o /dev/null github.com/bazel-contrib/bazel-gazelle/v2/cmd/gazelle
+) >/dev/null 2>&1 || true
 
 # modules_squashfs_tools DIRECTORY: the Central Registry's module of that name
 # has :mksquashfs and :unsquashfs; this one has them from Debian's package.
@@ -231,8 +269,8 @@ common --repo_env=PROVISION_MODULES=$2/modules.versions
 common --repo_env=PROVISION_MIRROR=$mirror
 common --repo_env=PROVISION_APT_CONF=$2/apt.conf
 common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
-common --repo_env=GOMODCACHE=$GOMODCACHE
-common --repo_env=GOCACHE=$GOCACHE
+common --repo_env=GOMODCACHE=$cache/gomod
+common --repo_env=GOCACHE=$cache/gocache
 common --repo_env=GOPATH=$cache/gopath
 common --repo_env=GOPROXY=off
 common --repo_env=GOSUMDB=off

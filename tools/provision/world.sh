@@ -88,12 +88,12 @@ world_make() {
     PHASES=6
     # Packages unpacked, packed and modules: what was seen, with a third to spare.
     host_check_space "$cache" 1500
+    modules_start "$world.making"
     sysroot_make "$sysroot.making"
     world_publish "$sysroot"
   fi
   host_check_space "$cache" 500
   world_make_modules "$world.making"
-  sums_of "$(world_go_sdk)" >"$world.go.sums"
   world_publish "$world"
   say_end
   printf 'tools/bazel: provisioned in %d s\n' "$SECONDS" >&2
