@@ -47,6 +47,8 @@ pins_load() {
     # For tests: systemd-analyze, and what it loads by itself.
     systemd libseccomp2
     apt dpkg file gpgv debian-archive-keyring
+    # For sysroot_locale.
+    libc-bin locales
   )
   # Dependencies of bazel-bootstrap that only compiling Java or C++ needs: 400 MB. And
   # git's, for which nothing here is fetched from anywhere.

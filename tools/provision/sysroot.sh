@@ -17,9 +17,22 @@ sysroot_make() {
     : >"$into/etc/$name"
   done
 
+  sysroot_locale "$into"
+
   # Asked as it will be run, but for the path.
   version=$(sysroot_run "$into" /usr/bin/bazel --install_base=/usr/share/bazel --trust_install_base --version) ||
     die "the provisioned Bazel does not start: ${version:-no output}" "$open_world_hint"
   [[ $version == "bazel $bazel_version" ]] || die "Debian's package holds '$version', not bazel $bazel_version" \
     "Set PROVISION_BAZEL_VERSION=${version#bazel } to accept it."
+}
+
+# sysroot_locale DIRECTORY: the one that Bazel's server asks for. Names of files are bytes
+# to it, and without a Latin-1 locale Java refuses those that are not ASCII.
+sysroot_locale() {
+  local into=$1 locale=en_US.iso88591
+  mkdir -- "$into/locale"
+  (sysroot_run "$into" /usr/bin/localedef --no-archive -i en_US -f ISO-8859-1 "$into/locale/$locale") >&2
+  mkdir -p -- "$into/usr/lib/locale"
+  mv -- "$into/locale/$locale" "$into/usr/lib/locale/"
+  rm -r -- "$into/locale" "$into/usr/share/i18n"
 }
