@@ -231,6 +231,17 @@ var cases = map[string]struct {
 	},
 }
 
+// socketPath is where a Unix socket may lie. It has at most 107 bytes, which the name of
+// a test in t.TempDir() may exceed.
+func socketPath(t *testing.T) string {
+	directory, err := os.MkdirTemp("", "idle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	return filepath.Join(directory, "s")
+}
+
 // play runs a case on two listeners.
 func play(t *testing.T, name string, fake bool) {
 	test := cases[name]
@@ -241,7 +252,7 @@ func play(t *testing.T, name string, fake bool) {
 		listeners = []net.Listener{one, other}
 		w.listeners = append(w.listeners, one, other)
 	} else {
-		one, other := listenSockets(t, "tcp", "127.0.0.1:0"), listenSockets(t, "unix", filepath.Join(t.TempDir(), "s"))
+		one, other := listenSockets(t, "tcp", "127.0.0.1:0"), listenSockets(t, "unix", socketPath(t))
 		listeners = []net.Listener{one, other}
 		w.listeners = append(w.listeners, one, other)
 	}
@@ -301,7 +312,7 @@ func TestAQueuedConnectionKeepsTheServer(t *testing.T) {
 		for _, queued := range []bool{true, false} {
 			address := "127.0.0.1:0"
 			if network == "unix" {
-				address = filepath.Join(t.TempDir(), "s")
+				address = socketPath(t)
 			}
 			at := listenSockets(t, network, address)
 			g, err := newGate([]net.Listener{at}, 1)
