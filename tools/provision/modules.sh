@@ -161,10 +161,10 @@ modules_go_rules() {
 # modules_compile GAZELLE: into Go's build cache what Bazel will compile to fetch a Go
 # repository, while apt has the network and the disk busy. Without, Bazel does all of it.
 modules_compile() (
-  cd -- "$1" && export GOWORK='' CGO_ENABLED=0 &&
-    "$go" build -o /dev/null internal/list_repository_tools_srcs.go &&
-    "$go" build -trimpath -buildvcs=false -o /dev/null github.com/bazelbuild/bazel-gazelle/cmd/{fetch_repo,generate_repo_config} &&
-    "$go" build -trimpath -buildvcs=false -o /dev/null github.com/bazel-contrib/bazel-gazelle/v2/cmd/gazelle
+  local build=(env GOWORK='' CGO_ENABLED=0 "$go" build -o /dev/null)
+  cd -- "$1" && "${build[@]}" internal/list_repository_tools_srcs.go &&
+    "${build[@]}" -trimpath -buildvcs=false github.com/bazelbuild/bazel-gazelle/cmd/{fetch_repo,generate_repo_config} &&
+    "${build[@]}" -trimpath -buildvcs=false github.com/bazel-contrib/bazel-gazelle/v2/cmd/gazelle
 ) >/dev/null 2>&1 || true
 
 # modules_squashfs_tools DIRECTORY: the Central Registry's module of that name
