@@ -82,15 +82,21 @@ func TestNobodyLeavesTheSandbox(t *testing.T) {
 	}
 }
 
-// No action looks for a C compiler, which would be no input of it; with the platform
-// that Bazel has for this machine, one would.
+// No action looks for a C compiler, which would be no input of it. Nor would one if
+// rules_go's flags did not reach tools, as in Bazel 10
+// (--incompatible_exclude_starlark_flags_from_exec_config): then the platform of .bazelrc
+// forbids it, and with the one that Bazel has for this machine, one would.
 func TestNoActionCallsACCompiler(t *testing.T) {
+	const config = "--@io_bazel_rules_go//go/config:"
 	b := userBazel(t)
 	all := []string{"deps(//:image)", "--noinclude_artifacts", "--noinclude_commandline"}
-	if actions := b.Print(t, "aquery", all...); strings.Contains(actions, "CGO_ENABLED=1") || !strings.Contains(actions, "CGO_ENABLED=0") {
-		t.Errorf("an action builds with cgo: %s", actions)
+	withoutFlags := append(all, config+"pure=false", config+"static=false")
+	for _, args := range [][]string{all, withoutFlags} {
+		if actions := b.Print(t, "aquery", args...); strings.Contains(actions, "CGO_ENABLED=1") || !strings.Contains(actions, "CGO_ENABLED=0") {
+			t.Errorf("an action builds with cgo: aquery %q: %s", args, actions)
+		}
 	}
-	if actions := b.Print(t, "aquery", append(all, "--host_platform=@platforms//host")...); !strings.Contains(actions, "CGO_ENABLED=1") {
+	if actions := b.Print(t, "aquery", append(withoutFlags, "--host_platform=@platforms//host")...); !strings.Contains(actions, "CGO_ENABLED=1") {
 		t.Error("with cgo there is no such action either: //tools/platforms can go")
 	}
 }
