@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
@@ -54,7 +55,7 @@ var lifecycleChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				a, ok := u.last("Service", "WatchdogSec")
-				if span, valid := parseSpan(a.Value); ok && valid && span > 0 && img.lacks(u, "WATCHDOG=1") {
+				if span, valid := grammar.Span(a.Value); ok && valid && span > 0 && img.lacks(u, "WATCHDOG=1") {
 					r.add(at(a), "WatchdogSec=%s, but %s has no \"WATCHDOG=1\" in it", a.Value, u.starts()[0].path)
 				}
 			}
@@ -83,7 +84,7 @@ var lifecycleChecks = []Check{
 			for _, u := range img.of("service") {
 				idle, says, ok := u.idleTimeout()
 				limit := u.startLimit("StartLimitIntervalSec", "StartLimitInterval")
-				interval, valid := parseSpan(cmp.Or(limit.Value, "10s"))
+				interval, valid := grammar.Span(cmp.Or(limit.Value, "10s"))
 				burst, err := strconv.Atoi(cmp.Or(u.startLimit("StartLimitBurst").Value, "5"))
 				if !ok || idle == 0 || !valid || err != nil || interval == 0 || burst == 0 {
 					continue
@@ -217,50 +218,12 @@ func (u *Unit) idleTimeout() (after time.Duration, says string, ok bool) {
 				value = c.args[i+1]
 				arg += " " + value
 			}
-			span, valid := parseSpan(value)
-			if valid && (span == 0 || span == infinity) {
+			span, valid := grammar.Span(value)
+			if valid && (span == 0 || span == grammar.Infinity) {
 				continue
 			}
 			return span, arg, true
 		}
 	}
 	return 0, "", false
-}
-
-const infinity = time.Duration(1<<63 - 1)
-
-var spanPart = regexp.MustCompile(`^([0-9.]+)\s*([a-zµμ]*)\s*`)
-
-// spanUnits are those of systemd.time(7) up to a week.
-var spanUnits = map[string]time.Duration{
-	"": time.Second, "s": time.Second, "sec": time.Second, "second": time.Second, "seconds": time.Second,
-	"us": time.Microsecond, "µs": time.Microsecond, "μs": time.Microsecond, "usec": time.Microsecond,
-	"ms": time.Millisecond, "msec": time.Millisecond,
-	"m": time.Minute, "min": time.Minute, "minute": time.Minute, "minutes": time.Minute,
-	"h": time.Hour, "hr": time.Hour, "hour": time.Hour, "hours": time.Hour,
-	"d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
-	"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
-}
-
-// parseSpan reads a time span (systemd.time(7)); Go's durations are some.
-func parseSpan(text string) (time.Duration, bool) {
-	text = strings.TrimSpace(text)
-	if text == "infinity" {
-		return infinity, true
-	}
-	var sum time.Duration
-	for rest := text; rest != ""; {
-		part := spanPart.FindStringSubmatch(rest)
-		if part == nil {
-			return 0, false
-		}
-		number, err := strconv.ParseFloat(part[1], 64)
-		unit, known := spanUnits[part[2]]
-		if err != nil || !known {
-			return 0, false
-		}
-		sum += time.Duration(number * float64(unit))
-		rest = rest[len(part[0]):]
-	}
-	return sum, text != ""
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 )
 
 var profileChecks = []Check{
@@ -78,8 +79,8 @@ func (img *Image) eachConflict(visit func(a Assignment, profile, value string)) 
 }
 
 func sameValue(a, b string) bool {
-	if x, ok := parseBoolean(a); ok {
-		if y, ok := parseBoolean(b); ok {
+	if x, ok := grammar.Bool(a); ok {
+		if y, ok := grammar.Bool(b); ok {
 			return x == y
 		}
 	}

@@ -2,6 +2,8 @@ package check
 
 import (
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 )
 
 // A conflict is what settings of a service exclude or need, and where that shows
@@ -25,8 +27,8 @@ func set(name string, values ...string) func(*Unit) bool {
 			if a.Value == value {
 				return true
 			}
-			want, isBool := parseBoolean(value)
-			if is, ok := parseBoolean(a.Value); ok && isBool && is == want {
+			want, isBool := grammar.Bool(value)
+			if is, ok := grammar.Bool(a.Value); ok && isBool && is == want {
 				return true
 			}
 		}
@@ -63,8 +65,8 @@ var idleSettings = []conflict{
 
 // shorterThanRestart tells whether the longest delay is shorter than the first.
 func shorterThanRestart(u *Unit) bool {
-	first, ok := parseSpan(u.value("Service", "RestartSec", "100ms"))
-	longest, ok2 := parseSpan(u.value("Service", "RestartMaxDelaySec", "infinity"))
+	first, ok := grammar.Span(u.value("Service", "RestartSec", "100ms"))
+	longest, ok2 := grammar.Span(u.value("Service", "RestartMaxDelaySec", "infinity"))
 	return ok && ok2 && longest < first
 }
 

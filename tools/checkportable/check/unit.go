@@ -152,13 +152,8 @@ func (u *Unit) value(section, name, otherwise string) string {
 
 // isTrue tells whether a boolean directive is on.
 func (u *Unit) isTrue(section, name string) bool {
-	value, ok := parseBoolean(u.value(section, name, "no"))
+	value, ok := grammar.Bool(u.value(section, name, "no"))
 	return ok && value
-}
-
-// parseBoolean reads what systemd.syntax(7) calls a boolean.
-func parseBoolean(value string) (is, ok bool) {
-	return grammar.Bool(value)
 }
 
 // unit finds a unit of the image by name; an instance is found by its template.

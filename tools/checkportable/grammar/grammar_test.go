@@ -63,3 +63,15 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestSpan(t *testing.T) {
+	for text, want := range map[string]string{
+		"30": "30s", "30s": "30s", "5min": "5m0s", "1h 30min": "1h30m0s", "500ms": "500ms", "1.5s": "1.5s", "2min30s": "2m30s", "0": "0s",
+		"": "", "soon": "", "-1s": "", "1 fortnight": "",
+	} {
+		got, ok := Span(text)
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("Span(%q) = %s, %t, want %q", text, got, ok, want)
+		}
+	}
+}

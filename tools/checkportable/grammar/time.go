@@ -1,10 +1,12 @@
 package grammar
 
 import (
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // timeUnits are those of systemd.time(7), in nanoseconds; a longer one comes before one
@@ -33,6 +35,22 @@ func unitOf(text string, nanoseconds bool) (ns int64, length int) {
 	return 0, 0
 }
 
+// Infinity is the span "infinity", and any other too long for a Duration.
+const Infinity = time.Duration(math.MaxInt64)
+
+// Span reads a time span (systemd.time(7)); a number alone is in seconds. Go's durations
+// down to microseconds are some.
+func Span(text string) (time.Duration, bool) {
+	ns, ok := span(text, "s")
+	switch {
+	case !ok:
+		return 0, false
+	case !ns.IsInt64():
+		return Infinity, true
+	}
+	return time.Duration(ns.Int64()), true
+}
+
 // span reads a time span (systemd.time(7)) in nanoseconds; a number alone is in the unit.
 func span(text, unit string) (*big.Int, bool) {
 	text = strings.Trim(text, " \t")
@@ -44,11 +62,11 @@ func span(text, unit string) (*big.Int, bool) {
 		digits := leading(text, true)
 		point := digits < len(text) && text[digits] == '.'
 		whole, ok := new(big.Int).SetString("0"+strings.TrimPrefix(text[:digits], "+"), 10)
-		rest := text[digits:]
+		rest, fraction := text[digits:], ""
 		if point {
-			fraction := leading(rest[1:], false)
-			rest = rest[1+fraction:]
-			digits += fraction
+			fraction = rest[1 : 1+leading(rest[1:], false)]
+			rest = rest[1+len(fraction):]
+			digits += len(fraction)
 		}
 		if !ok || digits == 0 || !whole.IsInt64() {
 			return nil, false
@@ -62,6 +80,10 @@ func span(text, unit string) (*big.Int, bool) {
 			}
 		}
 		sum.Add(sum, whole.Mul(whole, big.NewInt(ns)))
+		if part, ok := new(big.Int).SetString(fraction, 10); ok {
+			tenths := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(fraction))), nil)
+			sum.Add(sum, part.Div(part.Mul(part, big.NewInt(ns)), tenths))
+		}
 		text = strings.TrimLeft(after[length:], " \t")
 	}
 	return sum, true

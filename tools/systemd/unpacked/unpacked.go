@@ -68,7 +68,7 @@ func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, 
 	cmd := r.Command(ctx, "usr/bin/systemd-analyze", append([]string{"verify", "--man=no"}, files...)...)
 	cmd.Env = []string{
 		"SYSTEMD_LOG_COLOR=0", "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-		"SYSTEMD_UNIT_PATH=" + filepath.Join(r.Dir, "usr/lib/systemd/system"),
+		"SYSTEMD_UNIT_PATH=" + r.UnitDir(),
 	}
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
