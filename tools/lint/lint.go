@@ -87,9 +87,7 @@ func checks(workspace, shellcheck string, fix bool) []check {
 		}},
 		{"buildifier lint", isStarlark, buildifierWarnings},
 		{"context arguments", isStarlark, newArguments},
-		{"labels of platforms", isStarlark, func(name string, content []byte) ([]string, error) {
-			return newLabels(workspace, name, content)
-		}},
+		{"labels of platforms", isStarlark, newLabels(workspace)},
 		{"visibility", isBuild, publicLibraries},
 		{"shellcheck", isShell, func(name string, _ []byte) ([]string, error) {
 			return runShellcheck(shellcheck, workspace, name)

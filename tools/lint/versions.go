@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bazelbuild/buildtools/build"
 )
@@ -70,36 +71,39 @@ func newArguments(name string, content []byte) ([]string, error) {
 var platforms string
 
 // newLabels finds labels of @platforms that the release in a workspace's MODULE.bazel lacks.
-func newLabels(workspace, name string, content []byte) ([]string, error) {
+func newLabels(workspace string) func(name string, content []byte) ([]string, error) {
 	since := map[string]string{}
 	for line := range strings.Lines(platforms) {
 		if fields := strings.Fields(line); len(fields) == 2 {
 			since[fields[0]] = fields[1]
 		}
 	}
-	file, err := build.Parse(name, content)
-	if err != nil {
-		return nil, err
+	declared := sync.OnceValues(func() (string, error) { return dependency(workspace, "platforms") })
+	return func(name string, content []byte) ([]string, error) {
+		file, err := build.Parse(name, content)
+		if err != nil {
+			return nil, err
+		}
+		var lines []string
+		build.Walk(file, func(expr build.Expr, _ []build.Expr) {
+			label, ok := expr.(*build.StringExpr)
+			if !ok || err != nil || !strings.HasPrefix(label.Value, "@platforms//") {
+				return
+			}
+			at := fmt.Sprintf("%s:%d: %s", name, label.Start.Line, label.Value)
+			release, ok := since[label.Value]
+			if !ok {
+				lines = append(lines, at+" is not in tools/lint/platforms.txt; add it, with the release that brought it")
+				return
+			}
+			var version string
+			version, err = declared()
+			if err == nil && older(version, release) {
+				lines = append(lines, fmt.Sprintf("%s is not in platforms %s, which MODULE.bazel declares; declare %s", at, version, release))
+			}
+		})
+		return lines, err
 	}
-	var lines []string
-	build.Walk(file, func(expr build.Expr, _ []build.Expr) {
-		label, ok := expr.(*build.StringExpr)
-		if !ok || err != nil || !strings.HasPrefix(label.Value, "@platforms//") {
-			return
-		}
-		at := fmt.Sprintf("%s:%d: %s", name, label.Start.Line, label.Value)
-		release, ok := since[label.Value]
-		if !ok {
-			lines = append(lines, at+" is not in tools/lint/platforms.txt; add it, with the release that brought it")
-			return
-		}
-		var declared string
-		declared, err = dependency(workspace, "platforms")
-		if err == nil && older(declared, release) {
-			lines = append(lines, fmt.Sprintf("%s is not in platforms %s, which MODULE.bazel declares; declare %s", at, declared, release))
-		}
-	})
-	return lines, err
 }
 
 // dependency returns the version that a workspace's MODULE.bazel declares of a module.
