@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,30 @@ func (c *client) close() {
 	if c.conn != nil {
 		c.conn.Close()
 		c.conn = nil
+	}
+}
+
+// load has n clients, spread over the listeners, ask over and over until it is ended.
+func load(at []net.Listener, n int, ask func(i int, c *client)) (end func()) {
+	over := make(chan struct{})
+	var clients sync.WaitGroup
+	for i := range n {
+		clients.Go(func() {
+			c := client{address: at[i%len(at)].Addr()}
+			defer c.close()
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					ask(i, &c)
+				}
+			}
+		})
+	}
+	return func() {
+		close(over)
+		clients.Wait()
 	}
 }
 

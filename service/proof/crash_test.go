@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -38,7 +37,7 @@ func TestTruncatingRepeatsNumbers(t *testing.T) {
 func killed(t *testing.T, p program, done func(lives int) bool) string {
 	var repeated atomic.Pointer[string]
 	var highest, answers atomic.Uint64
-	over, answered := make(chan struct{}), make(chan struct{})
+	answered := make(chan struct{})
 	p.started = func(process *os.Process) {
 		before := answers.Load()
 		go func() {
@@ -57,37 +56,24 @@ func killed(t *testing.T, p program, done func(lives int) bool) string {
 	}
 	m := manage(t, p)
 	at := append([]net.Listener{p.at}, p.also...)
-	var load sync.WaitGroup
-	for i := range 6 {
-		load.Go(func() {
-			kept := client{address: at[i%len(at)].Addr()}
-			defer kept.close()
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				before := highest.Load()
-				n, err := kept.kept()
-				if err != nil {
-					kept.close() // Killed; that was to be expected.
-					continue
-				}
-				answers.Add(1)
-				if n <= before {
-					text := fmt.Sprintf("got #%d after #%d was seen", n, before)
-					repeated.Store(&text)
-				}
-				for seen := highest.Load(); n > seen && !highest.CompareAndSwap(seen, n); {
-					seen = highest.Load()
-				}
-			}
-		})
-	}
+	end := load(at, 6, func(_ int, kept *client) {
+		before := highest.Load()
+		n, err := kept.kept()
+		if err != nil {
+			kept.close() // Killed; that was to be expected.
+			return
+		}
+		answers.Add(1)
+		if n <= before {
+			text := fmt.Sprintf("got #%d after #%d was seen", n, before)
+			repeated.Store(&text)
+		}
+		for seen := highest.Load(); n > seen && !highest.CompareAndSwap(seen, n); {
+			seen = highest.Load()
+		}
+	})
 	until(func() bool { return done(m.lives()) || repeated.Load() != nil })
-	close(over)
-	load.Wait()
+	end()
 	close(answered) // No client waits for the life that lasts.
 	m.asleep()
 	runs := m.stop(t)

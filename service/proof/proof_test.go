@@ -189,37 +189,23 @@ func TestNothingIsLostWhenTerminated(t *testing.T) {
 	at := listeners(t)
 	m := manage(t, service(t, at))
 	r := &tally{}
-	over := make(chan struct{})
-	var load sync.WaitGroup
-	for i := range 8 {
-		load.Go(func() {
-			kept := client{address: at[i%len(at)].Addr()}
-			defer kept.close()
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				if i < 4 {
-					n, err := kept.kept()
-					r.note("kept", n, err)
-				} else {
-					one := client{address: kept.address}
-					n, err := one.fresh(0, 0)
-					r.note("fresh", n, err)
-				}
-			}
-		})
-	}
+	end := load(at, 8, func(i int, kept *client) {
+		if i < 4 {
+			n, err := kept.kept()
+			r.note("kept", n, err)
+		} else {
+			one := client{address: kept.address}
+			n, err := one.fresh(0, 0)
+			r.note("fresh", n, err)
+		}
+	})
 	const stops = 20
 	for range stops {
 		time.Sleep(time.Duration(rand.Int64N(int64(50 * time.Millisecond))))
 		before := m.lives()
 		until(func() bool { m.terminate(); return m.lives() > before })
 	}
-	close(over)
-	load.Wait()
+	end()
 	runs := m.stop(t)
 	for _, wrong := range verdict(r, runs) {
 		t.Error(wrong)
