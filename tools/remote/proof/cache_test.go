@@ -48,20 +48,13 @@ func (p *proof) another(t *testing.T) {
 	}.new(t)
 	c := &cached{proof: p}
 	c.cache = started(t, t.TempDir(), servers.HTTPCache)
-	for _, part := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	inOrder(t, []part{
 		{"over gRPC", c.overGRPC},
 		{"over HTTP", c.overHTTP},
 		{"one edited unit runs the image action and the checks", c.edited},
 		{"a cache that lies or fails", c.harm},
 		{"a cache that goes away", c.gone},
-	} {
-		if !t.Run(part.name, part.run) {
-			return
-		}
-	}
+	})
 }
 
 func (c *cached) overGRPC(t *testing.T) {

@@ -52,17 +52,26 @@ func TestRemote(t *testing.T) {
 	user.Run(t, "build", "//:image")
 	p := &proof{storage: t.TempDir(), image: user.read(t, imageName)}
 	p.first = checkout{dir: "a/" + marker, umask: 0o022, git: true, env: secrets()}.new(t)
-	for _, part := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	inOrder(t, []part{
 		{"remote execution makes the same bytes", p.executes},
 		{"no secret and no path of the client is in a key", p.keepsSecrets},
 		{"the image action in a root of declared inputs", p.declaredInputs},
 		{"controls of remote execution", p.controls},
 		{"another checkout has only hits", p.another},
-	} {
-		if !t.Run(part.name, part.run) {
+	})
+}
+
+// A part of a proof is a test of its own, which finds what the parts before it built.
+type part struct {
+	name string
+	run  func(*testing.T)
+}
+
+// inOrder runs the parts up to the first that fails.
+func inOrder(t *testing.T, parts []part) {
+	t.Helper()
+	for _, p := range parts {
+		if !t.Run(p.name, p.run) {
 			return
 		}
 	}
