@@ -95,9 +95,10 @@ modules_go_sdk() {
   remove_tree "$into.bootstrap.making"
 }
 
-# modules_have_go: whether this machine's own Go is new enough to fetch another.
+# modules_have_go: whether this machine's own Go is new enough to fetch another. It
+# is asked before modules_go has told Go where to keep its statistics.
 modules_have_go() {
-  [[ $(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
+  [[ $(GOTOOLCHAIN=local GOENV=off XDG_CONFIG_HOME=$cache/config go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
 }
 
 # modules_find_go DIRECTORY: sets go, the command that fetches the SDK: the SDK
