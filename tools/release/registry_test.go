@@ -28,7 +28,14 @@ func TestOwnRelease(t *testing.T) {
 		write(t, filepath.Join(g.directory, name), own(t, name))
 	}
 	commit(t, g, "Ours")
-	r := release1(t, g)
+	var metadata struct{ Repository []string }
+	if err := json.Unmarshal([]byte(own(t, ".bcr/metadata.template.json")), &metadata); err != nil {
+		t.Fatal(err)
+	}
+	r, err := makeRelease(t.Context(), g, "HEAD", strings.TrimPrefix(metadata.Repository[0], "github:"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := checkSource(r.source); err != nil {
 		t.Error(err)
 	}

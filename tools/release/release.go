@@ -67,7 +67,7 @@ func makeRelease(ctx context.Context, g git, ref, repository string) (*release, 
 	if err := r.fillSource(ctx, g, commit, filler); err != nil {
 		return nil, err
 	}
-	if err := r.fillMetadata(ctx, g, commit, filler); err != nil {
+	if err := r.readMetadata(ctx, g, commit, repository); err != nil {
 		return nil, err
 	}
 	if err := r.writeNotes(ctx, g, commit); err != nil {
@@ -140,13 +140,18 @@ func encode(content map[string]any) (string, error) {
 	return b.String(), err
 }
 
-// fillMetadata makes metadata.json of its template. The Central Registry adds versions
-// itself, to what it has already.
-func (r *release) fillMetadata(ctx context.Context, g git, commit string, filler *strings.Replacer) error {
-	metadata, err := fill(ctx, g, commit, ".bcr/metadata.template.json", filler)
-	if err == nil {
-		r.metadata, err = encode(metadata)
+// readMetadata takes metadata.json as it stands in the repository: publish-to-bcr fills no
+// placeholders in it. The Central Registry adds versions itself, to what it has already.
+func (r *release) readMetadata(ctx context.Context, g git, commit, repository string) error {
+	const name = ".bcr/metadata.template.json"
+	metadata, err := fill(ctx, g, commit, name, strings.NewReplacer())
+	if err != nil {
+		return err
 	}
+	if repositories, _ := metadata["repository"].([]any); repository != "" && !slices.Contains(repositories, any("github:"+repository)) {
+		return fmt.Errorf("%s: repository does not list \"github:%s\"; write it there, with homepage and maintainers, before you publish", name, repository)
+	}
+	r.metadata, err = encode(metadata)
 	return err
 }
 

@@ -37,7 +37,7 @@ load("@thing//:setup.bzl", "setup")
 setup()
 `
 
-const metadataTemplate = `{"repository": ["github:{OWNER}/{REPO}"], "versions": []}`
+const metadataTemplate = `{"repository": ["github:someone/thing"], "versions": []}`
 
 // repository makes a git repository of some files, with one commit.
 func repository(t *testing.T) git {
@@ -233,10 +233,8 @@ func TestNoPlaceholderIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, content := range []string{r.source, r.metadata} {
-		if got := placeholder.FindAllString(content, -1); !slices.Equal(got, []string{"{OWNER}", "{REPO}"}) {
-			t.Errorf("%q is left in %s", got, content)
-		}
+	if got := placeholder.FindAllString(r.source, -1); !slices.Equal(got, []string{"{OWNER}", "{REPO}"}) {
+		t.Errorf("%q is left in %s", got, r.source)
 	}
 	if want := "github:someone/thing"; !strings.Contains(release1(t, g).metadata, want) {
 		t.Errorf("no %s in the metadata", want)
@@ -290,6 +288,9 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := makeRelease(t.Context(), repository(t), "HEAD", "thing"); err == nil || !strings.Contains(err.Error(), "OWNER/REPO") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := makeRelease(t.Context(), repository(t), "HEAD", "other/thing"); err == nil || !strings.Contains(err.Error(), `does not list "github:other/thing"`) {
 		t.Errorf("got %v", err)
 	}
 }
