@@ -155,7 +155,7 @@ modules_go_rules() {
   # The newest of the second module is older than the first, and its Run takes the
   # languages as they are.
   sed -i 's/update\.Run(ctx, langsV2, /update.Run(ctx, languages, /; /^\tlangsV2 := languagesV2()$/d' "$into/gazelle/cmd/gazelle/main.go"
-  ! grep -q langsV2 "$into/gazelle/cmd/gazelle/main.go" || die "can't adapt gazelle $gazelle_version to its module v2 $gazelle_v2_version" \
+  grep -qF 'update.Run(ctx, languages, ' "$into/gazelle/cmd/gazelle/main.go" || die "can't adapt gazelle $gazelle_version to its module v2 $gazelle_v2_version" \
     'Its cmd/gazelle/main.go has changed: adapt modules_go_rules in tools/provision/modules.sh to it.'
   (cd "$into/gazelle" && GOWORK='' go_or_die "gazelle's dependencies" "$go" work vendor) >/dev/null
   modules_compile "$into/gazelle"
