@@ -1,6 +1,6 @@
 """The checks of `portable_image`: beside the image action, not before it."""
 
-load(":origin.bzl", "own_file")
+load(":origin.bzl", "PATH_MAPPING", "own_file")
 
 visibility("private")
 
@@ -29,7 +29,7 @@ default is the oldest that portable services of this rule are tested with.""",
     ),
 }
 
-def check_image(ctx, spec, sources):
+def check_image(ctx, declared, sources):
     """Declares the actions that check an image and judge the result.
 
     There are two, so that the report is there to be read when the build fails. Neither
@@ -38,7 +38,7 @@ def check_image(ctx, spec, sources):
 
     Args:
         ctx: the context of a rule with CHECK_ATTRS.
-        spec: File: the image's spec.
+        declared: Args: the image's spec, as the flag --spec.
         sources: depset of File: what the spec names as contents.
 
     Returns:
@@ -54,20 +54,21 @@ def check_image(ctx, spec, sources):
     text = own_file(ctx, "checks.txt")
     machine = own_file(ctx, "checks.json")
     arguments = ctx.actions.args()
-    arguments.add_all([spec, options, text, machine])
+    arguments.add_all([options, text, machine])
     ctx.actions.run(
         mnemonic = "PortableCheck",
         progress_message = "Checking portable service image %{label}",
         executable = ctx.executable._checkportable,
-        arguments = [arguments],
-        inputs = depset([spec, options], transitive = [sources]),
+        arguments = [declared, arguments],
+        inputs = depset([options], transitive = [sources]),
         outputs = [text, machine],
         env = {},
+        execution_requirements = PATH_MAPPING,
     )
 
     verdict = own_file(ctx, "checked")
     arguments = ctx.actions.args()
-    arguments.add("-verdict")
+    arguments.add("--verdict")
     arguments.add_all([machine, verdict])
     ctx.actions.run(
         mnemonic = "PortableVerdict",
@@ -77,5 +78,6 @@ def check_image(ctx, spec, sources):
         inputs = [machine],
         outputs = [verdict],
         env = {},
+        execution_requirements = PATH_MAPPING,
     )
     return struct(report = depset([text, machine]), validation = depset([verdict]))

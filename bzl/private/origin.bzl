@@ -1,6 +1,11 @@
-"""How errors name what somebody wrote."""
+"""What the actions of all rules have in common, and how errors name what somebody wrote."""
 
 visibility("private")
+
+# Requirements of every action: no path in its arguments or parameter files is a mere string,
+# so that Bazel may leave the configuration's name out of them
+# (--experimental_output_paths=strip). One cache entry then serves several configurations.
+PATH_MAPPING = {"supports-path-mapping": "1"}
 
 def shown(label):
     """A label as its user writes it: without the marks of the main repository.

@@ -1,7 +1,7 @@
 """The rule `os_release`, and how an image gets its own."""
 
 load(":configuration_info.bzl", "ConfigurationInfo")
-load(":origin.bzl", "refuse", "shown")
+load(":origin.bzl", "PATH_MAPPING", "refuse", "shown")
 load(":os_release_info.bzl", "OsReleaseInfo")
 
 visibility(["//bzl"])
@@ -67,6 +67,7 @@ def write_os_release(ctx, out, info):
         inputs = inputs,
         outputs = [out],
         env = {},
+        execution_requirements = PATH_MAPPING,
     )
 
 def _check_fields(ctx, attribute):

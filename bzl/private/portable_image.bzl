@@ -1,9 +1,10 @@
 """The rule `portable_image`: units, binaries and what else they need become one .raw file."""
 
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":entries.bzl", "entry", "entry_lines")
-load(":origin.bzl", "declared_by", "own_file", "refuse", "shown")
+load(":origin.bzl", "PATH_MAPPING", "declared_by", "own_file", "refuse", "shown")
 load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
 load(":os_release_info.bzl", "OsReleaseInfo")
 load(":portable_image_info.bzl", "PortableImageInfo")
@@ -21,17 +22,34 @@ _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 # `exec_properties`. The other actions need neither.
 _IMAGE = "image"
 
-# Compression threads, and MiB for mksquashfs's caches. It gives the same bytes
-# with any.
-_PROCESSORS = 4
+# MiB for mksquashfs's caches. It gives the same bytes with any.
 _MEMORY = 512
 
-# What is worth its time, where compression_level is not set.
-_LEVELS = {"gzip": 9, "lz4": 0, "xz": 0, "zstd": 19}
+# The default level of each compressor: what is worth its time. And its highest level.
+_DEFAULT_LEVELS = {"gzip": 9, "lz4": 0, "xz": 0, "zstd": 19}
+_HIGHEST_LEVELS = {"gzip": 9, "lz4": 0, "xz": 0, "zstd": 22}
 
-def _resources(_os, _inputs):
-    """What the image action needs, for Bazel's scheduler: threads and MB."""
-    return {"cpu": _PROCESSORS, "memory": _MEMORY + 256}
+def _resources(processors):
+    return {"cpu": processors, "memory": _MEMORY + 256}
+
+# What the image action needs, for Bazel's scheduler: threads and MB, by --//bzl:processors.
+# Bazel takes no closure here, only functions by name.
+def _one(_os, _inputs):
+    return _resources(1)
+
+def _two(_os, _inputs):
+    return _resources(2)
+
+def _four(_os, _inputs):
+    return _resources(4)
+
+def _eight(_os, _inputs):
+    return _resources(8)
+
+def _sixteen(_os, _inputs):
+    return _resources(16)
+
+_RESOURCES = {"1": _one, "2": _two, "4": _four, "8": _eight, "16": _sixteen}
 
 def _portable_image_impl(ctx):
     name = ctx.attr.portable_name or ctx.label.name
@@ -63,49 +81,53 @@ def _portable_image_impl(ctx):
         files.append(binary.files)
     parts = [part[RootfsInfo] for part in ctx.attr.rootfs]
 
-    # Written when the build runs: nothing is flattened before.
-    lines = ctx.actions.args()
-    lines.set_param_file_format("multiline")
-    lines.add(_header(ctx, facts, image, squashfs))
-    lines.add_all(
+    # What the image is, for three actions. It is written when they run: nothing is flattened
+    # before. As each action's own parameter file it has paths that are mapped like the
+    # action's inputs (--experimental_output_paths=strip).
+    declared = ctx.actions.args()
+    declared.set_param_file_format("multiline")
+    declared.use_param_file("--spec=%s", use_always = True)
+    declared.add(_header(ctx, facts))
+    declared.add_all(
         depset(entries, transitive = [part.entries for part in parts]),
         map_each = entry_lines,
     )
-    ctx.actions.write(spec, lines)
-
     sources = depset(
         [os_release] + ctx.files.units,
         transitive = files + [part.files for part in parts],
     )
-    inputs = depset([spec], transitive = [sources, squashfs.files])
-    arguments = ctx.actions.args()
-    arguments.add(spec)
+    inputs = depset(transitive = [sources, squashfs.files])
+    processors = ctx.attr._processors[BuildSettingInfo].value
     ctx.actions.run(
         mnemonic = "PortableImage",
         progress_message = "Making portable service image %{output}",
         executable = ctx.executable._mkportable,
-        arguments = [arguments],
+        arguments = [_file_system(ctx, image, squashfs, processors), declared],
         inputs = inputs,
         outputs = [image],
         env = {},
         exec_group = _IMAGE,
-        resource_set = _resources,
+        execution_requirements = PATH_MAPPING,
+        resource_set = _RESOURCES[processors],
     )
 
     # Not the image action's: digests take time, and most builds ask for none.
     arguments = ctx.actions.args()
-    arguments.add(manifest, format = "-manifest=%s")
-    arguments.add(spec)
+    arguments.add(manifest, format = "--manifest=%s")
     ctx.actions.run(
         mnemonic = "PortableManifest",
         progress_message = "Listing portable service image %{output}",
         executable = ctx.executable._lister,
-        arguments = [arguments],
-        inputs = depset([spec], transitive = [sources]),
+        arguments = [arguments, declared],
+        inputs = sources,
         outputs = [manifest],
         env = {},
+        execution_requirements = PATH_MAPPING,
     )
-    checks = check_image(ctx, spec, sources)
+    checks = check_image(ctx, declared, sources)
+
+    # For people and their tools.
+    ctx.actions.write(spec, declared)
     return [
         DefaultInfo(files = depset([image]), runfiles = ctx.runfiles([image])),
         OutputGroupInfo(
@@ -223,27 +245,42 @@ def _units(ctx):
         )
     return entries
 
-def _header(ctx, facts, image, squashfs):
+def _header(ctx, facts):
     return json.encode({
         "architecture": facts.architecture,
         "label": shown(ctx.label),
         "name": facts.name,
-        "output": image.path,
         "prefixes": facts.prefixes,
-        "squashfs": {
-            "block_size": ctx.attr.block_size,
-            "compression": ctx.attr.compression,
-            "level": ctx.attr.compression_level or _LEVELS[ctx.attr.compression],
-            "libraries": squashfs.libraries[0].dirname if squashfs.libraries else "",
-            "loader": squashfs.loader.path if squashfs.loader else "",
-            "memory": _MEMORY,
-            "mksquashfs": squashfs.mksquashfs.path,
-            "processors": _PROCESSORS,
-            "timestamp": ctx.attr.timestamp,
-        },
         "unit_dir": ctx.attr.unit_dir,
         "version": facts.version,
     })
+
+def _file_system(ctx, image, squashfs, processors):
+    """Arguments of the image action: how the file system is made."""
+    arguments = ctx.actions.args()
+    arguments.add(image, format = "--output=%s")
+    arguments.add(squashfs.mksquashfs, format = "--mksquashfs=%s")
+    if squashfs.loader:
+        arguments.add(squashfs.loader, format = "--loader=%s")
+    arguments.add_all(squashfs.libraries[:1], map_each = _directory, format_each = "--libraries=%s")
+    arguments.add(ctx.attr.compression, format = "--compression=%s")
+    arguments.add(_level(ctx), format = "--level=%s")
+    arguments.add(ctx.attr.block_size, format = "--block-size=%s")
+    arguments.add(ctx.attr.timestamp, format = "--timestamp=%s")
+    arguments.add(processors, format = "--processors=%s")
+    arguments.add(_MEMORY, format = "--memory=%s")
+    return arguments
+
+def _directory(file):
+    return file.dirname
+
+def _level(ctx):
+    """The compression level: the flag's, else the attribute's, else the compressor's default."""
+    flag = int(ctx.attr._compression_level[BuildSettingInfo].value)
+
+    # The flag is for all images of a build, whatever they are compressed with.
+    flag = min(flag, _HIGHEST_LEVELS[ctx.attr.compression])
+    return flag or ctx.attr.compression_level or _DEFAULT_LEVELS[ctx.attr.compression]
 
 portable_image = rule(
     implementation = _portable_image_impl,
@@ -289,7 +326,8 @@ times slower to read. The host's kernel must support it; Linux has zstd since 4.
         "compression_level": attr.int(
             doc = """1 to 9 for gzip, 1 to 22 for zstd; lz4 and xz have none. Higher is smaller and slower to build, not slower to read.
 
-Default: 9 for gzip and 19 for zstd; zstd's higher levels need more memory to read.""",
+Default: 9 for gzip and 19 for zstd; zstd's higher levels need more memory to read. The flag
+`--@portable_walkthrough_go//bzl:compression_level` overrides it for a whole build.""",
         ),
         "out": attr.output(
             doc = """Where to make the image, as in `"hello.raw"` for bazel-bin/PACKAGE/hello.raw.
@@ -350,6 +388,10 @@ So versions lie side by side, and `portablectl reattach` takes one for another. 
 Letters, digits, `.`, `~`, `^` and `-`, which systemd's comparison of versions
 knows. Default: no version, NAME.raw.""",
         ),
+        "_compression_level": attr.label(
+            default = "//bzl:compression_level",
+            providers = [BuildSettingInfo],
+        ),
         # mkportable too, for the machine where the manifest is made.
         "_lister": attr.label(
             default = "//tools/mkportable",
@@ -360,6 +402,10 @@ knows. Default: no version, NAME.raw.""",
             default = "//tools/mkportable",
             cfg = config.exec(_IMAGE),
             executable = True,
+        ),
+        "_processors": attr.label(
+            default = "//bzl:processors",
+            providers = [BuildSettingInfo],
         ),
     },
     exec_groups = {_IMAGE: exec_group(toolchains = [_SQUASHFS_TOOLCHAIN])},

@@ -1,12 +1,12 @@
 package tests
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
@@ -15,28 +15,30 @@ import (
 // An action is all that an image action reads, in a place of its own, to be run again
 // under other circumstances. See image_action.bzl.
 type action struct {
-	root   string
-	spec   string         // below root
-	header map[string]any // the spec's first line
+	root  string
+	flags []string // of mkportable, in order
 }
 
-// trees hold the inputs of all actions, in the runfiles and below the paths that the
-// specs name.
+// specFile is what an action's parameter file becomes, below its root.
+const specFile = "spec.jsonl"
+
+// trees hold the inputs of all actions, in the runfiles and below the paths that their
+// arguments name.
 var trees = []string{"bazel-out", "bzl", "external", "units"}
 
-// newAction copies the action that a spec declares.
-func newAction(t *testing.T, spec string) *action {
+// newAction copies the action that a file NAME.action describes.
+func newAction(t *testing.T, file string) *action {
 	t.Helper()
 	root := t.TempDir()
 	for _, tree := range trees {
 		copyTree(t, filepath.Join(os.Getenv("TEST_SRCDIR"), tree), filepath.Join(root, tree))
 	}
-	return declare(t, root, spec)
+	return readAction(t, root, file)
 }
 
 // linkAction is newAction without a copy: the inputs are links, as Bazel's sandbox has
 // them. They must not be changed.
-func linkAction(t *testing.T, spec string) *action {
+func linkAction(t *testing.T, file string) *action {
 	t.Helper()
 	root := t.TempDir()
 	for _, tree := range trees {
@@ -44,73 +46,83 @@ func linkAction(t *testing.T, spec string) *action {
 			t.Fatal(err)
 		}
 	}
-	return declare(t, root, spec)
+	return readAction(t, root, file)
 }
 
-// declare puts the spec beside its inputs. The image is made in a directory that is
+// readAction puts the spec beside its inputs. The image is made in a directory that is
 // only for that.
-func declare(t *testing.T, root, spec string) *action {
+func readAction(t *testing.T, root, file string) *action {
 	t.Helper()
-	a := &action{root: root, spec: "spec.jsonl"}
-	content, err := os.ReadFile(spec)
+	a := &action{root: root}
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	header, _, _ := bytes.Cut(content, []byte("\n"))
-	if err := json.Unmarshal(header, &a.header); err != nil {
+	var spec []string
+	for line := range strings.Lines(string(content)) {
+		if strings.HasPrefix(line, "--") {
+			a.flags = append(a.flags, strings.TrimSuffix(line, "\n"))
+		} else {
+			spec = append(spec, line)
+		}
+	}
+	if len(a.flags) == 0 || len(spec) < 2 {
+		t.Fatalf("%s has %d flags and %d lines of a spec", file, len(a.flags), len(spec))
+	}
+	if err := os.WriteFile(filepath.Join(root, specFile), []byte(strings.Join(spec, "")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(a.root, a.spec), content, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	a.changeHeader(t, func() { a.header["output"] = "made/image.raw" })
+	a.flags = append(a.flags, "--spec="+specFile)
+	a.set(t, "output", "made/image.raw")
 	if err := os.Mkdir(filepath.Dir(a.output()), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
+// flag returns a flag's value, "" if it is not among the arguments.
+func (a *action) flag(name string) string {
+	for _, flag := range a.flags {
+		if value, ok := strings.CutPrefix(flag, "--"+name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// set changes a flag that the action has.
+func (a *action) set(t *testing.T, name, value string) {
+	t.Helper()
+	for i, flag := range a.flags {
+		if strings.HasPrefix(flag, "--"+name+"=") {
+			a.flags[i] = "--" + name + "=" + value
+			return
+		}
+	}
+	t.Fatalf("the action has no --%s: %q", name, a.flags)
+}
+
+// file is the file or directory that a flag names, "" if the action has no such flag.
+func (a *action) file(name string) string {
+	if value := a.flag(name); value != "" {
+		return filepath.Join(a.root, value)
+	}
+	return ""
+}
+
 // output is where the image is made.
-func (a *action) output() string { return filepath.Join(a.root, a.header["output"].(string)) }
-
-// squashfs is what the spec says of how the file system is made.
-func (a *action) squashfs() map[string]any { return a.header["squashfs"].(map[string]any) }
-
-// changeHeader changes what the spec says of the image as a whole.
-func (a *action) changeHeader(t *testing.T, change func()) {
-	t.Helper()
-	name := filepath.Join(a.root, a.spec)
-	spec, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	change()
-	header, err := json.Marshal(a.header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, entries, _ := bytes.Cut(spec, []byte("\n"))
-	if err := os.WriteFile(name, append(append(header, '\n'), entries...), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// setSquashfs changes how the spec says that the file system is made.
-func (a *action) setSquashfs(t *testing.T, field string, value any) {
-	t.Helper()
-	a.changeHeader(t, func() { a.squashfs()[field] = value })
-}
+func (a *action) output() string { return a.file("output") }
 
 // source returns the file that an entry is made from.
 func (a *action) source(t *testing.T, path string) string {
 	t.Helper()
-	spec, err := os.ReadFile(filepath.Join(a.root, a.spec))
+	spec, err := os.ReadFile(filepath.Join(a.root, specFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range bytes.Lines(spec) {
+	for line := range strings.Lines(string(spec)) {
 		var entry struct{ Path, Source string }
-		if err := json.Unmarshal(line, &entry); err != nil {
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatal(err)
 		}
 		if entry.Path == path {
@@ -124,7 +136,7 @@ func (a *action) source(t *testing.T, path string) string {
 // command makes the image, with no environment, as Bazel has it done.
 func (a *action) command(t *testing.T) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), squashfs.Runfile(t, "MKPORTABLE"), a.spec)
+	cmd := exec.CommandContext(t.Context(), squashfs.Runfile(t, "MKPORTABLE"), a.flags...)
 	cmd.Dir, cmd.Env = a.root, []string{}
 	return cmd
 }

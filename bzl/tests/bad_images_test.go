@@ -39,13 +39,13 @@ func TestBadImages(t *testing.T) {
 		"unit-of-another-name":       {[]string{"units in", "unit-of-another-name.service"}, "call it other.service"},
 		"version-with-underscore":    {[]string{`version "1_0"`, "starts the architecture"}, "write letters, digits"},
 	}
-	specs, err := filepath.Glob("bad/*/spec.jsonl")
-	if err != nil || len(specs) != len(wants) {
-		t.Fatalf("%d specs for %d expectations: %v %v", len(specs), len(wants), specs, err)
+	actions, err := filepath.Glob("bad/*.action")
+	if err != nil || len(actions) != len(wants) {
+		t.Fatalf("%d actions for %d expectations: %v %v", len(actions), len(wants), actions, err)
 	}
 	for name, want := range wants {
 		t.Run(name, func(t *testing.T) {
-			a := linkAction(t, filepath.Join("bad", name, "spec.jsonl"))
+			a := linkAction(t, filepath.Join("bad", name+".action"))
 			output, err := a.command(t).CombinedOutput()
 			if err == nil {
 				t.Fatal("made an image")
@@ -101,7 +101,7 @@ func TestMain(m *testing.M) {
 // image, and the error says what happened.
 func TestFullDisk(t *testing.T) {
 	needNamespaces(t)
-	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
+	a := linkAction(t, squashfs.Runfile(t, "ACTION"))
 	command := a.command(t)
 	self, err := os.Executable()
 	if err != nil {

@@ -92,10 +92,10 @@ func (a *action) put(t *testing.T, from, name string) {
 // The image action needs its declared inputs and nothing else.
 func TestInAnEmptyRoot(t *testing.T) {
 	bwrap := bubblewrap(t)
-	a := newAction(t, squashfs.Runfile(t, "SPEC"))
+	a := newAction(t, squashfs.Runfile(t, "ACTION"))
 	a.needOwnLoader(t)
 	a.put(t, squashfs.Runfile(t, "MKPORTABLE"), "mkportable")
-	if out, err := a.inEmptyRoot(t.Context(), bwrap, nil, "mkportable", a.spec).CombinedOutput(); err != nil {
+	if out, err := a.inEmptyRoot(t.Context(), bwrap, nil, "mkportable", a.flags...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	a.compare(t)
@@ -105,10 +105,10 @@ func TestInAnEmptyRoot(t *testing.T) {
 // Central Registry's is built with whatever C compiler there is.
 func (a *action) needOwnLoader(t *testing.T) {
 	t.Helper()
-	if a.squashfs()["loader"] != "" {
+	if a.flag("loader") != "" {
 		return
 	}
-	program, err := elf.Open(filepath.Join(a.root, a.squashfs()["mksquashfs"].(string)))
+	program, err := elf.Open(a.file("mksquashfs"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func (a *action) needOwnLoader(t *testing.T) {
 // that works here.
 func TestTheEmptyRootIsEmpty(t *testing.T) {
 	bwrap := bubblewrap(t)
-	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
+	a := linkAction(t, squashfs.Runfile(t, "ACTION"))
 	a.put(t, self(t), "look")
 	out, err := a.inEmptyRoot(t.Context(), bwrap, []string{lookAround + "=1"}, "look").CombinedOutput()
 	if want := fmt.Sprintf("[execroot] <nil> [%s=1 PWD=/execroot]\n", lookAround); err != nil || string(out) != want {

@@ -4,19 +4,43 @@ load("//bzl:defs.bzl", "PortableImageInfo")
 
 visibility(["//bzl/tests/..."])
 
-def _image_action_impl(ctx):
-    images = [image[PortableImageInfo] for image in ctx.attr.images]
-    specs = [image.spec for image in images]
+_ArgumentsInfo = provider(
+    doc = "The command line of an image action.",
+    fields = {"arguments": "list of string: the flags, and among them the lines of the spec, which its parameter file has."},
+)
 
-    # Under the paths that the specs name, so that the actions can be run again.
-    inputs = depset(transitive = [image.inputs for image in images])
+def _arguments_impl(target, _ctx):
+    action = [action for action in target.actions if action.mnemonic == "PortableImage"][0]
+    return [_ArgumentsInfo(arguments = action.argv[1:])]
+
+_arguments = aspect(
+    implementation = _arguments_impl,
+    doc = "Provides _ArgumentsInfo of a portable_image.",
+    required_providers = [PortableImageInfo],
+)
+
+def _image_action_impl(ctx):
+    files = []
+    for image in ctx.attr.images:
+        file = ctx.actions.declare_file(image.label.name + ".action")
+        ctx.actions.write(file, "\n".join(image[_ArgumentsInfo].arguments) + "\n")
+        files.append(file)
+
+    # Under the paths that the arguments name, so that the actions can be run again: with the
+    # configuration's name, or mapped.
+    inputs = depset(transitive = [image[PortableImageInfo].inputs for image in ctx.attr.images]).to_list()
     return [DefaultInfo(
-        files = depset(specs),
-        runfiles = ctx.runfiles(specs, root_symlinks = {
-            file.path: file
-            for file in inputs.to_list()
-        }),
+        files = depset(files),
+        runfiles = ctx.runfiles(
+            files,
+            root_symlinks = {_mapped(file.path): file for file in inputs} | {file.path: file for file in inputs},
+        ),
     )]
+
+def _mapped(path):
+    """The path that --experimental_output_paths=strip gives an output."""
+    parts = path.split("/")
+    return "/".join(["bazel-out", "cfg"] + parts[2:]) if parts[0] == "bazel-out" else path
 
 def _image_action(doc, cfg):
     return rule(
@@ -25,6 +49,7 @@ def _image_action(doc, cfg):
         attrs = {
             "images": attr.label_list(
                 doc = "The images. They are not built.",
+                aspects = [_arguments],
                 cfg = cfg,
                 mandatory = True,
                 providers = [PortableImageInfo],
@@ -33,7 +58,7 @@ def _image_action(doc, cfg):
     )
 
 image_action = _image_action(
-    doc = "The specs of `portable_image`s, with all inputs of their actions in the runfiles.",
+    doc = "NAME.action for each `portable_image`: the arguments of its action, a line each. All inputs of the actions are in the runfiles.",
     cfg = "target",
 )
 

@@ -105,7 +105,7 @@ func TestNothingOfTheBuilderIsInTheImage(t *testing.T) {
 func TestNothingOfTheActionsSurroundingsIsInTheImage(t *testing.T) {
 	const canary = "leaky-canary"
 	bwrap := bubblewrap(t)
-	a := newAction(t, squashfs.Runfile(t, "SPEC"))
+	a := newAction(t, squashfs.Runfile(t, "ACTION"))
 	place := filepath.Join(t.TempDir(), canary)
 	if err := os.Rename(a.root, place); err != nil {
 		t.Fatal(err)
@@ -113,7 +113,8 @@ func TestNothingOfTheActionsSurroundingsIsInTheImage(t *testing.T) {
 	a.root = place
 	cmd := bwrap.Command(t.Context(), "--dev-bind", "/", "/", "--unshare-user", "--unshare-uts", "--hostname", canary, "--uid", "4711",
 		"--setenv", "USER", canary, "--setenv", "LOGNAME", canary, "--setenv", "HOME", place, "--setenv", "TMPDIR", place, "--setenv", "PWD", place,
-		"--chdir", place, "--", squashfs.Runfile(t, "MKPORTABLE"), a.spec)
+		"--chdir", place, "--", squashfs.Runfile(t, "MKPORTABLE"))
+	cmd.Args = append(cmd.Args, a.flags...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -135,7 +136,7 @@ func TestLeaksAreSeen(t *testing.T) {
 			}
 		}, `/usr/lib/os-release: "` + path},
 		"name": {func(t *testing.T, a *action) {
-			spec := filepath.Join(a.root, a.spec)
+			spec := filepath.Join(a.root, specFile)
 			content, err := os.ReadFile(spec)
 			if err != nil {
 				t.Fatal(err)
@@ -146,7 +147,7 @@ func TestLeaksAreSeen(t *testing.T) {
 		}, `listing: "` + path},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAction(t, squashfs.Runfile(t, "SPEC"))
+			a := newAction(t, squashfs.Runfile(t, "ACTION"))
 			test.leak(t, a)
 			if out, err := a.command(t).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,7 +41,7 @@ func (a *action) compare(t *testing.T) {
 // for .ci/run to show: a test can't run Bazel.
 func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 	processors := func(n int) func(*testing.T, *action, *exec.Cmd) {
-		return func(t *testing.T, a *action, _ *exec.Cmd) { a.setSquashfs(t, "processors", n) }
+		return func(t *testing.T, a *action, _ *exec.Cmd) { a.set(t, "processors", strconv.Itoa(n)) }
 	}
 	for name, test := range map[string]struct {
 		action  func(*testing.T, string) *action
@@ -86,7 +87,7 @@ func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := test.action(t, squashfs.Runfile(t, "SPEC"))
+			a := test.action(t, squashfs.Runfile(t, "ACTION"))
 			a.make(t, func(cmd *exec.Cmd) { test.prepare(t, a, cmd) })
 			a.compare(t)
 		})
@@ -115,18 +116,12 @@ func (a *action) eachInput(t *testing.T, do func(path string, mode fs.FileMode) 
 // squashfs can tell. Left to itself, mksquashfs writes that second down, which is the
 // negative control.
 func TestSameBytesASecondLater(t *testing.T) {
-	a := linkAction(t, squashfs.Runfile(t, "SPEC"))
+	a := linkAction(t, squashfs.Runfile(t, "ACTION"))
 	bare := filepath.Join(a.root, "bare.raw")
-	mksquashfs := program.Program{
-		Path:   filepath.Join(a.root, a.squashfs()["mksquashfs"].(string)),
-		Loader: a.squashfs()["loader"].(string), Libraries: filepath.Join(a.root, a.squashfs()["libraries"].(string)),
-	}
-	if mksquashfs.Loader != "" {
-		mksquashfs.Loader = filepath.Join(a.root, mksquashfs.Loader)
-	}
+	mksquashfs := program.Program{Path: a.file("mksquashfs"), Loader: a.file("loader"), Libraries: a.file("libraries")}
 	makeBoth := func() {
 		a.make(t, func(*exec.Cmd) {})
-		cmd := mksquashfs.Command(t.Context(), a.spec, bare, "-noappend", "-quiet", "-no-progress")
+		cmd := mksquashfs.Command(t.Context(), specFile, bare, "-noappend", "-quiet", "-no-progress")
 		cmd.Dir = a.root
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -165,10 +160,10 @@ func TestOtherInputsGiveOtherBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "/usr/lib/os-release: content sha256:"},
-		"compression level": {func(t *testing.T, a *action) { a.setSquashfs(t, "level", 2) }, "file system: \tcompression-level 1, against \tcompression-level 2"},
+		"compression level": {func(t *testing.T, a *action) { a.set(t, "level", "2") }, "file system: \tcompression-level 1, against \tcompression-level 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAction(t, squashfs.Runfile(t, "SPEC"))
+			a := newAction(t, squashfs.Runfile(t, "ACTION"))
 			test.change(t, a)
 			a.make(t, func(*exec.Cmd) {})
 			lines := strings.Join(squashfs.Diff(t, squashfs.Runfile(t, "IMAGE"), a.output()), "\n")

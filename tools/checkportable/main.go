@@ -3,9 +3,9 @@
 // It is the check action of portable_image (bzl/private/checks.bzl), and reads
 // the same spec as mkportable; package check has the checks. The contract:
 //
-//   - "checkportable SPEC OPTIONS TEXT JSON" writes a report for a person and one for
+//   - "checkportable --spec=SPEC OPTIONS TEXT JSON" writes a report for a person and one for
 //     a machine, and exits 0 whatever was found: so the report is there to be read.
-//   - "checkportable -verdict JSON OUTPUT" prints a report's errors and exits 1 if
+//   - "checkportable --verdict JSON OUTPUT" prints a report's errors and exits 1 if
 //     there are any; else it makes OUTPUT, empty.
 //   - Reports depend on the spec, the options and the files that the spec names.
 package main
@@ -19,16 +19,17 @@ import (
 )
 
 func main() {
+	spec := flag.String("spec", "", "the `FILE` that declares the image to check")
 	verdict := flag.Bool("verdict", false, "judge a report")
 	flag.Parse()
 	var err error
 	switch args := flag.Args(); {
 	case *verdict && len(args) == 2:
 		err = check.Verdict(args[0], args[1], os.Stderr)
-	case !*verdict && len(args) == 4:
-		err = check.Files(args[0], args[1], args[2], args[3])
+	case *spec != "" && len(args) == 3:
+		err = check.Files(*spec, args[0], args[1], args[2])
 	default:
-		err = fmt.Errorf("usage: checkportable SPEC OPTIONS TEXT JSON, or checkportable -verdict JSON OUTPUT")
+		err = fmt.Errorf("usage: checkportable --spec=SPEC OPTIONS TEXT JSON, or checkportable --verdict JSON OUTPUT")
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "checkportable: %v\n", err)

@@ -1,11 +1,12 @@
 // Mkportable makes a portable service image: a squashfs file system of exactly
 // the entries that a spec declares.
 //
-// It is the image action of portable_image (bzl/private/portable_image.bzl),
-// which writes the spec; package spec documents it. The contract:
+// It is the image action of portable_image (bzl/private/portable_image.bzl), and with
+// --manifest the action that lists an image. The rule writes the spec, which package spec
+// documents; the other flags say how the image is made. The contract:
 //
-//   - The same spec and the same contents give the same bytes. No clock, user,
-//     umask, locale, environment, directory order or number of CPUs has a say.
+//   - The same spec, flags and contents give the same bytes, on any machine: the clock, user,
+//     umask, locale, environment, directory order and number of CPUs do not change them.
 //   - File contents are streamed: no staging tree, no copy on disk, and memory
 //     that grows with the number of files only.
 //   - The output appears whole or not at all.
@@ -24,25 +25,33 @@ import (
 )
 
 func main() {
-	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: mkportable SPEC\n       mkportable -manifest=FILE SPEC\n\nMakes, or lists, the portable service image that SPEC, a file of JSON lines, declares.")
-		flag.PrintDefaults()
-	}
 	// What is allocated is mostly the entries, which stay: more memory would save little time.
 	debug.SetGCPercent(25)
-	manifest := flag.String("manifest", "", "make no image, but a `FILE` that lists what it would hold")
+	var fs image.FileSystem
+	name := flag.String("spec", "", "the `FILE` that declares the image, as lines of JSON")
+	manifest := flag.String("manifest", "", "make no image, but a `FILE` that lists its contents")
+	flag.StringVar(&fs.Output, "output", "", "the `FILE` to make the image in")
+	flag.StringVar(&fs.Mksquashfs.Path, "mksquashfs", "", "the `PROGRAM` that makes the file system")
+	flag.StringVar(&fs.Mksquashfs.Loader, "loader", "", "the dynamic loader to start that `PROGRAM` with")
+	flag.StringVar(&fs.Mksquashfs.Libraries, "libraries", "", "the `DIRECTORY` of the loader's libraries")
+	flag.StringVar(&fs.Compression, "compression", "zstd", "the compressor: gzip, lz4, xz or zstd")
+	flag.IntVar(&fs.Level, "level", 0, "the compressor's level, 0 for its default")
+	flag.IntVar(&fs.BlockSize, "block-size", 1<<20, "how many bytes to compress together")
+	flag.Int64Var(&fs.Timestamp, "timestamp", 0, "the time of all files, in `SECONDS` since 1970")
+	flag.IntVar(&fs.Processors, "processors", 0, "the number of the compressor's threads, 0 for all processors")
+	flag.IntVar(&fs.Memory, "memory", 0, "the `MIB` for mksquashfs's caches, 0 for a quarter of the machine's")
 	flag.Parse()
-	if flag.NArg() != 1 {
-		flag.Usage()
+	if *name == "" || flag.NArg() != 0 {
+		fmt.Fprintln(os.Stderr, "mkportable: make an image with --spec=FILE --output=FILE --mksquashfs=PROGRAM, or a list of its contents with --spec=FILE --manifest=FILE")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if *manifest != "" {
-		err = image.List(flag.Arg(0), *manifest)
+		err = image.List(*name, *manifest)
 	} else {
-		err = image.Build(ctx, flag.Arg(0))
+		err = image.Build(ctx, *name, &fs)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "mkportable: %v\n", err)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Header is a spec's first line: what is made, and how.
+// Header is a spec's first line: what is said of the image as a whole.
 type Header struct {
 	// Label is the Bazel target to name in errors.
 	Label string `json:"label"`
@@ -21,11 +21,8 @@ type Header struct {
 	// Architecture is what the image is for, in systemd's words (systemd.unit(5),
 	// ConditionArchitecture=). Empty if that is not known.
 	Architecture string `json:"architecture"`
-	// Output is where the image goes. It is replaced if it exists.
-	Output string `json:"output"`
 	// UnitDir is the directory of the image in which systemd looks for units.
-	UnitDir  string   `json:"unit_dir"`
-	Squashfs Squashfs `json:"squashfs"`
+	UnitDir string `json:"unit_dir"`
 }
 
 func (h *Header) check() error {
@@ -38,8 +35,6 @@ func (h *Header) check() error {
 		return fmt.Errorf("version %q has other characters than a version may have (an underscore starts the architecture); write letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
 	case !slices.Contains(h.Prefixes, h.Name):
 		return fmt.Errorf("prefixes %q: the portable name %q is missing; add it", h.Prefixes, h.Name)
-	case h.Output == "":
-		return fmt.Errorf("spec names no output")
 	}
 	for _, prefix := range h.Prefixes {
 		if prefix == "" || strings.ContainsFunc(prefix, func(r rune) bool { return notInName(r) && r != ':' && r != '_' }) {
@@ -49,7 +44,7 @@ func (h *Header) check() error {
 	if err := checkPath(h.UnitDir); err != nil {
 		return fmt.Errorf("unit_dir %w", err)
 	}
-	return h.Squashfs.check()
+	return nil
 }
 
 // notInName are characters that a unit's prefix, and so a portable name, can't have

@@ -3,6 +3,9 @@
 // A spec is a file of JSON objects, one a line: first a [Header], then an
 // [Entry] for each path, in any order. Unknown fields are errors.
 //
+// A spec says what an image is. How it is made (the compressor, its level, the output) is no
+// part of it, so that the checks and the manifest of an image do not depend on that.
+//
 // What the image has is that, and what [Read] adds: all files of a [Tree], the mount
 // points that the units need (see [MountPoints]), and parent directories.
 package spec

@@ -24,8 +24,7 @@ func TestComparePaths(t *testing.T) {
 	}
 }
 
-const testHeader = `{"label":"//:image","name":"foo","prefixes":["foo"],"output":"out.raw","unit_dir":"/usr/lib/systemd/system",` +
-	`"squashfs":{"mksquashfs":"mksquashfs","compression":"zstd","level":1,"block_size":131072}}`
+const testHeader = `{"label":"//:image","name":"foo","prefixes":["foo"],"unit_dir":"/usr/lib/systemd/system"}`
 
 func writeSpec(t *testing.T, lines ...string) string {
 	t.Helper()

@@ -65,16 +65,13 @@ func TestEntryCheck(t *testing.T) {
 
 func TestHeaderCheck(t *testing.T) {
 	good := func() Header {
-		return Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Output: "foo.raw", UnitDir: "/usr/lib/systemd/system",
-			Squashfs: Squashfs{Mksquashfs: "mksquashfs", Compression: "zstd", Level: 19, BlockSize: 1 << 20}}
+		return Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, UnitDir: "/usr/lib/systemd/system"}
 	}
 	for name, test := range map[string]struct {
 		change func(*Header)
 		want   string
 	}{
 		"good":                  {func(*Header) {}, ""},
-		"default level":         {func(h *Header) { h.Squashfs.Level = 0 }, ""},
-		"xz":                    {func(h *Header) { h.Squashfs.Compression, h.Squashfs.Level = "xz", 0 }, ""},
 		"name with underscore":  {func(h *Header) { h.Name = "foo_1" }, "starts a version"},
 		"name with slash":       {func(h *Header) { h.Name = "a/b" }, "portable_name \"a/b\""},
 		"name with a plus":      {func(h *Header) { h.Name = "foo+1" }, "portable_name \"foo+1\""},
@@ -89,14 +86,7 @@ func TestHeaderCheck(t *testing.T) {
 		"no prefix":             {func(h *Header) { h.Prefixes = nil }, "\"foo\" is missing"},
 		"prefix with a space":   {func(h *Header) { h.Prefixes = []string{"foo", "a b"} }, "prefixes: \"a b\""},
 		"prefix, underscore":    {func(h *Header) { h.Prefixes = []string{"foo", "under_score"} }, ""},
-		"before 1970":           {func(h *Header) { h.Squashfs.Timestamp = -1 }, "timestamp -1"},
-		"after 2106":            {func(h *Header) { h.Squashfs.Timestamp = 1 << 32 }, "from 0 to 4294967295"},
 		"relative unit_dir":     {func(h *Header) { h.UnitDir = "usr/lib" }, "unit_dir"},
-		"unknown compression":   {func(h *Header) { h.Squashfs.Compression = "lzma" }, "none of gzip"},
-		"level too high":        {func(h *Header) { h.Squashfs.Level = 23 }, "from 1 to 22"},
-		"level without meaning": {func(h *Header) { h.Squashfs.Compression = "xz" }, "no levels"},
-		"block not a power":     {func(h *Header) { h.Squashfs.BlockSize = 5000 }, "power of two"},
-		"block too large":       {func(h *Header) { h.Squashfs.BlockSize = 2 << 20 }, "power of two"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := good()

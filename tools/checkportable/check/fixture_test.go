@@ -46,8 +46,7 @@ func readFixture(t *testing.T, name string) *fixture {
 	t.Helper()
 	f := &fixture{
 		header: spec.Header{
-			Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Architecture: "x86-64", Output: "foo.raw", UnitDir: unitDir,
-			Squashfs: spec.Squashfs{Mksquashfs: "mksquashfs", Compression: "zstd", BlockSize: 1 << 20},
+			Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Architecture: "x86-64", UnitDir: unitDir,
 		},
 		entries: map[string]spec.Entry{},
 	}

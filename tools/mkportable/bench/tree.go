@@ -76,7 +76,7 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 	defer file.Close()
 	lines := bufio.NewWriter(file)
 	encoder := json.NewEncoder(lines)
-	header := spec.Header{Label: "//:bench", Name: "bench", Prefixes: []string{"bench"}, Output: b.output(), UnitDir: "/usr/lib/systemd/system", Squashfs: b.squashfs}
+	header := spec.Header{Label: "//:bench", Name: "bench", Prefixes: []string{"bench"}, UnitDir: "/usr/lib/systemd/system"}
 	if err := encoder.Encode(header); err != nil {
 		return err
 	}

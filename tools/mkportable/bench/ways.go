@@ -13,19 +13,18 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
-	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 type benchmark struct {
 	root, mkportable string
 	mksquashfs       program.Program
-	squashfs         spec.Squashfs
+	level            int
 	peak             int64   // mkportable's memory, in bytes
 	written          float64 // to the disk by the action, as a ratio to the image
 }
 
 func newBenchmark(level int) (*benchmark, error) {
-	b := new(benchmark)
+	b := &benchmark{level: level}
 	var err error
 	if b.mkportable, err = runfile.Path("MKPORTABLE"); err != nil {
 		return nil, err
@@ -36,11 +35,6 @@ func newBenchmark(level int) (*benchmark, error) {
 	}
 	if b.mksquashfs, err = program.Find(mksquashfs); err != nil {
 		return nil, err
-	}
-	b.squashfs = spec.Squashfs{
-		Mksquashfs: b.mksquashfs.Path, Loader: b.mksquashfs.Loader, Libraries: b.mksquashfs.Libraries,
-		Compression: "zstd", Level: level, BlockSize: 1 << 20,
-		Processors: 4, Memory: 512, // as portable_image has it
 	}
 	b.root, err = os.MkdirTemp("", "mkportable-bench-")
 	return b, err
@@ -58,12 +52,18 @@ func (b *benchmark) output() string { return filepath.Join(b.root, "out.raw") }
 
 func (b *benchmark) bareTree(ctx context.Context) error { return b.bare(ctx, b.tree()) }
 
+// As portable_image has it.
+const (
+	blockSize  = "1048576"
+	processors = "4"
+	memory     = "512" // MiB
+)
+
 func (b *benchmark) bare(ctx context.Context, directory string) error {
-	q := b.squashfs
 	cmd := b.mksquashfs.Command(ctx, directory, b.output(), "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
-		"-b", strconv.Itoa(q.BlockSize), "-comp", q.Compression, "-Xcompression-level", strconv.Itoa(q.Level),
+		"-b", blockSize, "-comp", "zstd", "-Xcompression-level", strconv.Itoa(b.level),
 		// The same resources, or the number of threads would be compared.
-		"-processors", strconv.Itoa(q.Processors), "-mem", strconv.Itoa(q.Memory)+"M")
+		"-processors", processors, "-mem", memory+"M")
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
 }
@@ -78,7 +78,9 @@ func (b *benchmark) staged(ctx context.Context) error {
 }
 
 func (b *benchmark) action(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, b.mkportable, b.spec())
+	cmd := exec.CommandContext(ctx, b.mkportable, "--spec="+b.spec(), "--output="+b.output(),
+		"--mksquashfs="+b.mksquashfs.Path, "--loader="+b.mksquashfs.Loader, "--libraries="+b.mksquashfs.Libraries,
+		"--compression=zstd", "--level="+strconv.Itoa(b.level), "--block-size="+blockSize, "--processors="+processors, "--memory="+memory)
 	cmd.Env, cmd.Stderr = []string{}, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err

@@ -13,20 +13,23 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// Build makes the image that the spec in the named file declares. When it fails for another
-// reason than a spec that can't be read, no output is left, neither a new one nor an old.
-func Build(ctx context.Context, name string) error {
+// Build makes the image that the spec in the named file declares, in the way that fs says. When
+// it fails for another reason than a spec or fs that make no sense, no output is left, neither
+// a new one nor an old.
+func Build(ctx context.Context, name string, fs *FileSystem) error {
 	s, err := spec.Read(name)
 	if err != nil {
 		return err
 	}
-	return s.Blame(build(ctx, s))
+	return s.Blame(build(ctx, s, fs))
 }
 
-func build(ctx context.Context, s *spec.Spec) error {
-	output := s.Header.Output
-	partial := output + ".partial"
-	for _, name := range []string{output, partial} {
+func build(ctx context.Context, s *spec.Spec, fs *FileSystem) error {
+	if err := fs.check(); err != nil {
+		return err
+	}
+	partial := fs.Output + ".partial"
+	for _, name := range []string{fs.Output, partial} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove old output: %w", err)
 		}
@@ -35,8 +38,8 @@ func build(ctx context.Context, s *spec.Spec) error {
 	if err := checkPortable(s); err != nil {
 		return err
 	}
-	err := runMksquashfs(ctx, &s.Header.Squashfs, partial, func(to io.Writer) error {
-		a := newArchive(to, s.Header.Squashfs.Timestamp)
+	err := fs.make(ctx, partial, func(to io.Writer) error {
+		a := newArchive(to, fs.Timestamp)
 		for _, e := range s.Entries {
 			if err := a.add(e); err != nil {
 				return err
@@ -47,7 +50,7 @@ func build(ctx context.Context, s *spec.Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(partial, output); err != nil {
+	if err := os.Rename(partial, fs.Output); err != nil {
 		return fmt.Errorf("publish image: %w", err)
 	}
 	return nil

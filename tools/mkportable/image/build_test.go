@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
@@ -54,21 +55,19 @@ func fakeMksquashfs(trouble string) int {
 	return 0
 }
 
-// setUp returns a spec for a fake mksquashfs, and the output it names.
-func setUp(t *testing.T, trouble string, entries ...spec.Entry) (name, output string) {
+// setUp returns a spec, and how to make an image of it with a fake mksquashfs.
+func setUp(t *testing.T, trouble string, entries ...spec.Entry) (name string, fs *FileSystem) {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, asMksquashfs+trouble)
+	mksquashfs := filepath.Join(dir, asMksquashfs+trouble)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(self, program); err != nil {
+	if err := os.Symlink(self, mksquashfs); err != nil {
 		t.Fatal(err)
 	}
-	output = filepath.Join(dir, "out.raw")
-	header := spec.Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, Output: output, UnitDir: "/units",
-		Squashfs: spec.Squashfs{Mksquashfs: program, Compression: "zstd", Level: 1, BlockSize: 1 << 17}}
+	header := spec.Header{Label: "//:image", Name: "foo", Prefixes: []string{"foo"}, UnitDir: "/units"}
 	var lines []string
 	for _, line := range append([]any{header}, anys(entries)...) {
 		text, err := json.Marshal(line)
@@ -81,7 +80,7 @@ func setUp(t *testing.T, trouble string, entries ...spec.Entry) (name, output st
 	if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return name, output
+	return name, &FileSystem{Output: filepath.Join(dir, "out.raw"), Mksquashfs: program.Program{Path: mksquashfs}, Compression: "zstd", Level: 1, BlockSize: 1 << 17}
 }
 
 func anys(entries []spec.Entry) (list []any) {
@@ -103,17 +102,17 @@ func TestBuildStreamsATarArchive(t *testing.T) {
 	if err := os.WriteFile(source, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	name, output := setUp(t, "none", osRelease, service,
+	name, fs := setUp(t, "none", osRelease, service,
 		spec.Entry{Path: "/usr/bin/foo", Type: spec.File, Mode: "0755", Source: source},
 		spec.Entry{Path: "/tmp", Type: spec.Directory, Mode: "1755"},
 		spec.Entry{Path: "/etc/mtab", Type: spec.Symlink, Target: "../proc/mounts"})
-	if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
+	if err := os.WriteFile(fs.Output, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Build(context.Background(), name); err != nil {
+	if err := Build(t.Context(), name, fs); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Open(output)
+	file, err := os.Open(fs.Output)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,14 +177,14 @@ func TestBuildFailuresLeaveNoOutput(t *testing.T) {
 		"mksquashfs warning": {"warning", []spec.Entry{osRelease, service}, "mksquashfs warned: Ignoring ./ in tar file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			name, output := setUp(t, test.trouble, test.entries...)
-			if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
+			name, fs := setUp(t, test.trouble, test.entries...)
+			if err := os.WriteFile(fs.Output, []byte("old"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := Build(context.Background(), name)
+			err := Build(t.Context(), name, fs)
 			expect(t, err, test.want)
 			expect(t, err, "//:image: ")
-			left, err := filepath.Glob(output + "*")
+			left, err := filepath.Glob(fs.Output + "*")
 			if err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
@@ -205,14 +204,14 @@ func TestTroubleWhileWriting(t *testing.T) {
 		"hang":    "mksquashfs: context deadline exceeded",
 	} {
 		t.Run(trouble, func(t *testing.T) {
-			name, _ := setUp(t, trouble, osRelease, service, spec.Entry{Path: "/a", Type: spec.File, Mode: "0644", Source: source})
-			ctx := context.Background()
+			name, fs := setUp(t, trouble, osRelease, service, spec.Entry{Path: "/a", Type: spec.File, Mode: "0644", Source: source})
+			ctx := t.Context()
 			if trouble == "hang" {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
 				defer cancel()
 			}
-			expect(t, Build(ctx, name), want)
+			expect(t, Build(ctx, name, fs), want)
 		})
 	}
 }
@@ -225,28 +224,60 @@ func TestUnreadableFile(t *testing.T) {
 	if err := os.WriteFile(source, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	name, _ := setUp(t, "none", osRelease, service, spec.Entry{Path: "/a", Type: spec.File, Mode: "0644", Source: source, Origin: "files in //:image"})
-	err := Build(context.Background(), name)
-	expect(t, err, source+": permission denied (from files in //:image)")
+	name, fs := setUp(t, "none", osRelease, service, spec.Entry{Path: "/a", Type: spec.File, Mode: "0644", Source: source, Origin: "files in //:image"})
+	expect(t, Build(t.Context(), name, fs), source+": permission denied (from files in //:image)")
 }
 
 // SOURCE_DATE_EPOCH together with a time option is fatal to mksquashfs; TZ, LANG
 // and HOME are nobody's business.
 func TestMksquashfsSeesNoEnvironment(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "12345")
-	name, _ := setUp(t, "environment", osRelease, service)
-	if err := Build(context.Background(), name); err != nil {
+	name, fs := setUp(t, "environment", osRelease, service)
+	if err := Build(t.Context(), name, fs); err != nil {
 		t.Errorf("mksquashfs saw an environment: %v", err)
 	}
 }
 
 func TestCancelStopsMksquashfs(t *testing.T) {
-	name, output := setUp(t, "hang", osRelease, service)
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	name, fs := setUp(t, "hang", osRelease, service)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	expect(t, Build(ctx, name), "deadline exceeded")
-	if left, _ := filepath.Glob(output + "*"); len(left) > 0 {
+	expect(t, Build(ctx, name, fs), "deadline exceeded")
+	if left, _ := filepath.Glob(fs.Output + "*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// What can't be meant is refused before anything is written.
+func TestFileSystemCheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*FileSystem)
+		want   string
+	}{
+		"good":                  {func(*FileSystem) {}, ""},
+		"default level":         {func(fs *FileSystem) { fs.Level = 0 }, ""},
+		"xz":                    {func(fs *FileSystem) { fs.Compression, fs.Level = "xz", 0 }, ""},
+		"no output":             {func(fs *FileSystem) { fs.Output = "" }, "name it with --output"},
+		"no mksquashfs":         {func(fs *FileSystem) { fs.Mksquashfs.Path = "" }, "name it with --mksquashfs"},
+		"before 1970":           {func(fs *FileSystem) { fs.Timestamp = -1 }, "timestamp -1"},
+		"after 2106":            {func(fs *FileSystem) { fs.Timestamp = 1 << 32 }, "from 0 to 4294967295"},
+		"unknown compression":   {func(fs *FileSystem) { fs.Compression = "lzma" }, "none of gzip"},
+		"level too high":        {func(fs *FileSystem) { fs.Level = 23 }, "from 1 to 22"},
+		"level without meaning": {func(fs *FileSystem) { fs.Compression = "xz" }, "no levels"},
+		"block not a power":     {func(fs *FileSystem) { fs.BlockSize = 5000 }, "power of two"},
+		"block too large":       {func(fs *FileSystem) { fs.BlockSize = 2 << 20 }, "power of two"},
+		"processors":            {func(fs *FileSystem) { fs.Processors = -1 }, "processors -1"},
+		"memory":                {func(fs *FileSystem) { fs.Memory = -1 }, "memory -1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, fs := setUp(t, "none", osRelease, service)
+			test.change(fs)
+			err := Build(t.Context(), file, fs)
+			expect(t, err, test.want)
+			if err != nil {
+				expect(t, err, "//:image: ")
+			}
+		})
 	}
 }
 

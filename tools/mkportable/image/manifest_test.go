@@ -14,7 +14,7 @@ func TestList(t *testing.T) {
 	if err := os.WriteFile(source, []byte("hello\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	name, image := setUp(t, "none", osRelease, service,
+	name, fs := setUp(t, "none", osRelease, service,
 		spec.Entry{Path: "/srv/a", Type: spec.File, Mode: "0640", Owner: "1:2", Source: source, Origin: "files in //:image"},
 		spec.Entry{Path: "/srv/b", Type: spec.Symlink, Target: "a", Origin: "symlinks in //:image"})
 	output := filepath.Join(t.TempDir(), "manifest")
@@ -36,7 +36,7 @@ func TestList(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	if _, err := os.Stat(image); err == nil {
+	if _, err := os.Stat(fs.Output); err == nil {
 		t.Error("an image was made")
 	}
 }

@@ -10,15 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"example.org/portable-walkthrough-go/tools/program"
-	"example.org/portable-walkthrough-go/tools/spec"
 )
 
 // arguments make mksquashfs read a tar archive from its standard input and take
 // nothing else from its surroundings.
-func arguments(q *spec.Squashfs, output string) []string {
-	timestamp := strconv.FormatInt(q.Timestamp, 10)
+func (fs *FileSystem) arguments(output string) []string {
+	timestamp := strconv.FormatInt(fs.Timestamp, 10)
 	args := []string{
 		"-", output, "-tar",
 		"-noappend", "-no-progress", "-quiet",
@@ -29,28 +26,27 @@ func arguments(q *spec.Squashfs, output string) []string {
 		"-root-uid", "0", "-root-gid", "0", "-root-mode", "0755", "-root-time", timestamp,
 		"-mkfs-time", timestamp,
 		"-no-xattrs",
-		"-b", strconv.Itoa(q.BlockSize),
-		"-comp", q.Compression,
+		"-b", strconv.Itoa(fs.BlockSize),
+		"-comp", fs.Compression,
 	}
-	if q.Level != 0 {
-		args = append(args, "-Xcompression-level", strconv.Itoa(q.Level))
+	if fs.Level != 0 {
+		args = append(args, "-Xcompression-level", strconv.Itoa(fs.Level))
 	}
-	if q.Processors != 0 {
-		args = append(args, "-processors", strconv.Itoa(q.Processors))
+	if fs.Processors != 0 {
+		args = append(args, "-processors", strconv.Itoa(fs.Processors))
 	}
-	if q.Memory != 0 {
-		args = append(args, "-mem", strconv.Itoa(q.Memory)+"M")
+	if fs.Memory != 0 {
+		args = append(args, "-mem", strconv.Itoa(fs.Memory)+"M")
 	}
 	return args
 }
 
-// runMksquashfs makes the file system in output from what write writes. Anything that
-// mksquashfs has to say, be it only a warning, is an error.
-func runMksquashfs(ctx context.Context, q *spec.Squashfs, output string, write func(io.Writer) error) error {
+// make makes the file system in output from the tar archive that write writes. Anything that
+// mksquashfs prints, be it only a warning, is an error.
+func (fs *FileSystem) make(ctx context.Context, output string, write func(io.Writer) error) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	mksquashfs := program.Program{Path: q.Mksquashfs, Loader: q.Loader, Libraries: q.Libraries}
-	cmd := mksquashfs.Command(running, arguments(q, output)...)
+	cmd := fs.Mksquashfs.Command(running, fs.arguments(output)...)
 	said := &head{max: 1 << 14}
 	cmd.Stdout, cmd.Stderr = said, said
 	read, archive, err := os.Pipe()
