@@ -22,9 +22,10 @@ type Severity string
 const (
 	// Error fails the build: on a host the image would not work as it is meant.
 	Error Severity = "error"
-	// Warning is in the report: probably a mistake.
+	// Warning is printed when the build checks the image: probably a mistake, or right on
+	// some hosts only.
 	Warning Severity = "warning"
-	// Note is in the report: good to know.
+	// Note is only in the report: good to know.
 	Note Severity = "note"
 )
 
@@ -46,6 +47,8 @@ type Check struct {
 	// ID never changes: it stands in BUILD files.
 	ID       string
 	Severity Severity
+	// Milder is what some of its findings are, where less comes of the mistake.
+	Milder []Severity
 	// Host is empty where the mistake has no effect that shows at once.
 	Host Effect
 	// Finds says what a finding means, in half a sentence.
@@ -57,7 +60,7 @@ type Check struct {
 
 // All are the checks, by subject.
 var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, valueChecks, socketChecks,
-	serviceChecks, triggerChecks, execChecks, elfChecks, mountChecks, lifecycleChecks, referenceChecks, profileChecks)
+	serviceChecks, triggerChecks, execChecks, elfChecks, hostChecks, mountChecks, hiddenChecks, lifecycleChecks, referenceChecks, profileChecks)
 
 // Options are what a target has to say about its checks.
 type Options struct {
@@ -102,6 +105,7 @@ type Report struct {
 	Label    string    `json:"label"`
 	Systemd  int       `json:"systemd"`
 	Findings []Finding `json:"findings"`
+	Ratings  []Rating  `json:"ratings"`
 }
 
 // unusedAllow and badAllow are not in the registry: they can't be switched off.
@@ -112,7 +116,7 @@ const (
 
 // Run makes the report on an image.
 func Run(img *Image) *Report {
-	report := &Report{Label: img.Header.Label, Systemd: newestSystemd}
+	report := &Report{Label: img.Header.Label, Systemd: newestSystemd, Ratings: img.ratings()}
 	used := map[string]bool{}
 	for _, c := range All {
 		r := &reporter{check: c}
@@ -179,11 +183,9 @@ type reporter struct {
 }
 
 func (r *reporter) add(f Finding, format string, args ...any) {
-	f.ID, f.Severity, f.Why = r.check.ID, r.check.Severity, r.check.Why
+	f.ID = r.check.ID
+	f.Severity, f.Why, f.Fix = cmp.Or(f.Severity, r.check.Severity), cmp.Or(f.Why, r.check.Why), cmp.Or(f.Fix, r.check.Fix)
 	f.Text = fmt.Sprintf(format, args...)
-	if f.Fix == "" {
-		f.Fix = r.check.Fix
-	}
 	r.findings = append(r.findings, f)
 }
 

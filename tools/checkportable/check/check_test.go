@@ -65,6 +65,32 @@ func TestAllow(t *testing.T) {
 	}
 }
 
+// A program of the host is none that the image lacks.
+func TestCommandsOnHost(t *testing.T) {
+	if errors := ids(run(t, "testdata/exec-on-host.start-only.bad.txtar", Options{}), Error); len(errors) > 0 {
+		t.Errorf("errors %q", errors)
+	}
+}
+
+// Warnings are a line each, and do not fail a build.
+func TestWarningsArePrinted(t *testing.T) {
+	readFixture(t, "testdata/working-directory-read-only.empty.bad.txtar").open(t)
+	write(t, "options.json", []byte(`{"minimum_systemd":0}`))
+	if err := Files("spec.jsonl", "options.json", "text", "json"); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if err := Verdict("json", "verdict", &said); err != nil {
+		t.Error(err)
+	}
+	want := `units/foo.service:7: warning: WorkingDirectory=/var/lib/foo is empty and read-only [working-directory-read-only]
+//:image: 1 warning; reasons and fixes: bazel build //:image --output_groups=+checks
+`
+	if said.String() != want {
+		t.Errorf("got\n%swant\n%s", &said, want)
+	}
+}
+
 // What a person reads when the build fails, to the letter.
 func TestReport(t *testing.T) {
 	report := run(t, flush, Options{})

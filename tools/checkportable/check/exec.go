@@ -26,42 +26,58 @@ var execChecks = []Check{
 	{
 		ID: "exec-missing", Severity: Error, Host: StartFails,
 		Finds: "a command is not in the image",
-		Why:   "The service fails to start with status=203/EXEC: the host's programs are out of its reach.",
+		Why:   startFails203,
 		run: func(img *Image, r *reporter) {
-			img.eachCommand(func(c command) {
-				if !path.IsAbs(c.path) || img.find(c.path) != nil || c.unit.mounts(c.path) {
+			img.eachMissing(func(c command) {
+				if c.mayFail() {
 					return
 				}
 				f := at(c.Assignment)
-				var programs []string
-				for _, e := range img.programs {
-					programs = append(programs, e.Path)
-				}
-				f.Fix = "Declare it, or correct the path."
-				if near := nearest(c.path, programs); near != "" {
-					f.Fix = "Did you mean " + near + "?"
-				} else if len(programs) > 0 && len(programs) <= 5 {
-					f.Fix = "Declare it, or run one of the image's programs: " + strings.Join(programs, ", ") + "."
+				f.Why = whyNot[c.Name]
+				if f.Fix = c.killFix(); f.Fix == "" {
+					f.Fix = img.programFix(c)
 				}
 				r.add(f, "there is no %s in the image", c.path)
 			})
 		},
 	},
 	{
-		ID: "exec-not-executable", Severity: Error, Host: StartFails,
+		ID: "exec-missing-ignored", Severity: Warning, Milder: []Severity{Note},
+		Finds: "a command that may fail is not in the image",
+		Why:   "systemd passes over the failure, as the \"-\" before the command says: the command does nothing.",
+		Fix:   "Remove the command, or have the image bring the program.",
+		run: func(img *Image, r *reporter) {
+			img.eachMissing(func(c command) {
+				if !c.mayFail() {
+					return
+				}
+				f := at(c.Assignment)
+				if f.Fix = c.killFix(); c.Name != "ExecStart" {
+					f.Severity = Note
+				}
+				r.add(f, "there is no %s in the image, so that %s= does nothing", c.path, c.Name)
+			})
+		},
+	},
+	{
+		ID: "exec-not-executable", Severity: Error, Milder: []Severity{Note}, Host: StartFails,
 		Finds: "a command is in the image, but can't be run",
-		Why:   "The service fails to start with status=203/EXEC.",
+		Why:   startFails203,
 		Fix:   "Give it mode 0755 with the attribute modes.",
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
+				f := at(c.Assignment)
+				f.Why = whyNot[c.Name]
+				if c.mayFail() {
+					f.Severity, f.Why = Note, "systemd passes over the failure, as the \"-\" before the command says."
+				}
 				switch e := img.find(c.path); {
 				case e == nil || !path.IsAbs(c.path):
 				case e.Type == spec.Directory:
-					f := at(c.Assignment)
 					f.Fix = "Name a program in it."
 					r.add(f, "%s is a directory", c.path)
 				case !isExecutable(e):
-					r.add(at(c.Assignment), "%s has mode %s (from %s)", c.path, e.Mode, e.Origin)
+					r.add(f, "%s has mode %s (from %s)", c.path, e.Mode, e.Origin)
 				}
 			})
 		},
@@ -98,7 +114,7 @@ var execChecks = []Check{
 	},
 	{
 		ID: "exec-on-host", Severity: Warning,
-		Finds: "a socket unit runs a command",
+		Finds: "a unit runs a command of the host",
 		Why:   "Only services run inside the image: a socket unit's commands are the host's, and run as root.",
 		Fix:   "Do it in the service (ExecStartPre=), or with a directive of systemd.socket(5).",
 		run: func(img *Image, r *reporter) {
@@ -109,18 +125,12 @@ var execChecks = []Check{
 					}
 				}
 			}
-		},
-	},
-	{
-		ID: "environment-file-on-host", Severity: Note, Host: StartFails,
-		Finds: "EnvironmentFile= is read from the host",
-		Why:   "systemd reads the file before it enters the image: the image's own file of that name is never seen.",
-		Fix:   "Write \"-\" before the path if the host need not have it; use Environment= for what belongs to the image.",
-		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
-				for _, a := range u.all("Service", "EnvironmentFile") {
-					if !strings.HasPrefix(a.Value, "-") {
-						r.add(at(a), "%s must be on the host, or the service does not start", a.Value)
+				for _, a := range u.inEffect() {
+					if a.Section == "Service" && u.onHost(a) {
+						f := at(a)
+						f.Why, f.Fix = "With RootDirectoryStartOnly=yes only ExecStart= runs in the image.", "Remove RootDirectoryStartOnly=."
+						r.add(f, "%s= runs on the host, outside the image", a.Name)
 					}
 				}
 			}
@@ -128,25 +138,87 @@ var execChecks = []Check{
 	},
 }
 
+const startFails203 = "The service fails to start with status=203/EXEC: the host's programs are out of its reach."
+
+// whyNot is what comes of a command that can't be run, where the service starts all the
+// same (systemd.service(5)).
+var whyNot = map[string]string{
+	"ExecCondition":  "systemd takes the failure (status=203/EXEC) for a condition that is not met, and skips the service: it never starts.",
+	"ExecReload":     "The service starts, but each reload fails with status=203/EXEC: the host's programs are out of its reach.",
+	"ExecReloadPost": "The service starts, but each reload fails with status=203/EXEC: the host's programs are out of its reach.",
+	"ExecStop":       "The service starts, but each stop ends as a failure (status=203/EXEC): the host's programs are out of its reach.",
+	"ExecStopPre":    "The service starts, but each stop ends as a failure (status=203/EXEC): the host's programs are out of its reach.",
+	"ExecStopPost":   "The service starts, but each stop ends as a failure (status=203/EXEC): the host's programs are out of its reach.",
+}
+
 // A command is what one of a service's Exec directives runs.
 type command struct {
 	Assignment
-	unit *Unit
-	path string
-	args []string
+	unit     *Unit
+	prefixes string
+	path     string
+	args     []string
 }
 
-// eachCommand visits the commands of all services.
+// mayFail is whether systemd passes over the command's failure.
+func (c command) mayFail() bool { return strings.Contains(c.prefixes, "-") }
+
+// onHost tells whether a line's commands run on the host.
+func (u *Unit) onHost(a Assignment) bool {
+	return grammar.TypeOf(a.Section, a.Name) == "command" && a.Name != "ExecStart" && u.isTrue("Service", "RootDirectoryStartOnly")
+}
+
+// eachCommand visits the commands of all services that run in the image.
 func (img *Image) eachCommand(visit func(command)) {
 	for _, u := range img.of("service") {
-		for _, name := range []string{"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecReloadPost", "ExecStop", "ExecStopPost"} {
+		for _, name := range []string{"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecReloadPost", "ExecStopPre", "ExecStop", "ExecStopPost"} {
 			for _, a := range u.all("Service", name) {
+				if u.onHost(a) {
+					continue
+				}
 				for _, c := range u.commands(a) {
 					visit(c)
 				}
 			}
 		}
 	}
+}
+
+// eachMissing visits those of which the image has no program, and the host gives none.
+func (img *Image) eachMissing(visit func(command)) {
+	img.eachCommand(func(c command) {
+		if path.IsAbs(c.path) && img.find(c.path) == nil && !c.unit.fromHost(c.path) {
+			visit(c)
+		}
+	})
+}
+
+// programFix suggests a program of the image for one that is not there.
+func (img *Image) programFix(c command) string {
+	var programs []string
+	for _, e := range img.programs {
+		if !img.isLibrary(e) {
+			programs = append(programs, e.Path)
+		}
+	}
+	if near := nearest(c.path, programs); near != "" {
+		return "Did you mean " + near + "?"
+	}
+	if len(programs) > 0 && len(programs) <= 5 {
+		return "Declare it, or run one of the image's programs: " + strings.Join(programs, ", ") + "."
+	}
+	return "Declare it, or correct the path."
+}
+
+// isLibrary tells whether a file is a shared library or a dynamic loader, which can be
+// executable as well.
+func (img *Image) isLibrary(e *spec.Entry) bool {
+	base := path.Base(e.Path)
+	return strings.HasPrefix(base, "ld-") && strings.Contains(base, ".so") || strings.HasPrefix(base, "ld.so") || strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.") ||
+		slices.ContainsFunc(img.programs, func(other *spec.Entry) bool {
+			head := img.head(other).elf
+			return head != nil && head.interp != "" && img.find(head.interp) == e
+		})
 }
 
 // commands reads a line's commands (systemd.service(5)), but for those whose path
@@ -160,7 +232,7 @@ func (u *Unit) commands(a Assignment) []command {
 			c.Args = c.Args[1:]
 		}
 		if ok && program != "" && !strings.Contains(c.Prefixes, "|") {
-			all = append(all, command{Assignment: a, unit: u, path: program, args: c.Args})
+			all = append(all, command{Assignment: a, unit: u, prefixes: c.Prefixes, path: program, args: c.Args})
 		}
 	}
 	return all

@@ -27,17 +27,17 @@ func Files(spec, options, text, machine string) error {
 	)
 }
 
-// Verdict is an error if the report has errors, which it writes to w.
+// Verdict is an error if the report has errors. It writes those, and warnings, to w.
 func Verdict(machine, output string, w io.Writer) error {
 	var report Report
 	if err := readJSON(machine, &report); err != nil {
 		return fmt.Errorf("read report: %w", err)
 	}
-	if !report.Failed() {
-		return os.WriteFile(output, nil, 0o644)
-	}
 	if err := report.WriteErrors(w); err != nil {
 		return err
+	}
+	if !report.Failed() {
+		return os.WriteFile(output, nil, 0o644)
 	}
 	return fmt.Errorf("%s: the image would not work as it is meant; mend it, or give a reason in the attribute allow", report.Label)
 }

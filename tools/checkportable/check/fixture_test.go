@@ -21,7 +21,8 @@ import (
 // txtar archive, whose files are "units/NAME", "os-release" and "root/PATH". In the
 // words before them, each line that starts with one of these is for the test:
 //
-//	want PLACE: TEXT    the check finds this, at FILE:LINE, FILE or a label
+//	want PLACE: TEXT    the check finds this, at FILE:LINE, FILE or a label; a severity
+//	                    before TEXT is a milder one than the check's own
 //	fix TEXT            what it says to do about the finding before
 //	header JSON         changes to the spec's header
 //	options JSON        the target's options
@@ -174,8 +175,23 @@ func write(t *testing.T, name string, content []byte) {
 	}
 }
 
-// asWanted is how a fixture writes a finding.
-func asWanted(f Finding) string { return fmt.Sprintf("want %s: %s\nfix %s", f.Where(), f.Text, f.Fix) }
+// asWanted is how a fixture writes a finding. It names the severity where that is not the
+// check's own, which must be one of its milder ones.
+func asWanted(t *testing.T, f Finding) string {
+	t.Helper()
+	at := slices.IndexFunc(All, func(c Check) bool { return c.ID == f.ID })
+	if at < 0 {
+		t.Fatalf("no check %q", f.ID)
+	}
+	text := f.Text
+	if f.Severity != All[at].Severity {
+		text = string(f.Severity) + ": " + text
+		if !slices.Contains(All[at].Milder, f.Severity) {
+			t.Errorf("%s is none of a check with %v", text, All[at].Milder)
+		}
+	}
+	return fmt.Sprintf("want %s: %s\nfix %s", f.Where(), text, f.Fix)
+}
 
 // places are where findings are wanted.
 func (f *fixture) places() (places []string) {
@@ -233,7 +249,7 @@ func TestFixtures(t *testing.T) {
 			for _, finding := range Run(img).Findings {
 				switch {
 				case finding.ID == id:
-					got = append(got, asWanted(finding))
+					got = append(got, asWanted(t, finding))
 					if finding.Text == "" || finding.Why == "" || finding.Fix == "" {
 						t.Errorf("a person is left alone with %+v", finding)
 					}

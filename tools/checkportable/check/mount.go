@@ -17,13 +17,22 @@ var mountChecks = []Check{
 		ID: "path-missing", Severity: Error, Host: StartFails,
 		Finds: "a unit protects or enters a path that is not in the image",
 		Why:   "The service fails to start with status=226/NAMESPACE, or 200/CHDIR.",
-		Fix:   "Declare the path, or write \"-\" before it if it need not be there.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
-					if img.find(m.path) == nil {
-						r.add(at(m.Assignment), "%s= needs %s in the image", m.Name, m.path)
+					if m.optional || img.find(m.path) != nil {
+						continue
 					}
+					f := at(m.Assignment)
+					switch m.Name {
+					case "ReadWritePaths":
+						f.Fix = writableFix(m.path) + " Or write \"-\" before the path if the service needs it on some hosts only."
+					case "WorkingDirectory":
+						f.Fix = "If the service writes there: " + writableFix(m.path) + " If it only reads, put the files there with files or trees. Or write \"-\" before the path to do without it."
+					default:
+						f.Fix = "Remove the path, or write \"-\" before it: what is not in the image needs no protection."
+					}
+					r.add(f, "%s= needs %s in the image", m.Name, m.path)
 				}
 			}
 		},
@@ -34,10 +43,7 @@ var mountChecks = []Check{
 		Why:   "The image is read-only: a service whose mount point is not in it fails to start with status=226/NAMESPACE.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
-				for _, a := range u.Assignments {
-					if !slices.Contains(u.all(a.Section, a.Name), a) {
-						continue
-					}
+				for _, a := range u.inEffect() {
 					_, unknown := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
 					for _, e := range unknown {
 						if u.mounts(e.Path) || img.hasLike(e.Path) {
@@ -48,6 +54,42 @@ var mountChecks = []Check{
 							", with the attribute directories; or use what is the same for all instances and hosts, as %p is."
 						r.add(f, "%s needs %s in the image, and only the host knows that path", e.Origin, e.Path)
 					}
+				}
+			}
+		},
+	},
+	{
+		ID: "read-only-path", Severity: Error,
+		Finds: "a unit asks for a path of the image to be writable",
+		Why:   "The image is a read-only file system, and stays one: what the service writes there fails with \"read-only file system\".",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, m := range u.requiredPaths() {
+					// What lies below may be mounted, and so writable.
+					if m.Name != "ReadWritePaths" || img.find(m.path) == nil || u.mountsBelow(m.path) {
+						continue
+					}
+					f := at(m.Assignment)
+					f.Fix = writableFix(m.path)
+					r.add(f, "ReadWritePaths=%s does not make the image's %s writable", m.path, m.path)
+				}
+			}
+		},
+	},
+	{
+		ID: "working-directory-read-only", Severity: Warning,
+		Finds: "a service works in an empty directory of the image",
+		Why:   "There is nothing to read, and nothing can be written: the image is a read-only file system.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, m := range u.requiredPaths() {
+					e := img.find(m.path)
+					if m.Name != "WorkingDirectory" || m.path == "/" || e == nil || e.Type != spec.Directory || img.hasBelow(e.Path) || u.mountsBelow(m.path) {
+						continue
+					}
+					f := at(m.Assignment)
+					f.Fix = writableFix(m.path) + " If it writes nothing: WorkingDirectory=/."
+					r.add(f, "WorkingDirectory=%s is empty and read-only", m.path)
 				}
 			}
 		},
@@ -67,12 +109,39 @@ func (img *Image) hasLike(name string) bool {
 	return slices.ContainsFunc(img.spec.Entries, func(e *spec.Entry) bool { return pattern.MatchString(e.Path) })
 }
 
+// writableFix says how a service gets a path to write to.
+func writableFix(name string) string {
+	for directive, root := range directoryRoots {
+		below, ok := strings.CutPrefix(name, root+"/")
+		if ok && directive != "ConfigurationDirectory" {
+			return "Write " + directive + "=" + below + ": the host keeps that directory, and mounts it at " + path.Join(root, below) + "."
+		}
+	}
+	return "Have the service write to a directory that the host keeps for it: StateDirectory=NAME is /var/lib/NAME, CacheDirectory=NAME is /var/cache/NAME. " +
+		"Or mount one of the host's: BindPaths=/srv/NAME:" + name + "."
+}
+
+// hasBelow tells whether the image has a file or symlink below a directory.
+func (img *Image) hasBelow(directory string) bool {
+	return slices.ContainsFunc(img.spec.Entries, func(e *spec.Entry) bool {
+		return e.Type != spec.Directory && within(e.Path, directory)
+	})
+}
+
+// within tells whether a path is a directory or lies below it.
+func within(name, directory string) bool {
+	return name == directory || directory == "/" || strings.HasPrefix(name, directory+"/")
+}
+
 // A requiredPath is what must be there for a directive to take effect.
 type requiredPath struct {
 	Assignment
-	path string
+	path     string
+	optional bool
 }
 
+// requiredPaths are the paths of the image that a service protects, or works in. Those in
+// something that is mounted are the host's to have.
 func (u *Unit) requiredPaths() []requiredPath {
 	var all []requiredPath
 	for _, name := range []string{"ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "WorkingDirectory"} {
@@ -80,36 +149,24 @@ func (u *Unit) requiredPaths() []requiredPath {
 			words := []string{a.Value} // one path, blanks included
 			if name != "WorkingDirectory" {
 				words, _ = unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
+			} else if last, _ := u.last("Service", name); last != a {
+				continue
 			}
 			for _, word := range words {
-				if strings.HasPrefix(word, "-") || word == "~" {
-					continue
-				}
+				word, optional := strings.CutPrefix(word, "-")
 				target, ok := u.expand(strings.TrimPrefix(word, "+"))
-				if target = path.Clean(target); !ok || !path.IsAbs(target) || u.mounts(target) {
+				if !ok || !path.IsAbs(target) || u.mounts(path.Clean(target)) {
 					continue
 				}
-				all = append(all, requiredPath{a, target})
+				all = append(all, requiredPath{a, path.Clean(target), optional})
 			}
 		}
 	}
 	return all
 }
 
-// volatile are file systems that the host mounts first, and can make places in.
-var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
-
-// mounts tells whether a path is the host's to have: in something that is mounted
-// into the image.
-func (u *Unit) mounts(name string) bool {
-	var lines []unitfile.Assignment
-	for _, a := range u.Assignments {
-		lines = append(lines, a.Assignment)
-	}
-	mounted := slices.Clone(volatile)
-	known, _ := spec.MountPoints(u.Name, lines)
-	for _, e := range known {
-		mounted = append(mounted, e.Path)
-	}
-	return slices.ContainsFunc(mounted, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+// inEffect are a service's assignments of directives, without those that a later, empty
+// one resets.
+func (u *Unit) inEffect() []Assignment {
+	return slices.DeleteFunc(slices.Clone(u.Assignments), func(a Assignment) bool { return !slices.Contains(u.all(a.Section, a.Name), a) })
 }

@@ -11,14 +11,23 @@ import (
 
 var namingChecks = []Check{
 	{
-		ID: "no-unit", Severity: Error, Host: AttachFails,
+		ID: "no-unit", Severity: Error, Milder: []Severity{Warning}, Host: AttachFails,
 		Finds: "no unit of the image has the portable name",
-		Why:   "portablectl attach refuses an image in which no unit matches.",
+		Why:   "portablectl attach IMAGE takes the units that have the portable name, and refuses an image in which there is none.",
 		Fix:   "Declare a unit called like the image, or add the units' prefix to the attribute prefixes.",
 		run: func(img *Image, r *reporter) {
-			if !slices.ContainsFunc(img.Units, func(u *Unit) bool { return img.Header.Attaches(u.Name) }) {
-				r.add(Finding{}, "no unit in %s matches the portable name %q", img.Header.UnitDir, img.Header.Name)
+			name := img.Header.Name
+			if slices.ContainsFunc(img.Units, func(u *Unit) bool { return spec.HasPrefix(u.Name, name) }) {
+				return
 			}
+			var f Finding
+			for _, prefix := range img.Header.Prefixes {
+				if slices.ContainsFunc(img.Units, func(u *Unit) bool { return spec.HasPrefix(u.Name, prefix) }) {
+					f.Severity = Warning
+					f.Fix = "Attach the image with \"portablectl attach IMAGE " + prefix + "\"; or call the image like its units."
+				}
+			}
+			r.add(f, "no unit in %s matches the portable name %q", img.Header.UnitDir, name)
 		},
 	},
 	{

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,18 @@ import (
 )
 
 var profileChecks = []Check{
+	{
+		ID: "profile-defeats", Severity: Warning,
+		Finds: "what a unit asks for has no effect under the profile",
+		Why:   "The profile's drop-in comes after the unit: what it sets takes away what the unit asks for.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				img.ambientInNamespace(r, u)
+				img.hiddenDevices(r, u)
+				img.noNetwork(r, u)
+			}
+		},
+	},
 	{
 		ID: "profile-overrides", Severity: Note,
 		Finds: "the profile sets what the unit sets otherwise",
@@ -27,7 +40,7 @@ var profileChecks = []Check{
 		ID: "profile-extends", Severity: Note,
 		Finds: "the profile adds to a list that the unit sets",
 		Why:   "The profile's drop-in comes after the unit: both lists are taken together, so it may allow what the unit does not.",
-		Fix:   "Choose a stricter profile if that is too much.",
+		Fix:   "If that is too much, choose the profile that leaves the unit tightest: the report ends with an estimate for each.",
 		run: func(img *Image, r *reporter) {
 			img.eachConflict(func(a Assignment, profile, value string) {
 				if adds(a.Name, value) {
@@ -36,6 +49,78 @@ var profileChecks = []Check{
 			})
 		},
 	},
+}
+
+// setBy says where a service has a boolean directive from, and how to be without it.
+func (u *Unit) setBy(img *Image, name string) (who, without string) {
+	if slices.ContainsFunc(img.profileSettings(), func(s directives.Setting) bool { return s.Name == name }) {
+		return "the profile " + img.profile() + " sets " + name + "=yes",
+			"Attach the image with --profile=trusted, and set profile = \"trusted\" for the checks"
+	}
+	return "the unit sets " + name + "=yes", "Remove " + name + "=yes"
+}
+
+// inNamespace are capabilities that are of use in a user namespace of one's own
+// (user_namespaces(7)): over what belongs to its users.
+var inNamespace = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE"}
+
+// ambientInNamespace finds capabilities over the host that a user namespace confines.
+func (img *Image) ambientInNamespace(r *reporter, u *Unit) {
+	if !u.has(img, "PrivateUsers") {
+		return
+	}
+	who, without := u.setBy(img, "PrivateUsers")
+	for _, a := range u.all("Service", "AmbientCapabilities") {
+		for _, word := range strings.Fields(a.Value) {
+			name := strings.ToUpper(word)
+			if strings.HasPrefix(name, "~") || slices.Contains(inNamespace, name) {
+				continue
+			}
+			f := at(a)
+			f.Fix = without + "."
+			if name == "CAP_NET_BIND_SERVICE" {
+				f.Fix = "Have a socket unit listen (ListenStream=80): systemd hands the socket over, and no capability is needed. Or: " + without + "."
+			}
+			r.add(f, "AmbientCapabilities=%s has no effect on the host: %s", word, who)
+		}
+	}
+}
+
+// commonDevices are in each /dev (systemd.exec(5), PrivateDevices=).
+var commonDevices = []string{"/dev/full", "/dev/null", "/dev/ptmx", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"}
+
+// hiddenDevices finds devices that a private /dev does not have.
+func (img *Image) hiddenDevices(r *reporter, u *Unit) {
+	if !u.has(img, "PrivateDevices") {
+		return
+	}
+	who, without := u.setBy(img, "PrivateDevices")
+	for _, a := range u.all("Service", "DeviceAllow") {
+		device, _, _ := strings.Cut(a.Value, " ")
+		if slices.Contains(commonDevices, device) || device == "char-pts" {
+			continue
+		}
+		f := at(a)
+		f.Fix = without + "."
+		r.add(f, "DeviceAllow=%s has no effect: %s, and /dev has no such device then", device, who)
+	}
+}
+
+// noNetwork finds services that wait for the network, and have one of their own in which
+// there is nobody else.
+func (img *Image) noNetwork(r *reporter, u *Unit) {
+	own, ok := grammar.Bool(u.value("Service", "PrivateNetwork", "no"))
+	if !u.has(img, "PrivateNetwork") || ok && own {
+		return
+	}
+	who, _ := u.setBy(img, "PrivateNetwork")
+	for _, a := range u.inEffect() {
+		if a.Section == "Unit" && (a.Name == "Wants" || a.Name == "Requires") && slices.Contains(strings.Fields(a.Value), "network-online.target") {
+			f := at(a)
+			f.Fix = "Choose the profile default; or have a socket unit listen, and remove the line."
+			r.add(f, "%s=network-online.target, but %s: the service sees no network", a.Name, who)
+		}
+	}
 }
 
 // lists are directives whose assignments add up.
@@ -53,15 +138,33 @@ func few(value string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:4], " "), len(all)-4)
 }
 
+// profile is the one that the image is meant to be attached with.
+func (img *Image) profile() string { return cmp.Or(img.Options.Profile, "default") }
+
+func (img *Image) profileSettings() []directives.Setting { return directives.Profile(img.profile()) }
+
+// effective is the value that a service has of a directive of which only the last
+// assignment counts: the profile's comes after the unit's.
+func (u *Unit) effective(img *Image, name string) string {
+	for _, s := range slices.Backward(img.profileSettings()) {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return u.value("Service", name, "")
+}
+
+// has tells whether a boolean directive is on in a service, by its profile or by itself.
+func (u *Unit) has(img *Image, name string) bool {
+	is, ok := grammar.Bool(u.effective(img, name))
+	return ok && is
+}
+
 // eachConflict visits what both a service and the intended profile set, to
 // different values.
 func (img *Image) eachConflict(visit func(a Assignment, profile, value string)) {
-	profile := img.Options.Profile
-	if profile == "" {
-		profile = "default"
-	}
 	for _, u := range img.of("service") {
-		for _, s := range directives.Profile(profile) {
+		for _, s := range img.profileSettings() {
 			// Places add up without a conflict.
 			if s.Name == "BindPaths" || s.Name == "BindReadOnlyPaths" {
 				continue
@@ -69,7 +172,7 @@ func (img *Image) eachConflict(visit func(a Assignment, profile, value string)) 
 			for _, a := range slices.Backward(u.Assignments) {
 				if a.Section == "Service" && a.Name == s.Name {
 					if !sameValue(a.Value, s.Value) {
-						visit(a, profile, s.Value)
+						visit(a, img.profile(), s.Value)
 					}
 					break
 				}

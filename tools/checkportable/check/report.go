@@ -25,17 +25,32 @@ func (r *Report) WriteText(w io.Writer) error {
 		b.WriteString("\n")
 		f.write(&b)
 	}
+	if len(r.Ratings) > 0 {
+		b.WriteString("\nWhat each profile leaves open (systemd-analyze security, estimated: from 0 to 10, the tightest first):\n")
+	}
+	for _, rating := range r.Ratings {
+		fmt.Fprintf(&b, "%s\n", rating)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// WriteErrors writes only what fails the build.
+// WriteErrors writes what fails the build, and a line for each warning.
 func (r *Report) WriteErrors(w io.Writer) error {
 	var b strings.Builder
+	warnings := 0
 	for _, f := range r.Findings {
-		if f.Severity == Error && f.Allowed == "" {
+		switch {
+		case f.Allowed != "":
+		case f.Severity == Error:
 			f.write(&b)
+		case f.Severity == Warning:
+			fmt.Fprintf(&b, "%s: %s: %s [%s]\n", f.Where(), f.Severity, f.Text, f.ID)
+			warnings++
 		}
+	}
+	if warnings > 0 {
+		fmt.Fprintf(&b, "%s: %s; reasons and fixes: bazel build %s --output_groups=+checks\n", r.Label, count(warnings, "warning"), r.Label)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -12,8 +12,8 @@ import (
 	"regexp"
 )
 
-// needed are the files of a suite that systemd-analyze reads.
-var needed = regexp.MustCompile(`^usr/(?:bin/systemd-analyze|lib/systemd/(?:systemd$|libsystemd-|system/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
+// needed are the files of a suite that systemd-analyze reads, and the profiles of portabled.
+var needed = regexp.MustCompile(`^usr/(?:bin/systemd-analyze|lib/systemd/(?:systemd$|libsystemd-|system/|portable/profile/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
 
 // OpenArchive is [Open] for what systemd-analyze needs of a suite's archive, unpacked
 // below dir.

@@ -1,0 +1,265 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/spec"
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+var hiddenChecks = []Check{
+	{
+		ID: "hidden-by-mount", Severity: Error, Milder: []Severity{Warning, Note},
+		Finds: "a file of the image lies where something is mounted over it",
+		Why:   "The service sees what is mounted, and never the image's own file.",
+		run: func(img *Image, r *reporter) {
+			services := img.of("service")
+			for _, u := range services {
+				for _, m := range u.mountList(img) {
+					hidden := img.hiddenBy(m)
+					if len(hidden) == 0 {
+						continue
+					}
+					f := in(hidden[0])
+					if m.Name != "" {
+						f = at(m.Assignment)
+					}
+					f.Severity, f.Fix = m.severity(), m.fix()
+					elsewhere := slices.ContainsFunc(services, func(other *Unit) bool { return other != u && !other.covers(img, hidden[0].Path) })
+					switch {
+					case slices.ContainsFunc(hidden, func(e *spec.Entry) bool { return u.namesPath(e.Path, m.path) }):
+						f.Severity = Error
+					case elsewhere:
+						f.Severity = Note
+					}
+					if m.optional {
+						f.Severity = Note
+					}
+					r.add(f, "%s hides %s from %s", m.why(), list(hidden), u.Name)
+				}
+			}
+		},
+	},
+}
+
+// list names the first of some entries.
+func list(entries []*spec.Entry) string {
+	text := entries[0].Path
+	switch len(entries) {
+	case 1:
+		return text
+	case 2:
+		return text + " and " + entries[1].Path
+	}
+	return fmt.Sprintf("%s and %d more files", text, len(entries)-1)
+}
+
+// A mount is what a service has mounted over a path of its image.
+type mount struct {
+	// Assignment is the line that asks for it; empty for what the profile sets.
+	Assignment
+	// profile is the profile's line, without an assignment.
+	profile string
+	path    string
+	// optional is whether the host may have nothing to mount.
+	optional bool
+	// host is whether what is mounted can have files of the host's.
+	host bool
+}
+
+func (m *mount) why() string {
+	switch {
+	case m.Name == "":
+		return m.profile
+	case m.Name == "InaccessiblePaths":
+		return m.Name + "=" + m.path
+	}
+	return m.Name + "=, which is mounted at " + m.path + ","
+}
+
+// severity is what hiding a file means, unless a unit names the file.
+func (m *mount) severity() Severity {
+	switch {
+	case m.Name == "InaccessiblePaths":
+		return Note
+	case m.Name == "", strings.HasPrefix(m.Name, "Bind"), m.Name == "MountImages":
+		return Warning
+	}
+	return Error
+}
+
+func (m *mount) fix() string {
+	switch {
+	case m.Name == "":
+		return "Put the file elsewhere, as in /usr/share/NAME or /usr/lib/NAME, and have the service read it there."
+	case strings.HasPrefix(m.Name, "Bind"):
+		return "Leave the file out of the image, or write \"-\" before the source: then it is what the service sees where the host has none."
+	case strings.HasSuffix(m.Name, "Directory"):
+		return "Put the file elsewhere, as in /usr/share/NAME, and have the service read it there; or remove " + m.Name + "=, if the service writes nothing there and the host has no settings for it."
+	}
+	return "Put the file elsewhere, or remove the path from " + m.Name + "=."
+}
+
+// directoryRoots are where the directories of a service lie (systemd.exec(5)).
+var directoryRoots = map[string]string{
+	"CacheDirectory": "/var/cache", "ConfigurationDirectory": "/etc", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run", "StateDirectory": "/var/lib",
+}
+
+// volatile are file systems that every profile has mounted first (MountAPIVFS=, and
+// PrivateTmp= or DynamicUser=), and in which the host can make places.
+var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
+
+// mountList is what a service has mounted, by its own lines and under its profile.
+func (u *Unit) mountList(img *Image) []mount {
+	all := slices.DeleteFunc(u.ownMounts(), func(m mount) bool { return inVolatile(m.path) })
+	for _, dir := range volatile {
+		all = append(all, mount{path: dir, profile: "the file system that is mounted at " + dir + " for each service", host: true})
+	}
+	profile := "the profile " + img.profile()
+	if home := u.effective(img, "ProtectHome"); home != "read-only" && home != "no" && home != "" {
+		for _, dir := range []string{"/home", "/root"} {
+			all = append(all, mount{path: dir, profile: "ProtectHome=" + home})
+		}
+	}
+	for _, s := range img.profileSettings() {
+		if s.Name == "BindPaths" || s.Name == "BindReadOnlyPaths" {
+			source, optional := strings.CutPrefix(s.Value, "-")
+			if !inVolatile(source) {
+				all = append(all, mount{path: source, optional: optional, profile: profile + " (" + s.Name + "=" + s.Value + ")", host: true})
+			}
+		}
+	}
+	return all
+}
+
+// ownMounts are those that a service's own lines ask for, where they are known.
+func (u *Unit) ownMounts() []mount {
+	var all []mount
+	add := func(a Assignment, target string, optional, host bool) {
+		target, ok := u.expand(target)
+		if ok && path.IsAbs(target) {
+			all = append(all, mount{Assignment: a, path: path.Clean(target), optional: optional, host: host})
+		}
+	}
+	for _, a := range u.inEffect() {
+		if a.Section != "Service" {
+			continue
+		}
+		tuples, _ := unitfile.Tuples(a.Name, a.Value)
+		for _, tuple := range tuples {
+			source, optional := strings.CutPrefix(tuple[0], "-")
+			source = strings.TrimPrefix(source, "+")
+			root, isDirectory := directoryRoots[a.Name]
+			switch {
+			case isDirectory && !path.IsAbs(source) && source != "":
+				add(a, path.Join(root, source), false, true)
+			case a.Name == "TemporaryFileSystem":
+				add(a, source, false, false)
+			case a.Name == "InaccessiblePaths":
+				add(a, source, optional, false)
+			case a.Name == "MountImages" && len(tuple) > 1:
+				add(a, tuple[1], optional, true)
+			case (a.Name == "BindPaths" || a.Name == "BindReadOnlyPaths") && len(tuple) > 1 && tuple[1] != "":
+				add(a, tuple[1], optional, true)
+			case a.Name == "BindPaths" || a.Name == "BindReadOnlyPaths":
+				add(a, source, optional, true)
+			}
+		}
+	}
+	return all
+}
+
+// over is the mount that a path lies in, if there is one.
+func (u *Unit) over(name string) (over mount, ok bool) {
+	if inVolatile(name) {
+		return mount{path: name, host: true}, true
+	}
+	for _, m := range u.ownMounts() {
+		if m.Name != "InaccessiblePaths" && within(name, m.path) && len(m.path) >= len(over.path) {
+			over, ok = m, true
+		}
+	}
+	return over, ok
+}
+
+// mounts tells whether a path lies in something that is mounted.
+func (u *Unit) mounts(name string) bool {
+	_, ok := u.over(name)
+	return ok
+}
+
+// fromHost tells whether a path lies in something that the host has files in.
+func (u *Unit) fromHost(name string) bool {
+	over, _ := u.over(name)
+	return over.host
+}
+
+// mountsBelow tells whether a service has something mounted below a path that it can
+// write to.
+func (u *Unit) mountsBelow(name string) bool {
+	return slices.ContainsFunc(u.ownMounts(), func(m mount) bool {
+		return within(m.path, name) && m.Name != "BindReadOnlyPaths" && m.Name != "InaccessiblePaths"
+	})
+}
+
+func inVolatile(name string) bool {
+	return within(name, "/var/run") || slices.ContainsFunc(volatile, func(dir string) bool { return within(name, dir) })
+}
+
+// covers tells whether a service can't see a file of the image.
+func (u *Unit) covers(img *Image, name string) bool {
+	return slices.ContainsFunc(u.mountList(img), func(m mount) bool { return within(name, m.path) })
+}
+
+// hiddenBy are the image's files that a mount hides. Empty ones are places for mounts.
+func (img *Image) hiddenBy(m mount) []*spec.Entry {
+	var all []*spec.Entry
+	for _, e := range img.spec.Entries {
+		if !e.Added && within(e.Path, m.path) && (e.Type == spec.Symlink && e.Path != m.path || e.Type == spec.File && hasContent(e)) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// hasContent tells whether a file has a byte.
+func hasContent(e *spec.Entry) bool {
+	info, err := os.Stat(e.Source)
+	return e.Source != "" && err == nil && info.Size() > 0
+}
+
+// namesPath tells whether a service's command lines or variables name a file, or a
+// directory that it lies in, in a mount.
+func (u *Unit) namesPath(name, mounted string) bool {
+	return slices.ContainsFunc(u.words(), func(word string) bool {
+		return path.IsAbs(word) && within(name, path.Clean(word)) && within(path.Clean(word), mounted)
+	})
+}
+
+// words are what a service's command lines and variables are made of: paths and options'
+// values.
+func (u *Unit) words() []string {
+	var all []string
+	add := func(text string) {
+		text, _ = u.expand(text)
+		all = append(all, strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("=:,;\"' ", r) })...)
+	}
+	for _, a := range u.inEffect() {
+		switch {
+		case a.Section != "Service":
+		case strings.HasPrefix(a.Name, "Exec"):
+			for _, c := range u.commands(a) {
+				for _, text := range append([]string{c.path}, c.args...) {
+					add(text)
+				}
+			}
+		case a.Name == "Environment", a.Name == "WorkingDirectory":
+			add(a.Value)
+		}
+	}
+	return all
+}

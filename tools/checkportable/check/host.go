@@ -1,0 +1,340 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
+	"example.org/portable-walkthrough-go/tools/spec"
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+// What systemd evaluates or reads before it enters the image is the host's, whatever the
+// image has at that path.
+var hostChecks = []Check{
+	{
+		ID: "packed-for-the-host", Severity: Error, Milder: []Severity{Warning},
+		Finds: "a unit has systemd look at a path of the host, and the image has that path",
+		Why:   "systemd looks at the path before it enters the image: the image's own file is never seen.",
+		run: func(img *Image, r *reporter) {
+			for _, h := range img.hostPaths() {
+				if e := img.packed(h); e != nil {
+					f := at(h.Assignment)
+					f.Severity, f.Fix = h.severity, h.packedFix
+					r.add(f, "%s= is about the host's %s; the image's (from %s) is not looked at", h.Name, h.path, e.DeclaredBy())
+				}
+			}
+		},
+	},
+	{
+		ID: "condition-on-host", Severity: Note,
+		Finds: "a unit starts only on hosts that have a path, or have it not",
+		Why:   "systemd evaluates conditions before it enters the image. Where one is not met, the unit is skipped: systemctl start succeeds, and nothing runs.",
+		Fix:   "See that each host is as the condition wants it, or remove the line.",
+		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "Condition") }, "%s=%s is about the host"),
+	},
+	{
+		ID: "assert-on-host", Severity: Warning, Host: StartFails,
+		Finds: "a unit fails on hosts that do not have a path, or have it",
+		Why:   "systemd evaluates assertions before it enters the image. Where one is not met, the unit fails to start.",
+		Fix:   "See that each host is as the assertion wants it, or remove the line.",
+		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "Assert") }, "%s=%s is about the host"),
+	},
+	{
+		ID: "environment-file-on-host", Severity: Warning, Host: StartFails,
+		Finds: "EnvironmentFile= is read from the host, which must have the file",
+		Why:   "systemd reads the file before it enters the image: without it the service fails to start, and with Restart= fails again and again.",
+		Fix:   "Write \"-\" before the path if the host need not have it; use Environment= for what belongs to the image.",
+		run:   reports(func(h hostPath) bool { return h.Name == "EnvironmentFile" && !h.optional }, "%s=%s must be on the host, or the service does not start"),
+	},
+	{
+		ID: "credential-on-host", Severity: Note, Host: StartFails,
+		Finds: "a credential is read from the host, which must have it",
+		Why:   "systemd reads credentials before it enters the image: without the file the service fails to start with status=243/CREDENTIALS.",
+		Fix:   "Install the file on each host; or give a default with SetCredential=, which is taken where the host has none.",
+		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "LoadCredential") && !h.optional }, "%s=%s must be on the host, or the service does not start"),
+	},
+	{
+		ID: "input-on-host", Severity: Warning, Host: StartFails,
+		Finds: "a service has a file of the host opened for it",
+		Why:   "systemd opens the file before it enters the image: where it can't, the service fails to start.",
+		Fix:   "Have the service open the file itself, in the image or in a directory that the host keeps for it (StateDirectory=, LogsDirectory=); the journal takes what it writes to standard output.",
+		run: reports(func(h hostPath) bool {
+			return (strings.HasPrefix(h.Name, "Standard") || h.Name == "OpenFile") && !h.optional
+		}, "%s= needs %s on the host"),
+	},
+	{
+		ID: "root-of-unit", Severity: Warning,
+		Finds: "a unit sets a root directory of its own",
+		Why:   "systemd-portabled sets the image as the root directory, after the unit's lines: the unit's own root is not used.",
+		Fix:   "Remove the line.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, name := range []string{"RootDirectory", "RootImage"} {
+					if a, ok := u.last("Service", name); ok && a.Value != "/" {
+						r.add(at(a), "%s=%s has no effect on a portable service", name, a.Value)
+					}
+				}
+			}
+		},
+	},
+	{
+		ID: "user-on-host", Severity: Error, Milder: []Severity{Warning}, Host: StartFails,
+		Finds: "a service runs as a user or group that the host must have",
+		Why:   "systemd looks users and groups up on the host: where one does not exist the service fails to start with status=217/USER or 216/GROUP.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				dynamic := u.has(img, "DynamicUser")
+				for _, name := range []string{"User", "Group"} {
+					a, ok := u.last("Service", name)
+					if ok && !dynamic && !onEveryHost(a.Value) {
+						img.missingUser(r, u, a, a.Value)
+					}
+				}
+				for _, a := range u.all("Service", "SupplementaryGroups") {
+					for _, group := range strings.Fields(a.Value) {
+						if !onEveryHost(group) {
+							img.missingUser(r, u, a, group)
+						}
+					}
+				}
+			}
+		},
+	},
+}
+
+// onEveryHost tells whether a user or group needs no look-up, or comes with systemd or is
+// in each distribution's first files.
+func onEveryHost(name string) bool {
+	return strings.Trim(name, "0123456789") == "" || strings.Contains(name, "%") || slices.Contains([]string{
+		"root", "nobody", "nogroup", "daemon", "bin", "sys", "adm", "mail", "audio", "cdrom", "clock", "dialout", "disk", "input", "kmem", "kvm", "lp",
+		"render", "sgx", "systemd-journal", "systemd-network", "systemd-resolve", "systemd-timesync", "tape", "tty", "users", "utmp", "video",
+	}, name)
+}
+
+func (img *Image) missingUser(r *reporter, u *Unit, a Assignment, name string) {
+	f := at(a)
+	f.Fix = "Create it on each host (sysusers.d(5))."
+	if a.Name != "SupplementaryGroups" {
+		f.Fix = "Write DynamicUser=yes, which makes the user when the service starts; or create it on each host (sysusers.d(5))."
+	}
+	if e := img.declaresUser(name); e != nil {
+		r.add(f, "%s=%s must be on the host; the image's %s is not looked at", a.Name, name, e.Path)
+		return
+	}
+	f.Severity = Warning
+	r.add(f, "%s=%s must be on the host", a.Name, name)
+}
+
+// declaresUser finds the image's file that seems to declare a user or group.
+func (img *Image) declaresUser(name string) *spec.Entry {
+	for _, e := range img.spec.Entries {
+		isUsers := e.Path == "/etc/passwd" || e.Path == "/etc/group"
+		if e.Type != spec.File || !isUsers && (path.Ext(e.Path) != ".conf" || !strings.HasSuffix(path.Dir(e.Path), "/sysusers.d")) {
+			continue
+		}
+		text, err := content(e)
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
+			if err == nil && (isUsers && strings.HasPrefix(line, name+":") || !isUsers && len(fields) > 1 && strings.Contains("ug", fields[0][:1]) && fields[1] == name) {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// A hostPath is a path that systemd looks at before it enters the image.
+type hostPath struct {
+	Assignment
+	path string
+	glob bool
+	// optional is whether nothing fails where the host has nothing there, and alternative
+	// whether it is enough that another condition is met.
+	optional, alternative bool
+	// severity is what it means if the image has the path, and packedFix what to do.
+	severity  Severity
+	packedFix string
+}
+
+// reports is a check that reports some of the paths, where the image does not have them.
+func reports(wanted func(hostPath) bool, format string) func(*Image, *reporter) {
+	return func(img *Image, r *reporter) {
+		for _, h := range img.hostPaths() {
+			if wanted(h) && img.packed(h) == nil && !inAPI(h.path) && !slices.Contains(everywhere, h.path) {
+				r.add(at(h.Assignment), format, h.Name, h.Value)
+			}
+		}
+	}
+}
+
+// inAPI tells whether a path is the kernel's, or made while a host runs.
+func inAPI(name string) bool {
+	return slices.ContainsFunc([]string{"/dev", "/proc", "/run", "/sys", "/var/run"}, func(dir string) bool { return within(name, dir) })
+}
+
+// packed is what the image has at a path that is looked at on the host. Mount points and
+// parents do not count, and neither does what the host has mounted there.
+func (img *Image) packed(h hostPath) *spec.Entry {
+	if inAPI(h.path) || slices.ContainsFunc(img.of("service"), func(u *Unit) bool { return u.fromHost(h.path) }) {
+		return nil
+	}
+	counts := func(e *spec.Entry) bool {
+		switch {
+		case e == nil:
+			return false
+		case e.Type == spec.Directory:
+			return img.hasBelow(e.Path) && !slices.Contains(everywhere, e.Path)
+		}
+		return !e.Added
+	}
+	if !h.glob || !strings.ContainsAny(h.path, "*?[") {
+		if e := img.find(h.path); counts(e) {
+			return e
+		}
+		return nil
+	}
+	for _, e := range img.spec.Entries {
+		if matches, err := path.Match(h.path, e.Path); err == nil && matches && counts(e) {
+			return e
+		}
+	}
+	return nil
+}
+
+// everywhere are directories that hosts have as well.
+var everywhere = []string{"/", "/bin", "/etc", "/etc/default", "/etc/ssl", "/etc/ssl/certs", "/lib", "/opt", "/sbin", "/srv", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/log"}
+
+// hostPaths are all that the units name.
+func (img *Image) hostPaths() []hostPath {
+	var all []hostPath
+	for _, u := range img.Units {
+		all = append(all, u.conditions()...)
+		for _, a := range u.inEffect() {
+			switch {
+			case a.Section == "Path" && u.Type() == "path":
+				all = append(all, u.watched(a)...)
+			case a.Section == "Service" && u.Type() == "service":
+				all = append(all, u.readOnHost(a)...)
+			}
+		}
+	}
+	return all
+}
+
+// hostPath is a path of a line, if it is an absolute one that the build knows.
+func (u *Unit) hostPath(a Assignment, text, fix string) (hostPath, bool) {
+	name, ok := u.expand(text)
+	return hostPath{Assignment: a, path: path.Clean(name), severity: Error, packedFix: fix}, ok && path.IsAbs(name)
+}
+
+// conditions are those of conditions and assertions (systemd.unit(5)). An empty line resets
+// all of its kind.
+func (u *Unit) conditions() []hostPath {
+	var all []hostPath
+	for _, a := range u.Assignments {
+		kind := "Condition"
+		if strings.HasPrefix(a.Name, "Assert") {
+			kind = "Assert"
+		}
+		if a.Section != "Unit" || !strings.HasPrefix(a.Name, kind) {
+			continue
+		}
+		if a.Value == "" {
+			all = slices.DeleteFunc(all, func(h hostPath) bool { return strings.HasPrefix(h.Name, kind) })
+			continue
+		}
+		if grammar.TypeOf(a.Section, a.Name) != "condition-path" || strings.HasSuffix(a.Name, "NeedsUpdate") {
+			continue
+		}
+		text, alternative := strings.CutPrefix(a.Value, "|")
+		text, negated := strings.CutPrefix(strings.TrimLeft(text, unitfile.Blanks), "!")
+		h, ok := u.hostPath(a, strings.TrimLeft(text, unitfile.Blanks), "Remove the line: what the image brings is always there. If the host is to decide, leave the path out of the image.")
+		if h.glob = strings.HasSuffix(a.Name, "Glob"); !ok {
+			continue
+		}
+		// The unit starts all the same: without the path, or by another condition.
+		if h.alternative = alternative; negated {
+			h.severity = Warning
+		}
+		all = append(all, h)
+	}
+	for i, h := range all {
+		if h.alternative && slices.ContainsFunc(all, func(other hostPath) bool { return other.alternative && other.Assignment != h.Assignment }) {
+			all[i].severity = Warning
+		}
+	}
+	return all
+}
+
+// watched are those that a path unit watches.
+func (u *Unit) watched(a Assignment) []hostPath {
+	if a.Name != "DirectoryNotEmpty" && !strings.HasPrefix(a.Name, "Path") {
+		return nil
+	}
+	h, ok := u.hostPath(a, a.Value, "Watch a path that the host has, or a directory that it keeps for the service, as in %S/NAME with StateDirectory=NAME.")
+	if h.glob = strings.HasSuffix(a.Name, "Glob"); !ok {
+		return nil
+	}
+	return []hostPath{h}
+}
+
+// credentialStores are where systemd looks for credentials by name (systemd.exec(5)).
+var credentialStores = []string{"/etc/credstore", "/run/credstore", "/usr/lib/credstore", "/etc/credstore.encrypted", "/run/credstore.encrypted", "/usr/lib/credstore.encrypted"}
+
+// readOnHost are those that a line of a service has read or opened (systemd.exec(5),
+// systemd.service(5)).
+func (u *Unit) readOnHost(a Assignment) []hostPath {
+	const installed = " Or leave the file out of the image, and install it on each host."
+	var all []hostPath
+	add := func(text, fix string, optional, glob bool) {
+		if h, ok := u.hostPath(a, text, fix+installed); ok {
+			h.optional, h.glob = optional, glob
+			all = append(all, h)
+		}
+	}
+	switch a.Name {
+	case "EnvironmentFile":
+		name, optional := strings.CutPrefix(a.Value, "-")
+		add(name, "Write what the file says as Environment= lines, in the unit or a drop-in of it (the attribute units takes both).", optional, true)
+	case "LoadCredential", "LoadCredentialEncrypted", "ImportCredential":
+		const fix = "Have the service read the image's file by its path, without the line: what is in the image is no secret."
+		id, from, ok := strings.Cut(a.Value, ":")
+		if a.Name == "ImportCredential" || !ok {
+			from = id
+		}
+		if path.IsAbs(from) {
+			add(from, fix, u.setsCredential(id), false)
+			break
+		}
+		for _, store := range credentialStores {
+			add(store+"/"+from, fix, true, a.Name == "ImportCredential")
+		}
+	case "StandardInput", "StandardOutput", "StandardError":
+		kind, name, _ := strings.Cut(a.Value, ":")
+		const fix = "Have the service open the file itself."
+		if a.Name == "StandardInput" && kind == "file" {
+			add(name, fix, false, false)
+		} else if slices.Contains([]string{"file", "append", "truncate"}, kind) && !slices.Contains(everywhere, path.Dir(name)) && !inVolatile(name) {
+			add(path.Dir(name), fix, false, false)
+		}
+	case "OpenFile":
+		fields := strings.Split(a.Value, ":")
+		optional := len(fields) > 2 && strings.Contains(fields[2], "graceful")
+		add(fields[0], "Have the service open the file itself.", optional, false)
+	case "RootDirectory", "RootImage":
+		if a.Value != "/" {
+			add(a.Value, "Remove the line: the image is the root directory, and paths count from there.", true, false)
+		}
+	}
+	return all
+}
+
+// setsCredential tells whether a service has a credential of its own to fall back to.
+func (u *Unit) setsCredential(id string) bool {
+	return slices.ContainsFunc(u.inEffect(), func(a Assignment) bool {
+		name, _, ok := strings.Cut(a.Value, ":")
+		return ok && name == id && (a.Name == "SetCredential" || a.Name == "SetCredentialEncrypted")
+	})
+}

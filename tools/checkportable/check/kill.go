@@ -1,0 +1,47 @@
+package check
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// signalOption is how kill(1) is given a signal: -HUP, -1, -s HUP, --signal=HUP.
+var signalOption = regexp.MustCompile(`(?:^|\s)(?:-s\s*|--signal[= ]|-)(?:SIG)?([A-Z][A-Z0-9+-]*|[0-9]+)(?:\s|$)`)
+
+// numbers are the signals that are usually given by number (signal(7)).
+var numbers = map[string]string{"1": "HUP", "2": "INT", "3": "QUIT", "9": "KILL", "10": "USR1", "12": "USR2", "15": "TERM"}
+
+// killFix says how systemd itself sends the signal that a command is there to send. It is
+// empty for other commands.
+func (c command) killFix() string {
+	line := strings.Join(c.args, " ")
+	switch path.Base(c.path) {
+	case "kill", "pkill", "killall":
+	case "sh", "bash", "dash":
+		if !regexp.MustCompile(`\bp?kill(all)?\s`).MatchString(line) {
+			return ""
+		}
+	default:
+		return ""
+	}
+	signal := "TERM"
+	if found := signalOption.FindStringSubmatch(line); found != nil {
+		signal = found[1]
+	}
+	if name, ok := numbers[signal]; ok {
+		signal = name
+	}
+	signal = "SIG" + signal
+	switch c.Name {
+	case "ExecReload", "ExecReloadPost":
+		return "Remove the line: systemctl kill --signal=" + signal + " " + c.unit.Name + " sends the signal. " +
+			"If the program says RELOADING=1 and READY=1 (sd_notify(3)), Type=notify-reload with ReloadSignal=" + signal + " makes systemctl reload send it (systemd 253)."
+	case "ExecStop", "ExecStopPost":
+		if signal == "SIGTERM" {
+			return "Remove the line: systemd sends SIGTERM by itself."
+		}
+		return "Write KillSignal=" + signal + " instead of the line: systemd sends the signal by itself."
+	}
+	return ""
+}
