@@ -13,7 +13,8 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/squashfs"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
@@ -25,13 +26,13 @@ const name = "portable-walkthrough-go"
 // binary's size, "*" there, changes with every line of code, os-release's with the
 // architecture.
 func TestListing(t *testing.T) {
-	got := squashfs.List(t, squashfs.Runfile(t, "IMAGE"))
-	for i, line := range got {
-		if fields := strings.Fields(line); strings.HasPrefix(fields[5], "/usr/bin/") || fields[5] == "/usr/lib/os-release" {
-			got[i] = strings.Replace(line, " "+fields[2]+" ", strings.Repeat(" ", len(fields[2]))+"* ", 1)
+	var text string
+	for _, e := range squashfs.List(t, runfile.Of(t, "IMAGE")) {
+		if strings.HasPrefix(e.Path, "/usr/bin/") || e.Path == "/usr/lib/os-release" {
+			e.Fields["size"] = "*"
 		}
+		text += e.String() + "\n"
 	}
-	text := strings.Join(got, "\n") + "\n"
 	if *update {
 		golden := filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "rootfs", "image.golden")
 		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
@@ -49,9 +50,9 @@ func TestListing(t *testing.T) {
 }
 
 func TestContents(t *testing.T) {
-	root := squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE"))
+	root := squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
 	for path, source := range map[string]string{
-		"usr/bin/" + name: squashfs.Runfile(t, "SERVICE"),
+		"usr/bin/" + name: runfile.Of(t, "SERVICE"),
 		"usr/lib/systemd/system/" + name + ".service": "../units/" + name + ".service",
 		"usr/lib/systemd/system/" + name + ".socket":  "../units/" + name + ".socket",
 	} {
@@ -78,7 +79,7 @@ func TestContents(t *testing.T) {
 // The unit files name things that are declared elsewhere; where a fact must stand
 // twice, this holds the two together.
 func TestUnitsMatchTheImage(t *testing.T) {
-	root := squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE"))
+	root := squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
 	service := options(t, root, ".service")
 	for _, directory := range strings.Fields(service["StateDirectory"]) {
 		path := filepath.Join(root, "var/lib", directory)
@@ -114,7 +115,7 @@ func options(t *testing.T, root, suffix string) map[string]string {
 // What the host, portablectl inspect and the journal read. The version is
 // MODULE.bazel's, which WORKSPACE mode does not know.
 func TestOSRelease(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE")), "usr/lib/os-release"))
+	content, err := os.ReadFile(filepath.Join(squashfs.Unpack(t, runfile.Of(t, "IMAGE")), "usr/lib/os-release"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ $`)
 // A set's image has the bytes of the image that is built for its platform, as here for this
 // machine; those for others have not.
 func TestSetHasTheImagesBytes(t *testing.T) {
-	want, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
+	want, err := os.ReadFile(runfile.Of(t, "IMAGE"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,12 +163,12 @@ func TestSetHasTheImagesBytes(t *testing.T) {
 func TestArchitectures(t *testing.T) {
 	machines := map[string]elf.Machine{"arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV, "x86-64": elf.EM_X86_64}
 	paths := func(image string) (all []string) {
-		for _, line := range squashfs.List(t, image) {
-			all = append(all, strings.Fields(line)[5])
+		for _, e := range squashfs.List(t, image) {
+			all = append(all, e.Path)
 		}
 		return all
 	}
-	want := paths(squashfs.Runfile(t, "IMAGE"))
+	want := paths(runfile.Of(t, "IMAGE"))
 	images := strings.Fields(os.Getenv("IMAGES"))
 	if len(images) != len(machines) {
 		t.Errorf("%d images for %d machines: %q", len(images), len(machines), images)

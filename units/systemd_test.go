@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/squashfs"
 	"example.org/portable-walkthrough-go/tools/systemd"
 )
 
@@ -15,7 +16,7 @@ const name = "portable-walkthrough-go"
 
 // systemd reads the units as they are shipped, and has nothing to say.
 func TestVerify(t *testing.T) {
-	analyze, root := systemd.Analyze(t), squashfs.Unpack(t, squashfs.Runfile(t, "IMAGE"))
+	analyze, root := systemd.Analyze(t), squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
 	verify := func() string {
 		said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", "--root="+root, name+".service", name+".socket").CombinedOutput()
 		if err != nil && len(said) == 0 {

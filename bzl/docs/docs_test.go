@@ -18,11 +18,7 @@ var update = flag.Bool("update", false, "write the pages instead of comparing th
 
 func TestPagesAreUpToDate(t *testing.T) {
 	for _, page := range []string{"archives", "defs", "squashfs_toolchain"} {
-		path, err := runfile.Path(strings.ToUpper(page))
-		if err != nil {
-			t.Fatal(err)
-		}
-		textproto, err := os.ReadFile(path)
+		textproto, err := os.ReadFile(runfile.Of(t, strings.ToUpper(page)))
 		if err != nil {
 			t.Fatal(err)
 		}

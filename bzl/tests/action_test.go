@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // An action is all that an image action reads, in a place of its own, to be run again
@@ -136,7 +136,7 @@ func (a *action) source(t *testing.T, path string) string {
 // command makes the image, with no environment, as Bazel has it done.
 func (a *action) command(t *testing.T) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), squashfs.Runfile(t, "MKPORTABLE"), a.flags...)
+	cmd := exec.CommandContext(t.Context(), runfile.Of(t, "MKPORTABLE"), a.flags...)
 	cmd.Dir, cmd.Env = a.root, []string{}
 	return cmd
 }

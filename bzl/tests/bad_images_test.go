@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // What is wrong in a BUILD file is told with the image's label, the attribute and,
@@ -101,7 +101,7 @@ func TestMain(m *testing.M) {
 // image, and the error says what happened.
 func TestFullDisk(t *testing.T) {
 	needNamespaces(t)
-	a := linkAction(t, squashfs.Runfile(t, "ACTION"))
+	a := linkAction(t, runfile.Of(t, "ACTION"))
 	command := a.command(t)
 	self, err := os.Executable()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // What the one fail() of the rules says.
@@ -63,7 +63,7 @@ func TestErrorsOfRepositories(t *testing.T) {
 // sources are the .bzl files of a directory, by name.
 func sources(t *testing.T, directory string) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(filepath.Dir(squashfs.Runfile(t, "MARKER")), "bzl", directory, "*.bzl"))
+	paths, err := filepath.Glob(filepath.Join(filepath.Dir(runfile.Of(t, "MARKER")), "bzl", directory, "*.bzl"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no rules in %s: %v", directory, err)
 	}

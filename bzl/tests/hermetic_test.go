@@ -12,9 +12,9 @@ import (
 	"syscall"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
 	"example.org/portable-walkthrough-go/tools/machine"
 	"example.org/portable-walkthrough-go/tools/program"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // needNamespaces skips a test where the kernel lets nobody have namespaces. Where
@@ -42,7 +42,7 @@ func self(t *testing.T) string {
 func bubblewrap(t *testing.T) program.Program {
 	t.Helper()
 	needNamespaces(t)
-	bwrap, err := program.Find(squashfs.Runfile(t, "BWRAP"))
+	bwrap, err := program.Find(runfile.Of(t, "BWRAP"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +92,9 @@ func (a *action) put(t *testing.T, from, name string) {
 // The image action needs its declared inputs and nothing else.
 func TestInAnEmptyRoot(t *testing.T) {
 	bwrap := bubblewrap(t)
-	a := newAction(t, squashfs.Runfile(t, "ACTION"))
+	a := newAction(t, runfile.Of(t, "ACTION"))
 	a.needOwnLoader(t)
-	a.put(t, squashfs.Runfile(t, "MKPORTABLE"), "mkportable")
+	a.put(t, runfile.Of(t, "MKPORTABLE"), "mkportable")
 	if out, err := a.inEmptyRoot(t.Context(), bwrap, nil, "mkportable", a.flags...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -122,7 +122,7 @@ func (a *action) needOwnLoader(t *testing.T) {
 // that works here.
 func TestTheEmptyRootIsEmpty(t *testing.T) {
 	bwrap := bubblewrap(t)
-	a := linkAction(t, squashfs.Runfile(t, "ACTION"))
+	a := linkAction(t, runfile.Of(t, "ACTION"))
 	a.put(t, self(t), "look")
 	out, err := a.inEmptyRoot(t.Context(), bwrap, []string{lookAround + "=1"}, "look").CombinedOutput()
 	if want := fmt.Sprintf("[execroot] <nil> [%s=1 PWD=/execroot]\n", lookAround); err != nil || string(out) != want {

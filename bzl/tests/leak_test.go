@@ -12,7 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/squashfs"
 )
 
 // leaks tells where in an image one of the words stands: in its bytes, in a path, owner
@@ -40,7 +41,7 @@ func leaks(t *testing.T, image string, words []string, wholly bool) []string {
 	}
 	// A short name comes up by chance in what is compressed.
 	look("bytes", raw, 5)
-	look("listing", []byte(strings.Join(squashfs.List(t, image), "\n")), 1)
+	look("listing", fmt.Append(nil, squashfs.List(t, image)), 1)
 	root := squashfs.Unpack(t, image)
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -66,7 +67,7 @@ func leaks(t *testing.T, image string, words []string, wholly bool) []string {
 // output base and the workspace, through the links that runfiles are.
 func builder(t *testing.T, image string) (paths, names []string) {
 	t.Helper()
-	for _, file := range []string{image, squashfs.Runfile(t, "MARKER")} {
+	for _, file := range []string{image, runfile.Of(t, "MARKER")} {
 		path, err := filepath.EvalSymlinks(file)
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +92,7 @@ func builder(t *testing.T, image string) (paths, names []string) {
 
 // No path of the machine that built, no user and no host is in what is shipped.
 func TestNothingOfTheBuilderIsInTheImage(t *testing.T) {
-	image := squashfs.Runfile(t, "SHIPPED")
+	image := runfile.Of(t, "SHIPPED")
 	paths, names := builder(t, image)
 	t.Logf("looking for %q and %q", paths, names)
 	for _, leak := range append(leaks(t, image, paths, false), leaks(t, image, names, true)...) {
@@ -105,7 +106,7 @@ func TestNothingOfTheBuilderIsInTheImage(t *testing.T) {
 func TestNothingOfTheActionsSurroundingsIsInTheImage(t *testing.T) {
 	const canary = "leaky-canary"
 	bwrap := bubblewrap(t)
-	a := newAction(t, squashfs.Runfile(t, "ACTION"))
+	a := newAction(t, runfile.Of(t, "ACTION"))
 	place := filepath.Join(t.TempDir(), canary)
 	if err := os.Rename(a.root, place); err != nil {
 		t.Fatal(err)
@@ -113,12 +114,12 @@ func TestNothingOfTheActionsSurroundingsIsInTheImage(t *testing.T) {
 	a.root = place
 	cmd := bwrap.Command(t.Context(), "--dev-bind", "/", "/", "--unshare-user", "--unshare-uts", "--hostname", canary, "--uid", "4711",
 		"--setenv", "USER", canary, "--setenv", "LOGNAME", canary, "--setenv", "HOME", place, "--setenv", "TMPDIR", place, "--setenv", "PWD", place,
-		"--chdir", place, "--", squashfs.Runfile(t, "MKPORTABLE"))
+		"--chdir", place, "--", runfile.Of(t, "MKPORTABLE"))
 	cmd.Args = append(cmd.Args, a.flags...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, leak := range leaks(t, a.output(), []string{canary, " 4711/"}, false) {
+	for _, leak := range leaks(t, a.output(), []string{canary, " 4711:"}, false) {
 		t.Error(leak)
 	}
 }
@@ -147,7 +148,7 @@ func TestLeaksAreSeen(t *testing.T) {
 		}, `listing: "` + path},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAction(t, squashfs.Runfile(t, "ACTION"))
+			a := newAction(t, runfile.Of(t, "ACTION"))
 			test.leak(t, a)
 			if out, err := a.command(t).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
@@ -158,7 +159,7 @@ func TestLeaksAreSeen(t *testing.T) {
 		})
 	}
 	t.Run("bytes", func(t *testing.T) {
-		image, err := os.ReadFile(squashfs.Runfile(t, "IMAGE"))
+		image, err := os.ReadFile(runfile.Of(t, "IMAGE"))
 		if err != nil {
 			t.Fatal(err)
 		}

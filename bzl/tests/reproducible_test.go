@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
 	"example.org/portable-walkthrough-go/tools/program"
+	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/squashfs"
 )
 
 // make runs the action.
@@ -31,7 +32,7 @@ func (a *action) make(t *testing.T, prepare func(*exec.Cmd)) {
 // Bazel's own action made.
 func (a *action) compare(t *testing.T) {
 	t.Helper()
-	for _, line := range squashfs.Diff(t, squashfs.Runfile(t, "IMAGE"), a.output()) {
+	for _, line := range squashfs.Diff(t, runfile.Of(t, "IMAGE"), a.output()) {
 		t.Error(line)
 	}
 }
@@ -87,7 +88,7 @@ func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := test.action(t, squashfs.Runfile(t, "ACTION"))
+			a := test.action(t, runfile.Of(t, "ACTION"))
 			a.make(t, func(cmd *exec.Cmd) { test.prepare(t, a, cmd) })
 			a.compare(t)
 		})
@@ -116,7 +117,7 @@ func (a *action) eachInput(t *testing.T, do func(path string, mode fs.FileMode) 
 // squashfs can tell. Left to itself, mksquashfs writes that second down, which is the
 // negative control.
 func TestSameBytesASecondLater(t *testing.T) {
-	a := linkAction(t, squashfs.Runfile(t, "ACTION"))
+	a := linkAction(t, runfile.Of(t, "ACTION"))
 	bare := filepath.Join(a.root, "bare.raw")
 	mksquashfs := program.Program{Path: a.file("mksquashfs"), Loader: a.file("loader"), Libraries: a.file("libraries")}
 	makeBoth := func() {
@@ -163,10 +164,10 @@ func TestOtherInputsGiveOtherBytes(t *testing.T) {
 		"compression level": {func(t *testing.T, a *action) { a.set(t, "level", "2") }, "file system: \tcompression-level 1, against \tcompression-level 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAction(t, squashfs.Runfile(t, "ACTION"))
+			a := newAction(t, runfile.Of(t, "ACTION"))
 			test.change(t, a)
 			a.make(t, func(*exec.Cmd) {})
-			lines := strings.Join(squashfs.Diff(t, squashfs.Runfile(t, "IMAGE"), a.output()), "\n")
+			lines := strings.Join(squashfs.Diff(t, runfile.Of(t, "IMAGE"), a.output()), "\n")
 			if !strings.Contains(lines, test.want) {
 				t.Errorf("got %q, want %q", lines, test.want)
 			}

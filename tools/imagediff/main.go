@@ -14,9 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"example.org/portable-walkthrough-go/tools/imagediff/listing"
-	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/squashfs"
 )
 
 func main() {
@@ -38,15 +37,11 @@ func main() {
 }
 
 func diff(a, b string) ([]string, error) {
-	path, err := runfile.Path("UNSQUASHFS")
+	unsquashfs, err := runfile.Program("UNSQUASHFS")
 	if err != nil {
 		return nil, err
 	}
-	unsquashfs, err := program.Find(path)
-	if err != nil {
-		return nil, err
-	}
-	return listing.Diff(context.Background(), unsquashfs, fromWhereWeWereCalled(a), fromWhereWeWereCalled(b))
+	return squashfs.Unsquashfs{Program: unsquashfs}.Diff(context.Background(), fromWhereWeWereCalled(a), fromWhereWeWereCalled(b))
 }
 
 // fromWhereWeWereCalled undoes that bazel run changes the directory.

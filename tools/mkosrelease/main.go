@@ -15,7 +15,7 @@ import (
 	"os"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/mkosrelease/osrelease"
+	"example.org/portable-walkthrough-go/tools/osrelease"
 )
 
 func main() {
@@ -48,7 +48,7 @@ func pairs(into map[string]string) func(string) error {
 }
 
 func run(output string, fields, stamps map[string]string, status []string) error {
-	if err := osrelease.Stamp(fields, stamps, status); err != nil {
+	if err := stamp(fields, stamps, status); err != nil {
 		return err
 	}
 	text, err := osrelease.Format(fields)

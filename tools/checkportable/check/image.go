@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/checkportable/osrelease"
+	"example.org/portable-walkthrough-go/tools/osrelease"
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 

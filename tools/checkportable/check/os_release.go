@@ -2,8 +2,9 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/osrelease"
 )
 
 var osReleaseChecks = []Check{
@@ -69,7 +70,7 @@ var osReleaseChecks = []Check{
 				f := os.line(a.Line)
 				f.Fix = "Write ID=" + strings.ToLower(img.Header.Name)
 				r.add(f, "ID= is empty")
-			case !idPattern.MatchString(a.Value):
+			case !osrelease.IsIdentifier(a.Value):
 				f := os.line(a.Line)
 				f.Fix = "Write it with lower-case letters, digits, \".\", \"_\" and \"-\" only."
 				r.add(f, "ID is %q", a.Value)
@@ -118,8 +119,6 @@ var osReleaseChecks = []Check{
 		},
 	},
 }
-
-var idPattern = regexp.MustCompile(`^[a-z0-9._-]+$`)
 
 func (o *OSRelease) line(number int) Finding {
 	f := in(o.Entry)

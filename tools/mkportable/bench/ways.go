@@ -29,11 +29,7 @@ func newBenchmark(level int) (*benchmark, error) {
 	if b.mkportable, err = runfile.Path("MKPORTABLE"); err != nil {
 		return nil, err
 	}
-	mksquashfs, err := runfile.Path("MKSQUASHFS")
-	if err != nil {
-		return nil, err
-	}
-	if b.mksquashfs, err = program.Find(mksquashfs); err != nil {
+	if b.mksquashfs, err = runfile.Program("MKSQUASHFS"); err != nil {
 		return nil, err
 	}
 	b.root, err = os.MkdirTemp("", "mkportable-bench-")

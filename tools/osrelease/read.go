@@ -1,4 +1,4 @@
-// Package osrelease reads os-release files as os-release(5) has them: assignments
+// Package osrelease reads and writes os-release files as os-release(5) has them: assignments
 // that a shell could read, without expansion.
 package osrelease
 

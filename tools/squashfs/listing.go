@@ -1,10 +1,12 @@
-// Package listing describes squashfs images, and how two of them differ, in words
-// that lead to the cause: the path and the field.
-package listing
+// Package squashfs reads images with unsquashfs: it lists them, unpacks them, and says how two
+// of them differ, in words that lead to the cause: the path and the field. //tools/imagediff
+// is its command.
+package squashfs
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -15,6 +17,9 @@ import (
 	"example.org/portable-walkthrough-go/tools/program"
 )
 
+// An Unsquashfs is the program that reads images.
+type Unsquashfs struct{ program.Program }
+
 // An Entry is one path of an image.
 type Entry struct {
 	// Path is absolute.
@@ -24,7 +29,16 @@ type Entry struct {
 	Fields map[string]string
 }
 
-// fieldNames are an entry's fields in the order in which they are told.
+// String is a line without the content's digest, for a listing that people read.
+func (e Entry) String() string {
+	line := fmt.Sprintf("%-9s %4s %s:%s %s %9s %s", e.Fields["type"], e.Fields["mode"], e.Fields["uid"], e.Fields["gid"], e.Fields["time"], cmp.Or(e.Fields["size"], "-"), e.Path)
+	if target := e.Fields["target"]; target != "" {
+		line += " -> " + target
+	}
+	return line
+}
+
+// fieldNames are an entry's fields in the order in which they are compared.
 var fieldNames = []string{"type", "mode", "uid", "gid", "time", "size", "content", "target"}
 
 // types are the letters that mksquashfs gives to what an entry may be.
@@ -33,9 +47,9 @@ var types = map[string]string{
 	"C": "character device", "I": "pipe or socket",
 }
 
-// Read returns an image's entries in the order in which it has them.
-func Read(ctx context.Context, unsquashfs program.Program, image string) ([]Entry, error) {
-	cmd := unsquashfs.Command(ctx, "-no-progress", "-quiet", "-pf", "-", image)
+// List returns an image's entries in the order in which it has them.
+func (u Unsquashfs) List(ctx context.Context, image string) ([]Entry, error) {
+	cmd := u.Command(ctx, "-no-progress", "-quiet", "-pf", "-", image)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
@@ -108,7 +122,7 @@ func parseLine(line string) (Entry, *data, error) {
 	if len(f) < 5 {
 		return Entry{}, nil, fmt.Errorf("%q is no line of a listing", line)
 	}
-	e.Fields = map[string]string{"type": types[f[0]], "time": f[1], "mode": "0" + f[2], "uid": f[3], "gid": f[4]}
+	e.Fields = map[string]string{"type": types[f[0]], "time": f[1], "mode": fmt.Sprintf("%04s", f[2]), "uid": owner(f[3]), "gid": owner(f[4])}
 	switch f[0] {
 	case "S":
 		if len(f) == 6 {
@@ -127,6 +141,14 @@ func parseLine(line string) (Entry, *data, error) {
 		return e, d, nil
 	}
 	return e, nil, nil
+}
+
+// owner undoes that unsquashfs writes the upper half of all owners as negative numbers.
+func owner(id string) string {
+	if n, err := strconv.ParseInt(id, 10, 32); err == nil {
+		return strconv.FormatUint(uint64(uint32(n)), 10)
+	}
+	return id
 }
 
 // cutPath cuts a line behind its path, in which a backslash takes a character as

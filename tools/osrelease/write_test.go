@@ -1,8 +1,6 @@
 package osrelease
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -49,29 +47,34 @@ func TestBadFields(t *testing.T) {
 	}
 }
 
-func TestStamp(t *testing.T) {
-	dir := t.TempDir()
-	stable, volatile := filepath.Join(dir, "stable-status.txt"), filepath.Join(dir, "volatile-status.txt")
-	for name, text := range map[string]string{stable: "STABLE_VCS_REF abc 1\nBUILD_EMBED_LABEL \n", volatile: "BUILD_TIMESTAMP 12\n"} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	fields := map[string]string{"BUILD_ID": "old", "ID": "hello"}
-	err := Stamp(fields, map[string]string{"BUILD_ID": "STABLE_VCS_REF", "TIME": "BUILD_TIMESTAMP"}, []string{stable, volatile})
-	if err != nil || fields["BUILD_ID"] != "abc 1" || fields["TIME"] != "12" || fields["ID"] != "hello" {
-		t.Errorf("got %v, %v", fields, err)
-	}
-	for key, want := range map[string]string{
-		"STABLE_MISSING":    "no STABLE_MISSING for BUILD_ID",
-		"BUILD_EMBED_LABEL": "--embed_label",
+// What is written is read as it was given.
+func FuzzRoundTrip(f *testing.F) {
+	for _, value := range []string{
+		"hello", "1.2~rc1", "Hello, World", "", " ", "a=b", "#", "~", "100%", "d'été", "$HOME `id`", `\`, `\\"`, `"quoted"`,
+		`ends with \`, "a\\$b", "\u2028", "\u00a0x", "!important", "[x]*?", "&;|<>()",
 	} {
-		err := Stamp(fields, map[string]string{"BUILD_ID": key}, []string{stable, volatile})
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "without --stamp") {
-			t.Errorf("%s: got %v, want an error that says %q", key, err, want)
+		f.Add("PRETTY_NAME", value)
+		f.Add("IMAGE_VERSION", value)
+		f.Add("X_1", value)
+	}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		text, err := Format(map[string]string{name: value, "ID": "hello"})
+		if err != nil {
+			return // what may not be written
 		}
-	}
-	if err := Stamp(fields, nil, []string{"/nonexistent"}); err != nil {
-		t.Errorf("nothing to stamp: %v", err)
-	}
+		if name == "ID" {
+			t.Skip("given twice")
+		}
+		want := 2
+		if value == "" {
+			want = 1
+		}
+		file := Parse(text)
+		if len(file.Problems) > 0 || len(file.Assignments) != want {
+			t.Fatalf("%q is read as %+v", text, file)
+		}
+		if got, _ := file.Lookup(name); got.Value != value {
+			t.Errorf("%q is written as %q and read as %q", value, text, got.Value)
+		}
+	})
 }

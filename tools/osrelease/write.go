@@ -1,12 +1,9 @@
-// Package osrelease writes os-release(5) files.
 package osrelease
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,8 +21,7 @@ var first = []string{
 var (
 	fieldName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 	// plain needs no quotes, in any shell.
-	plain = regexp.MustCompile(`^[A-Za-z0-9._+:/@%,-]+$`)
-	// identifier is what os-release(5) wants in fields that programs compare.
+	plain       = regexp.MustCompile(`^[A-Za-z0-9._+:/@%,-]+$`)
 	identifier  = regexp.MustCompile(`^[a-z0-9._-]+$`)
 	identifiers = []string{"ID", "IMAGE_ID", "VARIANT_ID"}
 	// version has "~" and "^" beside that (UAPI.10), and capitals, as in 1.0-RC1,
@@ -33,6 +29,10 @@ var (
 	version  = regexp.MustCompile(`^[A-Za-z0-9._~^+-]+$`)
 	versions = []string{"IMAGE_VERSION", "VERSION_ID"}
 )
+
+// IsIdentifier tells whether os-release(5) allows a value in the fields that programs compare,
+// such as ID. (bzl/private/os_release.bzl makes one of a portable name.)
+func IsIdentifier(value string) bool { return identifier.MatchString(value) }
 
 // Format writes fields by name as an os-release file. A field with an empty value
 // is left out.
@@ -70,7 +70,7 @@ func check(name, value string) error {
 		return fmt.Errorf("field %q: a name has capital letters, digits and underscores only, as in %q", name, suggestion(name))
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
 		return fmt.Errorf("%s=%q: a value is one line of UTF-8 without control characters", name, value)
-	case slices.Contains(identifiers, name) && !identifier.MatchString(value):
+	case slices.Contains(identifiers, name) && !IsIdentifier(value):
 		return fmt.Errorf("%s=%q: it may have lower-case letters, digits, \".\", \"_\" and \"-\" only; PRETTY_NAME is for people", name, value)
 	case slices.Contains(versions, name) && !version.MatchString(value):
 		return fmt.Errorf("%s=%q: it may have letters, digits and any of \"._~^+-\" only", name, value)
@@ -102,46 +102,4 @@ func quote(value string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
-}
-
-// Stamp sets fields to values of Bazel's workspace status: stamps are its keys, by
-// field.
-func Stamp(fields, stamps map[string]string, statusFiles []string) error {
-	if len(stamps) == 0 {
-		return nil
-	}
-	status := make(map[string]string)
-	for _, name := range statusFiles {
-		if err := readStatus(name, status); err != nil {
-			return err
-		}
-	}
-	for _, field := range slices.Sorted(maps.Keys(stamps)) {
-		key := stamps[field]
-		value := status[key]
-		if value == "" {
-			way := fmt.Sprintf("have your --workspace_status_command print a line \"%s VALUE\"", key)
-			if key == "BUILD_EMBED_LABEL" {
-				way = "give it with --embed_label"
-			}
-			return fmt.Errorf("attribute \"stamped\": the workspace status has no %s for %s; %s, or build without --stamp (the status has %s)",
-				key, field, way, strings.Join(slices.Sorted(maps.Keys(status)), ", "))
-		}
-		fields[field] = value
-	}
-	return nil
-}
-
-func readStatus(name string, into map[string]string) error {
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		key, value, _ := strings.Cut(lines.Text(), " ")
-		into[key] = strings.TrimSpace(value)
-	}
-	return lines.Err()
 }

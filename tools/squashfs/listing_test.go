@@ -1,4 +1,4 @@
-package listing
+package squashfs
 
 import (
 	"fmt"
@@ -8,22 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
-
-func find(t *testing.T, variable string) program.Program {
-	t.Helper()
-	path, err := runfile.Path(variable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := program.Find(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // makeImage packs a directory that prepare has changed, with further arguments for
 // mksquashfs.
@@ -39,7 +25,11 @@ func makeImage(t *testing.T, prepare func(t *testing.T, root string), args ...st
 	prepare(t, root)
 	image := filepath.Join(t.TempDir(), "image.raw")
 	args = append([]string{root, image, "-quiet", "-no-progress", "-all-root", "-all-time", "0", "-mkfs-time", "0"}, args...)
-	if out, err := find(t, "MKSQUASHFS").Command(t.Context(), args...).CombinedOutput(); err != nil {
+	mksquashfs, err := runfile.Program("MKSQUASHFS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := mksquashfs.Command(t.Context(), args...).CombinedOutput(); err != nil {
 		t.Fatalf("mksquashfs: %v: %s", err, out)
 	}
 	return image
@@ -58,13 +48,9 @@ func write(t *testing.T, root, name, content string) {
 
 func nothing(*testing.T, string) {}
 
-func TestRead(t *testing.T) {
-	entries, err := Read(t.Context(), find(t, "UNSQUASHFS"), makeImage(t, nothing))
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestList(t *testing.T) {
 	var got []string
-	for _, e := range entries {
+	for _, e := range List(t, makeImage(t, nothing)) {
 		got = append(got, fmt.Sprint(e.Path, " ", e.Fields))
 	}
 	empty, content := "sha256:e3b0c44298fc1c14", "sha256:ed7002b439e9ac84"
@@ -143,10 +129,7 @@ func TestDiff(t *testing.T) {
 		"block size": {nothing, []string{"-b", "4096"}, []string{"file system: Block size 131072, against Block size 4096"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Diff(t.Context(), find(t, "UNSQUASHFS"), plain, makeImage(t, test.prepare, test.args...))
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := Diff(t, plain, makeImage(t, test.prepare, test.args...))
 			// Whatever differs is a byte, and often the size.
 			test.want = append(test.want, "bytes: the first that differs is at ")
 			if name == "nothing" {
@@ -171,10 +154,9 @@ func TestDiffOfBytesAlone(t *testing.T) {
 	if err := os.WriteFile(other, append(content, 'x'), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Diff(t.Context(), find(t, "UNSQUASHFS"), plain, other)
-	want := fmt.Sprintf("bytes: the first that differs is at %d", len(content))
-	if err != nil || len(got) != 1 || got[0] != want {
-		t.Errorf("got %q, %v, want %q", got, err, want)
+	got := Diff(t, plain, other)
+	if want := fmt.Sprintf("bytes: the first that differs is at %d", len(content)); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -183,10 +165,10 @@ func TestWhatIsNoImage(t *testing.T) {
 	if err := os.WriteFile(name, []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Diff(t.Context(), find(t, "UNSQUASHFS"), makeImage(t, nothing), name); err == nil || !strings.Contains(err.Error(), "no image") {
+	if _, err := ForTest(t).Diff(t.Context(), makeImage(t, nothing), name); err == nil || !strings.Contains(err.Error(), "no image") {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
-	if _, err := Diff(t.Context(), find(t, "UNSQUASHFS"), name, filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "missing") {
+	if _, err := ForTest(t).Diff(t.Context(), name, filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "missing") {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 }

@@ -1,5 +1,4 @@
-// Package compression tests that images are compressed as they say.
-package compression
+package tests
 
 import (
 	"bytes"
@@ -8,21 +7,26 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/bzl/tests/squashfs"
+	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/squashfs"
 )
 
 // Each compressor is used, with the level that the rule chooses, and what it packed
 // comes out again.
 func TestCompressions(t *testing.T) {
-	want, err := os.ReadFile(squashfs.Runfile(t, "HELPER"))
+	want, err := os.ReadFile(runfile.Of(t, "HELPER"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// gzip's 9 is its default, of which the file system says nothing.
 	for name, level := range map[string]string{"gzip": "", "lz4": "", "xz": "", "zstd": "compression-level 19"} {
 		t.Run(name, func(t *testing.T) {
-			image := squashfs.Runfile(t, strings.ToUpper(name))
-			said := squashfs.Superblock(t, image)
+			image := runfile.Of(t, strings.ToUpper(name))
+			lines, err := squashfs.ForTest(t).Superblock(t.Context(), image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := strings.Join(lines, "\n")
 			for _, line := range []string{"Compression " + name, "Block size 131072", level} {
 				if !strings.Contains(said, line) {
 					t.Errorf("%q is not in: %s", line, said)

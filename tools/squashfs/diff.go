@@ -1,4 +1,4 @@
-package listing
+package squashfs
 
 import (
 	"bufio"
@@ -10,14 +10,12 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"example.org/portable-walkthrough-go/tools/program"
 )
 
-// Diff tells how two images differ, a line for each difference: none if they have the
+// Diff says how two images differ, a line for each difference: none if they have the
 // same bytes. Images that hold the same paths may still differ in how the file
-// system was made, or in the order of its blocks; that is told as well.
-func Diff(ctx context.Context, unsquashfs program.Program, a, b string) ([]string, error) {
+// system was made, or in the order of its blocks; there are lines for that as well.
+func (u Unsquashfs) Diff(ctx context.Context, a, b string) ([]string, error) {
 	offset, err := firstDifference(a, b)
 	if err != nil || offset < 0 {
 		return nil, err
@@ -25,10 +23,10 @@ func Diff(ctx context.Context, unsquashfs program.Program, a, b string) ([]strin
 	var entries [2][]Entry
 	var made [2][]string
 	for i, image := range []string{a, b} {
-		if entries[i], err = Read(ctx, unsquashfs, image); err != nil {
+		if entries[i], err = u.List(ctx, image); err != nil {
 			return nil, err
 		}
-		if made[i], err = howMade(ctx, unsquashfs, image); err != nil {
+		if made[i], err = u.Superblock(ctx, image); err != nil {
 			return nil, err
 		}
 	}
@@ -41,7 +39,7 @@ func Diff(ctx context.Context, unsquashfs program.Program, a, b string) ([]strin
 	return append(lines, fmt.Sprintf("bytes: the first that differs is at %d", offset)), nil
 }
 
-// Compare tells how two listings differ, in the order of paths.
+// Compare says how two listings differ, in the order of paths.
 func Compare(a, b []Entry) []string {
 	inB := make(map[string]Entry, len(b))
 	for _, e := range b {
@@ -83,9 +81,10 @@ func orNone(value string) string {
 	return value
 }
 
-// howMade is what the superblock says: compression, block size, time of making.
-func howMade(ctx context.Context, unsquashfs program.Program, image string) ([]string, error) {
-	out, err := unsquashfs.Command(ctx, "-UTC", "-s", image).Output()
+// Superblock returns what an image says of how it was made: compression, block size, time and
+// so on, a line each.
+func (u Unsquashfs) Superblock(ctx context.Context, image string) ([]string, error) {
+	out, err := u.Command(ctx, "-UTC", "-s", image).Output()
 	if err != nil {
 		return nil, fmt.Errorf("unsquashfs -s %q: %w", image, err)
 	}
