@@ -39,7 +39,9 @@ type Options struct {
 	HeaderTimeout time.Duration
 
 	// MaxConnections bounds the open connections, and so memory and descriptors.
-	// Further ones wait in the kernel's queue. 0 means as many as there may be open
+	// Further ones wait in the kernel's queue, but each listener after the first may
+	// accept one more: its loop was waiting for a connection before the server was
+	// full. 0 means as many as there may be open
 	// files (RLIMIT_NOFILE, but at most MaxFiles), less 64 for everything else.
 	MaxConnections int
 
