@@ -60,6 +60,17 @@ def entry_lines(entry):
         for file in entry.files.to_list()
     ]
 
+def tells_symlinks(file):
+    """Whether Bazel tells which files are unresolved symlinks (declare_symlink), as it does since version 8.
+
+    Args:
+        file: any File.
+
+    Returns:
+        A boolean.
+    """
+    return hasattr(file, "is_symlink")
+
 def _runfiles_lines(entry, program):
     lines = []
     for file in program.runfiles.files.to_list():
@@ -81,8 +92,10 @@ def _runfiles_lines(entry, program):
 def _line(entry, path, type, source):
     if source and source.is_directory:
         type = "tree"
+    elif source and tells_symlinks(source) and source.is_symlink:
+        type = "symlink"
     line = {"origin": entry.origin, "path": path, "type": type}
-    if entry.mode:
+    if entry.mode and type != "symlink":
         line["mode"] = entry.mode
     if entry.owner:
         line["owner"] = entry.owner

@@ -3,7 +3,7 @@
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
-load(":entries.bzl", "entry", "entry_lines")
+load(":entries.bzl", "entry", "entry_lines", "tells_symlinks")
 load(":origin.bzl", "PATH_MAPPING", "declared_by", "own_file", "refuse", "shown")
 load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
 load(":os_release_info.bzl", "OsReleaseInfo")
@@ -87,7 +87,7 @@ def _portable_image_impl(ctx):
     declared = ctx.actions.args()
     declared.set_param_file_format("multiline")
     declared.use_param_file("--spec=%s", use_always = True)
-    declared.add(_header(ctx, facts))
+    declared.add(_header(ctx, facts, image))
     declared.add_all(
         depset(entries, transitive = [part.entries for part in parts]),
         map_each = entry_lines,
@@ -245,12 +245,13 @@ def _units(ctx):
         )
     return entries
 
-def _header(ctx, facts):
+def _header(ctx, facts, image):
     return json.encode({
         "architecture": facts.architecture,
         "label": shown(ctx.label),
         "name": facts.name,
         "prefixes": facts.prefixes,
+        "symlinks": tells_symlinks(image),
         "unit_dir": ctx.attr.unit_dir,
         "version": facts.version,
     })
@@ -304,9 +305,10 @@ it, and leaves the other actions where they are.""",
         "binary": attr.label(
             doc = """The service: short for `binaries = {"/usr/bin/PORTABLE_NAME": "//service"}`.
 
-It must be static, unless the image has its loader and libraries: by itself it has none.""",
+A target that `bazel run` can run, or any single file. It must be static, unless the
+image has its loader and libraries: by itself it has none.""",
+            allow_files = True,
             cfg = "target",
-            executable = True,
         ),
         "block_size": attr.int(
             doc = """Bytes that are compressed together: a power of two from 4096 to 1048576.

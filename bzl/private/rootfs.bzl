@@ -10,9 +10,11 @@ ROOTFS_ATTRS = {
     "binaries": attr.string_keyed_label_dict(
         doc = """Programs to pack: path in the image to label, as in `{"/usr/bin/tool": "//tool"}`.
 
-The label is one that `bazel run` can run. The mode is 0755. A program must be static,
+The label is one that `bazel run` can run, or stands for a single file: of the sources,
+downloaded or made. The mode is 0755, whatever the file's own is. A program must be static,
 unless the image has its loader and libraries. Its runfiles (what its `data` says) come
 with it, in PATH.runfiles, where Bazel's runfiles libraries look for them.""",
+        allow_files = True,
         cfg = "target",
     ),
     "directories": attr.string_list(
@@ -31,7 +33,8 @@ directory for all of the label's files: source files keep their path below their
 package, generated files their name. A `filegroup` puts several labels into one
 directory. A directory that a rule made (a tree artifact) is packed with all that is in
 it. The mode is 0644 unless `modes` says otherwise. The source's permissions do not
-matter: they depend on the machine.""",
+matter: they depend on the machine. An unresolved symlink (`declare_symlink`) is packed
+as the symlink that it is; it must be relative and stay inside the image.""",
         allow_files = True,
     ),
     "modes": attr.string_dict(
@@ -52,8 +55,9 @@ service with DynamicUser= has no user of its own, so that this is rarely needed.
         doc = """Directories to pack with all that is in them: path in the image to label, as in `{"/usr/share/app": "www"}`.
 
 The label is a directory of the sources, or one that a rule made. Files get mode
-0644 unless `modes` says otherwise; symlinks are followed, wherever they lead, so one
-that leaves the sources packs a file of the building machine; a directory without any
+0644 unless `modes` says otherwise. A symlink that stays in the directory is packed as one,
+and one that leads out of it is an error. (Bazel sends a directory that a rule made to other
+machines with copies in the place of its symlinks.) A directory without any
 file is left out, as Bazel does not bring it everywhere. Bazel sees changes in a directory of the sources only with
 `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1`; `files` with a `glob`
 needs no such thing.""",
@@ -113,16 +117,7 @@ def binary_entries(ctx, rule, attribute, target, path):
         A struct with `entries`, a list, and `files`, a depset.
     """
     origin = declared_by(ctx, attribute)
-    program = target[DefaultInfo].files_to_run
-    if not program or not program.executable:
-        refuse(
-            ctx,
-            rule,
-            attribute,
-            "\"{}\": {} is no program. Name a target that `bazel run` can run, or pack a file with `files` and give it a mode with `modes`.",
-            path,
-            shown(target.label),
-        )
+    program = _program(ctx, rule, attribute, target, path)
     if path.endswith("/"):
         refuse(
             ctx,
@@ -133,17 +128,17 @@ def binary_entries(ctx, rule, attribute, target, path):
             shown(target.label),
             path + target.label.name,
         )
-    runfiles = target[DefaultInfo].default_runfiles
+    runfiles = target[DefaultInfo].default_runfiles or ctx.runfiles()
     entries = [
-        entry(path = path, type = "file", mode = "0755", source = program.executable, origin = origin),
+        entry(path = path, type = "file", mode = "0755", source = program.file, origin = origin),
         # Bazel marks whatever it makes as executable, and programs may rely on that.
         entry(
             path = path + ".runfiles/",
             type = "file",
             mode = "0755",
             runfiles_of = struct(
-                executable = program.executable,
-                repo_mapping = program.repo_mapping_manifest,
+                executable = program.file,
+                repo_mapping = program.repo_mapping,
                 runfiles = runfiles,
                 workspace = ctx.workspace_name,
             ),
@@ -153,10 +148,42 @@ def binary_entries(ctx, rule, attribute, target, path):
 
     # There are hardly ever any symlinks.
     links = runfiles.symlinks.to_list() + runfiles.root_symlinks.to_list()
-    files = [program.executable] + [link.target_file for link in links]
-    if program.repo_mapping_manifest:
-        files.append(program.repo_mapping_manifest)
+    files = [program.file] + [link.target_file for link in links]
+    if program.repo_mapping:
+        files.append(program.repo_mapping)
     return struct(entries = entries, files = depset(files, transitive = [runfiles.files]))
+
+def _program(ctx, rule, attribute, target, path):
+    """What a label stands for as a program: what `bazel run` would run, or its only file."""
+    info = target[DefaultInfo]
+    run = info.files_to_run
+    file = run.executable if run else None
+    if not file:
+        files = info.files.to_list()
+        if len(files) != 1:
+            refuse(
+                ctx,
+                rule,
+                attribute,
+                "\"{}\": {} is no program: it stands for {} files. Name a target that `bazel run` can run, or one file; pack several with `files`.",
+                path,
+                shown(target.label),
+                len(files),
+            )
+        file = files[0]
+    if file.is_directory:
+        refuse(
+            ctx,
+            rule,
+            attribute,
+            "\"{}\": {} is a directory. Name the program itself, or pack the directory with `trees` and give the program a mode with `modes`.",
+            path,
+            shown(target.label),
+        )
+    return struct(
+        file = file,
+        repo_mapping = run.repo_mapping_manifest if run else None,
+    )
 
 def _rootfs_impl(ctx):
     entries, files = declared_entries(ctx, "rootfs")

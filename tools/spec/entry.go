@@ -19,7 +19,7 @@ const (
 	File      Type = "file"
 	Symlink   Type = "symlink"
 	// Tree is the directory Source with all files that are in it, at any depth. They
-	// get the tree's mode and owner, whatever theirs are. Symlinks are followed.
+	// get the tree's mode and owner, whatever theirs are. Symlinks stay symlinks.
 	Tree Type = "tree"
 	// Attributes are mode, owner or both, instead of those that a path has by the
 	// entry that declares it.
@@ -36,7 +36,8 @@ type Entry struct {
 	Mode string `json:"mode"`
 	// Owner is "UID:GID", in decimal. Empty for root's, "0:0".
 	Owner string `json:"owner"`
-	// Source is where a file's content is read from; without it, it is empty.
+	// Source is where a file's content is read from; without it, it is empty. Of a symlink
+	// it is another one, whose target this one gets.
 	Source string `json:"source"`
 	// Target is a symlink's: relative, and inside the image.
 	Target string `json:"target"`
@@ -50,6 +51,10 @@ type Entry struct {
 	// Added is whether nobody declared the path itself: it is a mount point, a
 	// directory of a tree, or a parent. Origin is the reason.
 	Added bool `json:"-"`
+	// Content is what an added file without a source has in it.
+	Content string `json:"-"`
+	// Guess is how sure it is that a mount point must be of this type.
+	Guess Guess `json:"-"`
 	// anyType is whether it gives way to a declared entry of another type.
 	anyType bool
 	// unknown is whether only the host knows what Path is.

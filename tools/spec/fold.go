@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -72,6 +73,8 @@ func (e *Entry) and(other *Entry) (*Entry, error) {
 	if e.anyType {
 		both, gone = *other, e
 	}
+	both.Content = cmp.Or(both.Content, gone.Content)
+	both.Guess = min(both.Guess, gone.Guess)
 	switch {
 	case both.Type == gone.Type:
 		// A directory that all may write to stays one: 1777 beats 0755.

@@ -23,6 +23,8 @@ type Header struct {
 	Architecture string `json:"architecture"`
 	// UnitDir is the directory of the image in which systemd looks for units.
 	UnitDir string `json:"unit_dir"`
+	// Symlinks is whether the spec says which sources are unresolved symlinks.
+	Symlinks bool `json:"symlinks"`
 }
 
 func (h *Header) check() error {

@@ -11,14 +11,16 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// An image is read-only, so that whatever the host mounts something over must be
-// there. What it mounts for every portable service (PORTABLE_SERVICES.md):
-var alwaysMounted = []struct {
+type mounted struct {
 	path   string
 	kind   Type
 	mode   string
 	reason string
-}{
+}
+
+// An image is read-only, so that whatever the host mounts something over must be
+// there. What it mounts for every portable service (PORTABLE_SERVICES.md):
+var alwaysMounted = []mounted{
 	{"/dev", Directory, "0755", "API file system"},
 	{"/etc/machine-id", File, "0644", "the host's is mounted over it"},
 	{"/etc/resolv.conf", File, "0644", "the host's is mounted over it"},
@@ -27,6 +29,20 @@ var alwaysMounted = []struct {
 	{"/sys", Directory, "0755", "API file system"},
 	{"/tmp", Directory, "1777", "API file system"},
 	{"/var/tmp", Directory, "1777", "API file system"},
+}
+
+// defaults are what programs take for granted on any host. Whatever is declared at their
+// paths, or below them, is there instead.
+func defaults(declared []*Entry) []*Entry {
+	all := []*Entry{
+		{Path: "/etc/hosts", Type: File, Mode: "0644", Content: "127.0.0.1 localhost\n::1 localhost\n",
+			Origin: "without it \"localhost\" is asked of a name server"},
+		{Path: "/var/run", Type: Symlink, Target: "../run", Origin: "programs look for sockets by this path too"},
+	}
+	return slices.DeleteFunc(all, func(e *Entry) bool {
+		e.Added = true
+		return slices.ContainsFunc(declared, func(d *Entry) bool { return d.Type != Attributes && (d.Path == e.Path || d.isBelow(e.Path)) })
+	})
 }
 
 // stateRoots are where systemd keeps a service's directories (systemd.exec(5)).
@@ -38,17 +54,11 @@ var stateRoots = map[string]string{
 	"StateDirectory":         "/var/lib",
 }
 
-// singleFiles are what is known to be a file, where a unit binds it; the unit does
-// not say so. What is wrong for a guess can be declared.
-var singleFiles = []string{
-	"/etc/group", "/etc/gshadow", "/etc/hostname", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime",
-	"/etc/machine-id", "/etc/nsswitch.conf", "/etc/passwd", "/etc/resolv.conf", "/etc/services", "/etc/shadow", "/etc/timezone",
-}
-
-// mountPoints returns what the units among entries need to find. The same path may come
-// several times, with several reasons.
+// mountPoints returns what an image has by itself, and what the units among entries need to
+// find. The same path may come several times, with several reasons.
 func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
-	var added []*Entry
+	added := defaults(entries)
+	all := linksOf(slices.Concat(entries, added))
 	for _, m := range alwaysMounted {
 		added = append(added, &Entry{Path: m.path, Type: m.kind, Mode: m.mode, Origin: m.reason, Added: true})
 	}
@@ -67,8 +77,14 @@ func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
 			if err := e.check(); err != nil {
 				return nil, u.Blame(fmt.Errorf("%s: %w", e.Origin, err))
 			}
+			// systemd follows the image's symlinks.
+			if e.Type != Symlink {
+				e.Path = all.resolve(e.Path)
+			}
+			if e.Path != "/" && !inAPI(e.Path) {
+				added = append(added, e)
+			}
 		}
-		added = append(added, points...)
 	}
 	return added, nil
 }
@@ -140,9 +156,10 @@ func mountPointsFor(name, directive string, tuple []string) []*Entry {
 		return nil
 	}
 	e := target.entry(path.Clean(target.text))
-	// A source that the host has not is no reason for a file.
-	if e.anyType = strings.HasPrefix(directive, "Bind"); e.anyType && slices.Contains(singleFiles, path.Clean(source.text)) {
-		e.Type, e.Mode = File, "0644"
+	if e.anyType = strings.HasPrefix(directive, "Bind"); e.anyType {
+		if e.Type, e.Guess = boundKind(source.text, e.Path); e.Type == File {
+			e.Mode = "0644"
+		}
 	}
 	return []*Entry{e}
 }
@@ -182,13 +199,13 @@ func mountable(f field) bool {
 	if !f.known && strings.HasPrefix(p, "%") {
 		return true
 	}
-	if !path.IsAbs(p) || path.Clean(p) == "/" {
-		return false
-	}
-	for _, m := range alwaysMounted {
-		if m.kind == Directory && strings.HasPrefix(path.Clean(p)+"/", m.path+"/") {
-			return false
-		}
-	}
-	return true
+	return path.IsAbs(p) && path.Clean(p) != "/" && !inAPI(path.Clean(p))
+}
+
+// inAPI tells whether a path lies in a file system that is mounted in every image, and in
+// which the host makes places itself.
+func inAPI(name string) bool {
+	return slices.ContainsFunc(alwaysMounted, func(m mounted) bool {
+		return m.kind == Directory && strings.HasPrefix(name+"/", m.path+"/")
+	})
 }

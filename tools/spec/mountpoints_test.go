@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,8 @@ func TestMountPointsOfAService(t *testing.T) {
 		"BindReadOnlyPaths=-/etc/ssl/certs":            "directory /etc/ssl/certs",
 		"BindReadOnlyPaths=/etc/hosts /etc/passwd":     "file /etc/hosts, file /etc/passwd",
 		"BindReadOnlyPaths=/etc/hosts:/etc/app/hosts":  "file /etc/app/hosts",
+		"BindReadOnlyPaths=/etc/ssl/certs/my.crt:/ca":  "file /ca",
+		"BindPaths=/srv/app.sock:/srv/sock":            "file /srv/sock",
 		`BindPaths="/srv/a b:/data/a b"`:               "directory /data/a b",
 		"BindPaths=/srv:/run/app /tmp/x /dev/log /var": "directory /var",
 		"BindPaths=/proc/self /sys/fs /var/tmp/x /":    "",
@@ -137,15 +140,79 @@ func TestMountPointsHaveReasons(t *testing.T) {
 	if want := []string{"StateDirectory=foo in foo.service", "StateDirectory=foo in foo-b.service"}; !slices.Equal(reasons, want) {
 		t.Errorf("got %q, want %q", reasons, want)
 	}
-	if len(got) != len(alwaysMounted)+2 {
+	if len(got) != len(alwaysMounted)+len(defaults(nil))+2 {
 		t.Errorf("%d mount points", len(got))
 	}
 	got, err = testSpec.mountPoints([]*Entry{unit("foo-bad.service", "[Service]\nStateDirectory=before\nno assignment\nStateDirectory=after\n")})
-	if err != nil || len(got) != len(alwaysMounted)+2 {
+	if err != nil || len(got) != len(alwaysMounted)+len(defaults(nil))+2 {
 		t.Errorf("a line that is no assignment: %v, %v", got, err)
 	}
 	_, err = testSpec.mountPoints([]*Entry{{Path: "/units/foo.service", Type: File, Source: filepath.Join(dir, "missing"), Origin: "units in //:image"}})
 	expect(t, err, "(from units in //:image)")
+}
+
+// What programs take for granted is there, unless it is declared: the path itself, or one
+// below it.
+func TestDefaults(t *testing.T) {
+	for declared, want := range map[string]string{
+		"": "/etc/hosts file, /var/run symlink ../run",
+		`{"path":"/etc/hosts","type":"file","mode":"0600"}`:              "/etc/hosts file 0600, /var/run symlink ../run",
+		`{"path":"/etc/hosts","type":"symlink","target":"../run/hosts"}`: "/etc/hosts symlink ../run/hosts, /var/run symlink ../run",
+		`{"path":"/etc/hosts","type":"attributes","mode":"0400"}`:        "/etc/hosts file 0400, /var/run symlink ../run",
+		`{"path":"/var/run","type":"directory","mode":"0755"}`:           "/etc/hosts file, /var/run directory",
+		`{"path":"/var/run","type":"symlink","target":"lib/run"}`:        "/etc/hosts file, /var/run symlink lib/run",
+		`{"path":"/var/run/app","type":"directory","mode":"0755"}`:       "/etc/hosts file, /var/run directory",
+	} {
+		s, err := readLines(t, testHeader, declared)
+		if err != nil {
+			t.Errorf("%s: %v", declared, err)
+			continue
+		}
+		hosts, run := s.Find("/etc/hosts"), s.Find("/var/run")
+		got := fmt.Sprintf("%s %s", hosts.Path, hosts.Type)
+		if hosts.Target != "" {
+			got += " " + hosts.Target
+		}
+		if hosts.Mode != "0644" && hosts.Mode != "" {
+			got += " " + hosts.Mode
+		}
+		if got += fmt.Sprintf(", %s %s", run.Path, run.Type); run.Target != "" {
+			got += " " + run.Target
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", declared, got, want)
+		}
+		if hosts.Added && hosts.Content != "127.0.0.1 localhost\n::1 localhost\n" {
+			t.Errorf("%s: /etc/hosts is %q", declared, hosts.Content)
+		}
+	}
+}
+
+// A mount point is where the image's symlinks lead, as systemd follows them.
+func TestMountPointsBehindSymlinks(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "foo.service")
+	text := "[Service]\nBindPaths=/var/run/engine.sock /data/x:/data/x\nStateDirectory=foo\nBindReadOnlyPaths=-/etc/hosts\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := readLines(t, testHeader,
+		fmt.Sprintf(`{"path":"/usr/lib/systemd/system/foo.service","type":"file","mode":"0644","source":%q}`, source),
+		`{"path":"/data","type":"symlink","target":"srv/data"}`, `{"path":"/var/lib/foo","type":"symlink","target":"../../srv/foo"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]Type{"/srv/data/x": Directory, "/srv/foo": Directory, "/var/lib/foo": Symlink, "/data": Symlink, "/var/run": Symlink, "/run/engine.sock": "", "/etc/hosts": File} {
+		e := s.Find(name)
+		if e == nil {
+			e = &Entry{}
+		}
+		if e.Type != want {
+			t.Errorf("%s is a %q, want a %q", name, e.Type, want)
+		}
+	}
+	if hosts := s.Find("/etc/hosts"); hosts.Content == "" {
+		t.Error("/etc/hosts is empty where the host has none")
+	}
 }
 
 // What a unit names is a path of the image as any other.

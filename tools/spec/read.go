@@ -27,6 +27,7 @@ type Spec struct {
 	// Entries are the image's paths, sorted: a directory comes just before what it
 	// contains.
 	Entries []*Entry
+	links   links
 }
 
 // Read reads the spec in the named file, and checks it.
@@ -90,7 +91,10 @@ func (s *Spec) decode(from io.Reader) (entries []*Entry, err error) {
 			for _, field := range []*string{&e.Mode, &e.Owner, &e.Origin} {
 				*field = unique.Make(*field).Value()
 			}
-			err = e.Blame(e.check())
+			if err = e.asLink(s.Header.Symlinks); err == nil {
+				err = e.check()
+			}
+			err = e.Blame(err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("spec line %d: %w", line+1, err)
@@ -143,6 +147,14 @@ func withParents(sorted []*Entry) ([]*Entry, error) {
 		all, above = append(all, e), append(above, e)
 	}
 	return all, nil
+}
+
+// Resolve follows the image's symlinks in an absolute path, as far as there are any.
+func (s *Spec) Resolve(name string) string {
+	if s.links == nil {
+		s.links = linksOf(s.Entries)
+	}
+	return s.links.resolve(name)
 }
 
 // Find returns the entry of a clean absolute path, nil if there is none. It follows no

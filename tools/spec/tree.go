@@ -1,9 +1,13 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"strings"
 )
 
 // withTrees puts the files of trees in the place of the trees.
@@ -22,7 +26,9 @@ func withTrees(entries []*Entry) ([]*Entry, error) {
 			if e.Path != "/" {
 				all = append(all, &Entry{Path: e.Path, Type: Directory, Mode: "0755", Origin: e.Origin, Added: true})
 			}
-			err = e.eachFile("", func(file *Entry) { all = append(all, file) })
+			tree := *e
+			tree.Source = treeRoot(e.Source)
+			err = tree.eachFile("", func(file *Entry) { all = append(all, file) })
 		}
 		if err != nil {
 			return nil, e.Blame(err)
@@ -31,8 +37,39 @@ func withTrees(entries []*Entry) ([]*Entry, error) {
 	return all, nil
 }
 
-// eachFile visits a tree's files that lie below a directory of it, "" or "a/b". Directories
-// without any file are left out, since Bazel does not bring them everywhere.
+// errNotStaged ends a walk.
+var errNotStaged = errors.New("not a symlink that a sandbox made")
+
+// treeRoot is where a tree's files are. In a sandbox each is a symlink that leads there, be
+// it a file or a symlink of the tree itself.
+func treeRoot(source string) string {
+	var root string
+	err := filepath.WalkDir(source, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || name == source {
+			return err
+		}
+		target, err := os.Readlink(name)
+		if err != nil {
+			return errNotStaged
+		}
+		if _, ok := stagedFrom(name, target); !ok {
+			return errNotStaged
+		}
+		from := strings.TrimSuffix(target, strings.TrimPrefix(name, source))
+		if root != "" && from != root {
+			return errNotStaged
+		}
+		root = from
+		return nil
+	})
+	if err != nil || root == "" {
+		return source
+	}
+	return root
+}
+
+// eachFile visits a tree's files and symlinks that lie below a directory of it, "" or "a/b".
+// Directories without any are left out, since Bazel does not bring them everywhere.
 func (e *Entry) eachFile(below string, visit func(*Entry)) error {
 	members, err := os.ReadDir(path.Join(e.Source, below))
 	if err != nil {
@@ -40,28 +77,40 @@ func (e *Entry) eachFile(below string, visit func(*Entry)) error {
 	}
 	for _, m := range members {
 		name := path.Join(below, m.Name())
-		source, kind := path.Join(e.Source, name), m.Type()
-		if kind&os.ModeSymlink != 0 {
-			info, err := os.Stat(source)
-			if err != nil {
-				return err
-			}
-			kind = info.Mode().Type()
-		}
-		switch {
+		file := &Entry{Path: path.Join(e.Path, name), Type: File, Mode: e.Mode, Owner: e.Owner, Source: path.Join(e.Source, name), Origin: e.Origin}
+		switch kind := m.Type(); {
 		case kind.IsDir():
 			if err := e.eachFile(name, visit); err != nil {
 				return err
 			}
-		case kind.IsRegular():
-			file := &Entry{Path: path.Join(e.Path, name), Type: File, Mode: e.Mode, Owner: e.Owner, Source: source, Origin: e.Origin}
-			if err := file.check(); err != nil {
+			continue
+		case kind&os.ModeSymlink != 0:
+			target, err := os.Readlink(file.Source)
+			if err != nil {
 				return err
 			}
-			visit(file)
-		default:
-			return fmt.Errorf("%q is neither a regular file nor a directory", source)
+			file = &Entry{Path: file.Path, Type: Symlink, Owner: e.Owner, Target: target, Origin: e.Origin}
+			if err := checkInside(name, target); err != nil {
+				return fmt.Errorf("%q: %w", file.Path, err)
+			}
+		case !kind.IsRegular():
+			return fmt.Errorf("%q is neither a regular file nor a directory", file.Source)
 		}
+		if err := file.check(); err != nil {
+			return err
+		}
+		visit(file)
+	}
+	return nil
+}
+
+// checkInside holds a tree's symlinks inside the tree.
+func checkInside(name, target string) error {
+	if path.IsAbs(target) {
+		return fmt.Errorf("symlink target %q is absolute, and what is there is the building machine's; write it relative to the symlink", target)
+	}
+	if to := path.Join(path.Dir(name), target); to == ".." || strings.HasPrefix(to, "../") {
+		return fmt.Errorf("symlink target %q leads out of the directory that is packed; pack a directory that has both, or declare it with symlinks", target)
 	}
 	return nil
 }

@@ -36,7 +36,11 @@ func filesOf(tree Entry) (got []string, err error) {
 	tree.Type, tree.Mode = Tree, "0644"
 	entries, err := withTrees([]*Entry{&tree})
 	for _, e := range entries {
-		got = append(got, e.Path+" "+e.Mode)
+		what := e.Mode
+		if e.Type == Symlink {
+			what = "-> " + e.Target
+		}
+		got = append(got, e.Path+" "+what)
 	}
 	return got, err
 }
@@ -47,8 +51,8 @@ func TestTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at, want := range map[string][]string{
-		"/srv": {"/srv 0755", "/srv/a/b 0644", "/srv/a-b 0644", "/srv/a.b/c 0644", "/srv/link 0644", "/srv/z 0644"},
-		"/":    {"/a/b 0644", "/a-b 0644", "/a.b/c 0644", "/link 0644", "/z 0644"},
+		"/srv": {"/srv 0755", "/srv/a/b 0644", "/srv/a-b 0644", "/srv/a.b/c 0644", "/srv/link -> z", "/srv/z 0644"},
+		"/":    {"/a/b 0644", "/a-b 0644", "/a.b/c 0644", "/link -> z", "/z 0644"},
 	} {
 		got, err := filesOf(Entry{Path: at, Source: root})
 		if err != nil || !slices.Equal(got, want) {
@@ -63,20 +67,22 @@ func TestBadTrees(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(fifo, "a", "fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cycle := makeTree(t, "a/")
-	if err := os.Symlink("..", filepath.Join(cycle, "a", "up")); err != nil {
-		t.Fatal(err)
+	link := func(at, target string) string {
+		root := makeTree(t, "a/b")
+		if err := os.Symlink(target, filepath.Join(root, at)); err != nil {
+			t.Fatal(err)
+		}
+		return root
 	}
-	dangling := makeTree(t)
-	if err := os.Symlink("nothing", filepath.Join(dangling, "link")); err != nil {
-		t.Fatal(err)
-	}
+	canary := filepath.Join(makeTree(t, "canary"), "canary")
 	for name, test := range map[string]struct{ source, want string }{
 		"a file":            {file, "is no directory"},
 		"missing":           {"/nonexistent", "no such file"},
 		"fifo":              {fifo, "neither a regular file nor a directory"},
-		"cycle":             {cycle, "too many levels of symbolic links"},
-		"dangling":          {dangling, "no such file"},
+		"absolute":          {link("a/out", canary), `"/srv/a/out": symlink target "` + canary + `" is absolute`},
+		"escaping":          {link("a/out", "../../x"), `"/srv/a/out": symlink target "../../x" leads out of the directory`},
+		"escaping later":    {link("a/out", "../a/../../x"), "leads out of the directory"},
+		"through a name":    {link("out", "a/../b"), `".." after a name`},
 		"control character": {makeTree(t, "a\tb"), "control characters"},
 	} {
 		_, err := filesOf(Entry{Path: "/srv", Source: test.source, Origin: "trees in //:a"})
@@ -84,6 +90,22 @@ func TestBadTrees(t *testing.T) {
 			expect(t, err, test.want)
 			expect(t, err, "(from trees in //:a)")
 		})
+	}
+}
+
+// A symlink that stays in its tree is one in the image, wherever it leads to: to a directory,
+// up, or to nothing.
+func TestSymlinksInTrees(t *testing.T) {
+	root := makeTree(t, "d/file")
+	for name, target := range map[string]string{"dir": "d", "d/up": "..", "d/across": "../dir/file", "dangling": "nothing", "d/self": "self"} {
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := filesOf(Entry{Path: "/srv", Source: root})
+	want := []string{"/srv 0755", "/srv/d/across -> ../dir/file", "/srv/d/file 0644", "/srv/d/self -> self", "/srv/d/up -> ..", "/srv/dangling -> nothing", "/srv/dir -> d"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 

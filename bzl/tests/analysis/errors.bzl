@@ -68,7 +68,12 @@ _ERRORS = {
     "program_that_is_none": (
         rootfs,
         {"binaries": {"/usr/bin/app": "both"}},
-        ["\"binaries\"", "\"/usr/bin/app\": ", ":both is no program", "is no program. Name a target", "`files`"],
+        ["\"binaries\"", "\"/usr/bin/app\": ", ":both is no program: it stands for 2 files", "Name a target that `bazel run` can run, or one file", "`files`"],
+    ),
+    "program_that_is_a_directory": (
+        portable_image,
+        {"binary": "//bzl/tests/links:directory", "units": ["subject.service"]},
+        ["\"binary\"", "\"/usr/bin/program_that_is_a_directory\": ", ":directory is a directory", " is a directory. Name the program itself", "`trees`"],
     ),
     "program_in_a_directory": (
         portable_image,

@@ -218,8 +218,9 @@ func (u *Unit) covers(img *Image, name string) bool {
 // hiddenBy are the image's files that a mount hides. Empty ones are places for mounts.
 func (img *Image) hiddenBy(m mount) []*spec.Entry {
 	var all []*spec.Entry
+	mounted := img.spec.Resolve(m.path)
 	for _, e := range img.spec.Entries {
-		if !e.Added && within(e.Path, m.path) && (e.Type == spec.Symlink && e.Path != m.path || e.Type == spec.File && hasContent(e)) {
+		if !e.Added && within(e.Path, mounted) && (e.Type == spec.Symlink && e.Path != m.path || e.Type == spec.File && hasContent(e)) {
 			all = append(all, e)
 		}
 	}

@@ -129,7 +129,7 @@ func isExecutable(e *spec.Entry) bool {
 // content reads a file of the image. One without a source is empty.
 func content(e *spec.Entry) ([]byte, error) {
 	if e.Source == "" {
-		return nil, nil
+		return []byte(e.Content), nil
 	}
 	content, err := os.ReadFile(e.Source)
 	if err != nil {

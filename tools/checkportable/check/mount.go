@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -53,6 +54,35 @@ var mountChecks = []Check{
 						f.Fix = "Declare the paths that there will be, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
 							", with the attribute directories; or use what is the same for all instances and hosts, as %p is."
 						r.add(f, "%s needs %s in the image, and only the host knows that path", e.Origin, e.Path)
+					}
+				}
+			}
+		},
+	},
+	{
+		ID: "mount-point-guessed", Severity: Warning, Milder: []Severity{Note}, Host: StartFails,
+		Finds: "nothing tells whether a bound path is a file or a directory",
+		Why:   "systemd mounts files over files and directories over directories: with the wrong one in the image the service fails to start with status=226/NAMESPACE.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, a := range u.inEffect() {
+					points, _ := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
+					for _, point := range points {
+						e := img.spec.Find(img.spec.Resolve(point.Path))
+						if e == nil || !e.Added || e.Guess == spec.Sure {
+							continue
+						}
+						f := at(a)
+						other, attribute, same := "a directory", "directories", "empty_files"
+						if e.Type == spec.Directory {
+							other, attribute, same = "a file", "empty_files", "directories"
+						}
+						f.Fix = fmt.Sprintf("If it is: %s = [%q]. If it is %s on hosts: %s = [%q].", same, e.Path, other, attribute, e.Path)
+						why := "by its name"
+						if e.Guess == spec.Assumed {
+							f.Severity, why = Note, "as most such paths are one"
+						}
+						r.add(f, "%s is taken for a %s, %s", e.Path, e.Type, why)
 					}
 				}
 			}

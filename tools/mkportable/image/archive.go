@@ -79,7 +79,7 @@ func read(e *spec.Entry, use func(content io.Reader, size int64) error) error {
 		return use(bytes.NewReader(text), int64(len(text)))
 	}
 	if e.Source == "" {
-		return use(strings.NewReader(""), 0)
+		return use(strings.NewReader(e.Content), int64(len(e.Content)))
 	}
 	file, err := os.Open(e.Source)
 	if err != nil {

@@ -139,6 +139,7 @@ func TestBuildStreamsATarArchive(t *testing.T) {
 	}
 	want := `drwxr-xr-x dev/
 drwxr-xr-x etc/
+-rw-r--r-- etc/hosts
 -rw-r--r-- etc/machine-id
 Lrwxrwxrwx etc/mtab
 -rw-r--r-- etc/resolv.conf
@@ -154,6 +155,7 @@ drwxr-xr-x usr/bin/
 drwxr-xr-x usr/lib/
 -rw-r--r-- usr/lib/os-release
 drwxr-xr-x var/
+Lrwxrwxrwx var/run
 dtrwxrwxrwx var/tmp/`
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
