@@ -13,6 +13,7 @@ type elfFile struct {
 	interp  string
 	needed  []string
 	runpath string
+	imports []string
 	text    string
 }
 
@@ -33,6 +34,9 @@ func (f elfFile) bytes(t *testing.T) []byte {
 	}
 	if f.runpath != "" {
 		dynamic = append(dynamic, elf.Dyn64{Tag: int64(elf.DT_RUNPATH), Val: str(f.runpath)})
+	}
+	for _, function := range f.imports {
+		str(function)
 	}
 	dynamic = append(dynamic, elf.Dyn64{})
 

@@ -1,0 +1,255 @@
+package check
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"example.org/portable-walkthrough-go/tools/spec"
+	"example.org/portable-walkthrough-go/tools/unitfile"
+)
+
+// needsChecks find what programs expect of a host, and do not have in an image: a home
+// directory, users, a place for their data. A program's text and its configuration
+// only suggest that, so these are warnings.
+var needsChecks = []Check{
+	{
+		ID: "home-unset", Severity: Warning,
+		Finds: "a program asks for its user's directories, and the service has no $HOME",
+		Why:   "systemd sets $HOME for users that the host has, but not with DynamicUser= and not for root. A program that depends on it exits at once.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				// As Go's os.UserConfigDir and os.UserCacheDir do, which fail without a home.
+				if img.hasHome(u) || !img.programHolds(u, "XDG_CONFIG_HOME") && !img.programHolds(u, "XDG_CACHE_HOME") {
+					continue
+				}
+				f := at(u.starts()[0].Assignment)
+				f.Fix = fmt.Sprintf("Give it a home: StateDirectory=%s and Environment=HOME=/var/lib/%[1]s. If it needs none, Environment=HOME=/ says so.", u.prefix())
+				r.add(f, "%s looks for files of its user's, and the unit sets no $HOME", u.starts()[0].path)
+			}
+		},
+	},
+	{
+		ID: "users-missing", Severity: Warning,
+		Finds: "a program looks users or groups up, and the image has none",
+		Why:   "The C library reads /etc/passwd and /etc/group, of the image: a program that is to find a user there, and does not, often exits at once.",
+		Fix: "Pack files with the names that the program's configuration has, as in files = {\"/etc/passwd\": \"passwd\", \"/etc/group\": \"group\"}; " +
+			"or see the host's, with BindReadOnlyPaths=/etc/passwd /etc/group.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				for _, file := range []struct{ path, function string }{{"/etc/passwd", "getpwnam"}, {"/etc/group", "getgrnam"}} {
+					if img.find(file.path) == nil && !u.mounts(file.path) && img.imports(u, file.function) {
+						start := u.starts()[0]
+						r.add(at(start.Assignment), "%s calls %s, and there is no %s in the image", start.path, file.function, file.path)
+					}
+				}
+			}
+		},
+	},
+	{
+		ID: "data-path-read-only", Severity: Warning,
+		Finds: "a service is told to use a directory for its data that it can't write to",
+		Why:   "The image is read-only, and the service's user owns nothing in it: what the program writes there fails, often when it starts.",
+		run: func(img *Image, r *reporter) {
+			seen := map[string]bool{}
+			for _, u := range img.of("service") {
+				for _, d := range img.dataPaths(u) {
+					dir, directive := d.directory()
+					if u.writes(d.path) || seen[dir] || img.holdsData(d.path) {
+						continue
+					}
+					seen[dir] = true
+					f := d.where
+					f.Fix = fmt.Sprintf("Add %s=%s to the [Service] of %s; the directory is made, and is the service's own.", directive, path.Base(dir), u.Name)
+					if directive == "" {
+						f.Fix = fmt.Sprintf("Name a directory below /var/lib instead, and add StateDirectory= for it; or bind one of the host with BindPaths=%s.", dir)
+					}
+					r.add(f, "%s names %s, where %s can't write", d.by, d.path, u.Name)
+				}
+			}
+		},
+	},
+}
+
+// hasHome tells whether a service may find $HOME set.
+func (img *Image) hasHome(u *Unit) bool {
+	if img.Options.Profile == "trusted" {
+		if _, ok := u.last("Service", "User"); ok && !u.isTrue("Service", "DynamicUser") {
+			return true
+		}
+	}
+	if len(u.all("Service", "EnvironmentFile")) > 0 || u.isTrue("Service", "SetLoginEnvironment") {
+		return true
+	}
+	for _, name := range []string{"Environment", "PassEnvironment"} {
+		for _, a := range u.all("Service", name) {
+			words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
+			if slices.ContainsFunc(words, func(word string) bool { return word == "HOME" || strings.HasPrefix(word, "HOME=") }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// imports tells whether the program of a service calls a function of a shared library:
+// the names of those are texts of their own in an ELF file.
+func (img *Image) imports(u *Unit, function string) bool {
+	starts := u.starts()
+	if len(starts) == 0 {
+		return false
+	}
+	e := img.find(starts[0].path)
+	if e == nil || e.Type != spec.File {
+		return false
+	}
+	b := img.head(e)
+	return b.elf != nil && len(b.elf.needed) > 0 && holds(e, "\x00"+function+"\x00")
+}
+
+// A dataPath is a path below one of a host's directories for changing data.
+type dataPath struct {
+	path  string
+	by    string // what names it
+	where Finding
+}
+
+// dataDirectories are those for which systemd has a directive.
+var dataDirectories = []struct{ dir, directive string }{
+	{"/var/lib", "StateDirectory"},
+	{"/var/log", "LogsDirectory"},
+	{"/var/cache", "CacheDirectory"},
+	{"/run", "RuntimeDirectory"},
+	{"/var/spool", ""},
+}
+
+// directory is what a service would have to have of its own: /var/lib/foo.
+func (d dataPath) directory() (dir, directive string) {
+	for _, data := range dataDirectories {
+		if rest, ok := strings.CutPrefix(d.path, data.dir+"/"); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			return data.dir + "/" + name, data.directive
+		}
+	}
+	return path.Dir(d.path), ""
+}
+
+// hostPaths are in those directories, and not a service's.
+var hostPaths = regexp.MustCompile(`^/run/(credentials|dbus|host|lock|secrets|systemd|udev|user)(/|$)`)
+
+// dataPathPattern finds such paths with a directory of their own in them.
+var dataPathPattern = regexp.MustCompile(`(?:^|[\s"'=:,(<])((?:/var/(?:lib|log|cache|spool|run)|/run)/[A-Za-z0-9@._-]+(?:/[A-Za-z0-9@._/-]*)?)`)
+
+// dataPaths are those that a unit's environment or command line names, and the
+// configuration files that they name.
+func (img *Image) dataPaths(u *Unit) []dataPath {
+	var all []dataPath
+	add := func(text, by string, where Finding) {
+		for _, match := range dataPathPattern.FindAllStringSubmatch(text, -1) {
+			name := path.Clean(match[1])
+			if rest, ok := strings.CutPrefix(name, "/var/run/"); ok {
+				name = "/run/" + rest
+			}
+			// A file in /run itself is nobody's own either.
+			if !hostPaths.MatchString(name) {
+				all = append(all, dataPath{name, by, where})
+			}
+		}
+	}
+	var configurations []string
+	for _, a := range u.all("Service", "Environment") {
+		if text, ok := u.expand(a.Value); ok {
+			add(text, "Environment=", at(a))
+			configurations = append(configurations, text)
+		} else {
+			add(a.Value, "Environment=", at(a))
+		}
+	}
+	for _, c := range u.starts() {
+		text := strings.Join(c.args, " ")
+		add(text, "ExecStart=", at(c.Assignment))
+		configurations = append(configurations, text)
+	}
+	for _, e := range img.spec.Entries {
+		if e.Type != spec.File || !strings.HasPrefix(e.Path, "/etc/") || !img.configures(u, e, configurations) {
+			continue
+		}
+		text, err := content(e)
+		if err != nil || len(text) > maxConfiguration || bytes.IndexByte(text, 0) >= 0 {
+			continue
+		}
+		number := 0
+		for line := range strings.Lines(string(text)) {
+			number++
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") || strings.HasPrefix(line, "//") {
+				continue
+			}
+			where := in(e)
+			where.Line = number
+			add(line, e.Path, where)
+		}
+	}
+	return all
+}
+
+// maxConfiguration is where a file is taken for something else, in bytes.
+const maxConfiguration = 1 << 20
+
+// configures tells whether a file of /etc is a service's own: one that its command line
+// or environment names, or in a directory that has the program's or the service's name.
+func (img *Image) configures(u *Unit, e *spec.Entry, named []string) bool {
+	if slices.ContainsFunc(named, func(text string) bool { return strings.Contains(text, e.Path) }) {
+		return true
+	}
+	names := []string{u.prefix()}
+	for _, c := range u.starts() {
+		names = append(names, path.Base(c.path))
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(e.Path, "/etc/"), "/")
+	return slices.Contains(names, first) || slices.Contains(names, strings.TrimSuffix(first, path.Ext(first)))
+}
+
+// writes tells whether a path is the service's to write: in a directory that systemd
+// makes or mounts for it. In /run only RuntimeDirectory= is the service's own; the rest
+// is root's.
+func (u *Unit) writes(name string) bool {
+	var own []string
+	for _, data := range dataDirectories {
+		for _, a := range u.all("Service", data.directive) {
+			words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
+			for _, word := range words {
+				word, _, _ = strings.Cut(word, ":")
+				if word, ok := u.expand(word); ok {
+					own = append(own, path.Join(data.dir, word))
+				}
+			}
+		}
+	}
+	for _, directive := range []string{"BindPaths", "TemporaryFileSystem"} {
+		for _, a := range u.all("Service", directive) {
+			known, _ := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
+			for _, e := range known {
+				own = append(own, e.Path)
+			}
+		}
+	}
+	return slices.ContainsFunc(own, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+}
+
+// holdsData tells whether the image itself has a path, as data to be read.
+func (img *Image) holdsData(name string) bool {
+	e := img.find(name)
+	if e == nil {
+		return false
+	}
+	if e.Type != spec.Directory {
+		return true
+	}
+	return slices.ContainsFunc(img.spec.Entries, func(other *spec.Entry) bool {
+		return other.Type != spec.Directory && strings.HasPrefix(other.Path, e.Path+"/")
+	})
+}
