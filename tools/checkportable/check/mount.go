@@ -25,7 +25,7 @@ var mountChecks = []Check{
 						continue
 					}
 					f := at(m.Assignment)
-					switch m.Name {
+					switch m.directive {
 					case "ReadWritePaths":
 						f.Fix = writableFix(m.path) + " Or write \"-\" before the path if the service needs it on some hosts only."
 					case "WorkingDirectory":
@@ -96,12 +96,12 @@ var mountChecks = []Check{
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
 					// What lies below may be mounted, and so writable.
-					if m.Name != "ReadWritePaths" || img.find(m.path) == nil || u.mountsBelow(m.path) {
+					if m.directive != "ReadWritePaths" || img.find(m.path) == nil || u.mountsBelow(m.path) {
 						continue
 					}
 					f := at(m.Assignment)
 					f.Fix = writableFix(m.path)
-					r.add(f, "ReadWritePaths=%s does not make the image's %s writable", m.path, m.path)
+					r.add(f, "%s=%s does not make the image's %s writable", m.Name, m.path, m.path)
 				}
 			}
 		},
@@ -114,7 +114,7 @@ var mountChecks = []Check{
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
 					e := img.find(m.path)
-					if m.Name != "WorkingDirectory" || m.path == "/" || e == nil || e.Type != spec.Directory || img.hasBelow(e.Path) || u.mountsBelow(m.path) {
+					if m.directive != "WorkingDirectory" || m.path == "/" || e == nil || e.Type != spec.Directory || img.hasBelow(e.Path) || u.mountsBelow(m.path) {
 						continue
 					}
 					f := at(m.Assignment)
@@ -166,8 +166,17 @@ func within(name, directory string) bool {
 // A requiredPath is what must be there for a directive to take effect.
 type requiredPath struct {
 	Assignment
-	path     string
-	optional bool
+	// directive is its newest name.
+	directive string
+	path      string
+	optional  bool
+}
+
+// oldNames are those that systemd 231 renamed, and still takes.
+var oldNames = map[string]string{
+	"InaccessiblePaths": "InaccessibleDirectories",
+	"ReadOnlyPaths":     "ReadOnlyDirectories",
+	"ReadWritePaths":    "ReadWriteDirectories",
 }
 
 // requiredPaths are the paths of the image that a service protects, or works in. Those in
@@ -175,7 +184,7 @@ type requiredPath struct {
 func (u *Unit) requiredPaths() []requiredPath {
 	var all []requiredPath
 	for _, name := range []string{"ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "WorkingDirectory"} {
-		for _, a := range u.all("Service", name) {
+		for _, a := range u.all("Service", name, oldNames[name]) {
 			words := []string{a.Value} // one path, blanks included
 			if name != "WorkingDirectory" {
 				words, _ = unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
@@ -188,7 +197,7 @@ func (u *Unit) requiredPaths() []requiredPath {
 				if !ok || !path.IsAbs(target) || u.mounts(path.Clean(target)) {
 					continue
 				}
-				all = append(all, requiredPath{a, path.Clean(target), optional})
+				all = append(all, requiredPath{a, name, path.Clean(target), optional})
 			}
 		}
 	}

@@ -117,12 +117,13 @@ func (u *Unit) prefix() string {
 // at is the place of the file as a whole.
 func (u *Unit) at() Finding { return Finding{File: u.File, Origin: u.Entry.Origin} }
 
-// all are a directive's assignments, with those that an empty one resets left out.
-func (u *Unit) all(section, name string) []Assignment {
+// all are a directive's assignments, under all its names, with those that an empty one
+// resets left out.
+func (u *Unit) all(section string, names ...string) []Assignment {
 	var all []Assignment
 	for _, a := range u.Assignments {
 		switch {
-		case a.Section != section || a.Name != name:
+		case a.Section != section || !slices.Contains(names, a.Name):
 		case a.Value == "":
 			all = nil
 		default:
