@@ -181,16 +181,33 @@ func (p *proof) declaredInputs(t *testing.T) {
 		p.first.Fail(t, "/bin/bash", "build", append(remote, shell)...)
 	})
 
+	mnemonics := []string{"OsRelease", "PortableCheck", "PortableImage", "PortableManifest", "PortableVerdict"}
+	build := func(t *testing.T, flags ...string) []*bazeltest.Spawn {
+		p.first.Run(t, "build", slices.Concat(remote, flags, []string{"--output_groups=+manifest", onLinux})...)
+		return p.first.Spawns(t)
+	}
+	var spawns []*bazeltest.Spawn
 	t.Run("properties of the execution group reach the image action alone", func(t *testing.T) {
-		p.first.Run(t, "build", append(remote, "--output_groups=+manifest", onLinux)...)
-		spawns := p.first.Spawns(t)
-		for _, mnemonic := range []string{"OsRelease", "PortableCheck", "PortableImage", "PortableManifest"} {
+		spawns = build(t)
+		for _, mnemonic := range mnemonics {
 			var want []bazeltest.Variable
 			if mnemonic == "PortableImage" {
 				want = []bazeltest.Variable{{Name: "OSFamily", Value: "linux"}}
 			}
 			if got := only(t, spawns, mnemonic).Platform.Properties; !slices.Equal(got, want) {
 				t.Errorf("%s has the properties %v, want %v", mnemonic, got, want)
+			}
+		}
+	})
+	t.Run("the same inputs have the same keys in another configuration", func(t *testing.T) {
+		optimized, unmapped := build(t, "-c", "opt"), build(t, "-c", "opt", "--experimental_output_paths=off")
+		for _, mnemonic := range mnemonics {
+			key := only(t, spawns, mnemonic).Key
+			if got := only(t, optimized, mnemonic).Key; got != key {
+				t.Errorf("%s has the key %s with -c opt, %s without", mnemonic, got.Hash, key.Hash)
+			}
+			if only(t, unmapped, mnemonic).Key == key {
+				t.Errorf("control: %s has the same key without path mapping", mnemonic)
 			}
 		}
 	})
