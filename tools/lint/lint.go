@@ -60,7 +60,7 @@ func lint(tree fs.FS, checks []check) (findings []string, err error) {
 }
 
 // checks are those for a workspace. With fix, formatting is mended in place.
-func checks(workspace, shellcheck string, fix bool) []check {
+func checks(workspace string, shellcheck program.Program, fix bool) []check {
 	formatted := func(name string, before, after []byte, command string) ([]string, error) {
 		if bytes.Equal(before, after) {
 			return nil, nil
@@ -157,12 +157,8 @@ func buildifierWarnings(name string, content []byte) ([]string, error) {
 	return lines, nil
 }
 
-func runShellcheck(path, workspace, name string) ([]string, error) {
+func runShellcheck(shellcheck program.Program, workspace, name string) ([]string, error) {
 	args := []string{"--external-sources", "--check-sourced", "--format=gcc", "--severity=style", name}
-	shellcheck, err := program.Find(path)
-	if err != nil {
-		return nil, err
-	}
 	cmd := shellcheck.Command(context.Background(), args...)
 	cmd.Dir = workspace
 	cmd.Env = []string{"LC_ALL=C.UTF-8"}

@@ -7,32 +7,33 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
+	"example.org/portable-walkthrough-go/tools/program"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // workspace is where the runfiles link to. Every source of it is looked at, also
 // one that no target knows, so the test is never cached (tag external).
 func workspace(t *testing.T) string {
 	t.Helper()
-	marker, err := filepath.EvalSymlinks(runfile(t, "MARKER"))
+	marker, err := filepath.EvalSymlinks(runfile.Of(t, "MARKER"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Dir(marker)
 }
 
-func runfile(t *testing.T, variable string) string {
+func shellcheck(t *testing.T) program.Program {
 	t.Helper()
-	path, err := runfiles.Rlocation(os.Getenv(variable))
+	found, err := runfile.Program("SHELLCHECK")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return found
 }
 
 func TestWorkspace(t *testing.T) {
 	root := workspace(t)
-	findings, err := lint(os.DirFS(root), checks(root, runfile(t, "SHELLCHECK"), false))
+	findings, err := lint(os.DirFS(root), checks(root, shellcheck(t), false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestChecksFindMistakes(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(root, "MODULE.bazel"), []byte("bazel_dep(name = \"platforms\", version = \"1.0.0\")\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			findings, err := lint(os.DirFS(root), checks(root, runfile(t, "SHELLCHECK"), false))
+			findings, err := lint(os.DirFS(root), checks(root, shellcheck(t), false))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +76,7 @@ func TestChecksFindMistakes(t *testing.T) {
 func TestSyntaxErrorsAreErrors(t *testing.T) {
 	for _, name := range []string{"a.go", "BUILD.bazel"} {
 		tree := fstest.MapFS{name: {Data: []byte("(")}}
-		if _, err := lint(tree, checks("", "", false)); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := lint(tree, checks("", program.Program{}, false)); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v, want an error that names it", name, err)
 		}
 	}
@@ -87,7 +88,7 @@ func TestFixFormats(t *testing.T) {
 	if err := os.WriteFile(file, []byte("package a\nvar  x = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lint(os.DirFS(root), checks(root, "", true)); err != nil {
+	if _, err := lint(os.DirFS(root), checks(root, program.Program{}, true)); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(file); string(got) != "package a\n\nvar x = 1\n" {

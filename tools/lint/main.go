@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 func main() {
@@ -20,7 +20,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lint: run me with: bazel run //tools/lint")
 		os.Exit(2)
 	}
-	shellcheck, err := runfiles.Rlocation(os.Getenv("SHELLCHECK"))
+	shellcheck, err := runfile.Program("SHELLCHECK")
 	if err == nil {
 		var findings []string
 		findings, err = lint(os.DirFS(workspace), checks(workspace, shellcheck, true))

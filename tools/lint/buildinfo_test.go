@@ -1,4 +1,4 @@
-package toolchains
+package main
 
 import (
 	"debug/buildinfo"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // modulesOf returns what scanners read from a program, in the form of go version -m.
@@ -24,10 +24,7 @@ func modulesOf(info *debug.BuildInfo) string {
 // The program that is shipped names its module and the modules that it is made of, with
 // their versions and sums, and says its version as MODULE.bazel declares it.
 func TestBuildInfo(t *testing.T) {
-	program, err := runfiles.Rlocation(os.Getenv("SERVICE"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := runfile.Of(t, "SERVICE")
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)

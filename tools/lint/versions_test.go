@@ -1,6 +1,4 @@
-// Package toolchains tests that facts which must stand in several files are the
-// same in all of them.
-package toolchains
+package main
 
 import (
 	"fmt"
@@ -10,17 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/bazelbuild/rules_go/go/runfiles"
 )
 
+// read returns a file of the workspace.
 func read(t *testing.T, name string) string {
 	t.Helper()
-	marker, err := runfiles.Rlocation(os.Getenv("MARKER"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(filepath.Join(filepath.Dir(marker), name))
+	content, err := os.ReadFile(filepath.Join(workspace(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,9 +57,9 @@ func TestModuleVersions(t *testing.T) {
 func TestOwnVersion(t *testing.T) {
 	want := find(t, "MODULE.bazel", `(?ms)^module\(.*?\n    version = "([^"]+)"`)
 	for file, pattern := range map[string]string{
-		"README.md":                         dependency("portable_walkthrough_go"),
-		"bzl/examples/loadlog/MODULE.bazel": dependency("portable_walkthrough_go"),
-		"bzl/tests/scale/analysis":          dependency("portable_walkthrough_go"),
+		"README.md":                         declares("portable_walkthrough_go"),
+		"bzl/examples/loadlog/MODULE.bazel": declares("portable_walkthrough_go"),
+		"bzl/tests/scale/analysis":          declares("portable_walkthrough_go"),
 	} {
 		if got := find(t, file, pattern); got != want {
 			t.Errorf("%s says %s, MODULE.bazel %s", file, got, want)
@@ -74,7 +67,7 @@ func TestOwnVersion(t *testing.T) {
 	}
 }
 
-func dependency(module string) string {
+func declares(module string) string {
 	return `bazel_dep\(name = "` + module + `", version = "([^"]+)"`
 }
 
@@ -82,9 +75,9 @@ func dependency(module string) string {
 func TestReadme(t *testing.T) {
 	const readme = "README.md"
 	sdk := find(t, "bzl/toolchains/versions.bzl", `GO_VERSION = "([^"]+)"`)
-	rules := find(t, "MODULE.bazel", dependency("rules_go"))
+	rules := find(t, "MODULE.bazel", declares("rules_go"))
 	for pattern, want := range map[string]string{
-		dependency("rules_go"):     rules,
+		declares("rules_go"):       rules,
 		`\| rules_go ([^ ,]+), `:   rules,
 		`\| Go (\S+) \|`:           sdk,
 		`Linux gets Go (\S+) from`: sdk,

@@ -1,4 +1,4 @@
-package toolchains
+package main
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // A module is a line of modules.txt.
@@ -78,11 +78,7 @@ func declaredModules(t *testing.T) map[string]string {
 // closedModules are lines "NAME VERSION" that provisioning wrote of the MODULE.bazel of
 // each module, or nil in the open world.
 func closedModules(t *testing.T) map[string]string {
-	path, err := runfiles.Rlocation(os.Getenv("CLOSED_WORLD"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(runfile.Of(t, "CLOSED_WORLD"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +102,7 @@ func TestTwoWorlds(t *testing.T) {
 	if closed == nil {
 		t.Log("in the open world: only MODULE.bazel is compared")
 	}
-	for _, wrong := range compare(parseModules(t, read(t, "bzl/toolchains/modules.txt")), declaredModules(t), closed) {
+	for _, wrong := range compare(parseModules(t, read(t, "tools/lint/modules.txt")), declaredModules(t), closed) {
 		t.Error(wrong)
 	}
 }
