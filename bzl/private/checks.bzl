@@ -11,12 +11,12 @@ CHECK_ATTRS = {
     allow = {"directive-too-new": "PrivateIPC= only hardens; an older systemd does without."}
 
 The identifier stands in brackets at the end of an error, and in
-tools/checkportable/README.md, which lists all checks. The reason must not be empty;
-an exception that nothing needs is told in the report. Risk: it holds for the
-whole image, so it also hides the next mistake of its sort.""",
+tools/checkportable/README.md, which lists all checks. The reason must not be empty.
+The report lists exceptions that nothing needs. Risk: an exception applies to the whole
+image, so it also hides the next mistake of its kind.""",
     ),
     "minimum_systemd": attr.int(
-        doc = """The oldest systemd that the image is for. 0 stands for any.
+        doc = """The oldest systemd that the image is for. 0 means any.
 
 The report warns of directives that are newer: an older systemd ignores them. The
 default is the oldest that portable services of this rule are tested with.""",
@@ -32,9 +32,8 @@ default is the oldest that portable services of this rule are tested with.""",
 def check_image(ctx, declared, sources):
     """Declares the actions that check an image and judge the result.
 
-    There are two, so that the report is there to be read when the build fails. Neither
-    sits between the image and its inputs: the image is made, and cached, whatever
-    they find.
+    There are two, so that the report exists when the build fails. The image action waits
+    for neither: the image is made, and cached, whatever they find.
 
     Args:
         ctx: the context of a rule with CHECK_ATTRS.

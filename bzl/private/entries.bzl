@@ -84,7 +84,7 @@ def _runfiles_lines(entry, program):
         path = path.removeprefix("../") if path.startswith("../") else program.workspace + "/" + path
         lines.append(_line(entry, entry.path + path, entry.type, None))
 
-    # Which tells the libraries what names mean, where there are any.
+    # The runfiles libraries read in it what repository names mean. Without runfiles nobody asks.
     if lines and program.repo_mapping:
         lines.append(_line(entry, entry.path + "_repo_mapping", entry.type, program.repo_mapping))
     return lines

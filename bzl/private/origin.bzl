@@ -39,9 +39,9 @@ def refuse(ctx, rule, attribute, message, *values):
 
     Args:
         ctx: the context of the target's rule.
-        rule: the rule's name, which a context does not tell.
+        rule: the rule's name, which a context does not have.
         attribute: the name of the attribute that is wrong.
-        message: what is wrong with it and, in another sentence, the way out.
+        message: what is wrong with it and, in another sentence, how to fix it.
         *values: what the message's {} stand for.
     """
     fail("{} {}: attribute \"{}\": {}".format(rule, shown(ctx.label), attribute, message.format(*values)))

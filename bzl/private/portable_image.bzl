@@ -287,20 +287,19 @@ portable_image = rule(
     implementation = _portable_image_impl,
     doc = """A systemd portable service image: NAME.raw or NAME_VERSION.raw, a squashfs file system.
 
-What it must hold is described in systemd's PORTABLE_SERVICES.md. The image is
-the same, byte for byte, whoever builds it where and when; all that is in it is
-declared here or by `rootfs` targets, or is a mount point that a portable service
-needs.
+systemd's PORTABLE_SERVICES.md describes what such an image must contain. This one has the
+same bytes on every machine and at any time. It contains what the target and its `rootfs`
+targets declare, and the mount points that a portable service needs.
 
-Beside the image there are these output groups, for `--output_groups=+NAME`:
+There are further output groups, for `--output_groups=+NAME`:
 
-- `manifest`: a list of all that the image holds, with the reason for each path.
+- `manifest`: a list of the image's contents, with the reason for each path.
 - `checks`: the report of all checks, as text and as JSON.
-- `spec`: the declaration that the image is made from, a line of JSON for each path.
+- `spec`: what the image is, a line of JSON for each path. mkportable and checkportable read the same.
 
-The image action has the execution group `image`: where actions run on other machines,
-`exec_properties = {"image.Pool": "large"}`, on a target or a platform, asks for a worker for
-it, and leaves the other actions where they are.""",
+The image action has the execution group `image`. With remote execution,
+`exec_properties = {"image.Pool": "large"}` on a target or a platform selects a worker for
+that action alone.""",
     attrs = ROOTFS_ATTRS | OS_RELEASE_TOOL | CHECK_ATTRS | {
         "binary": attr.label(
             doc = """The service: short for `binaries = {"/usr/bin/PORTABLE_NAME": "//service"}`.
@@ -341,7 +340,7 @@ can't meet.""",
         "os_release": attr.label(
             doc = """The os-release(5) file, or an `os_release` target.
 
-Such a target gets the fields that are known here: ID, IMAGE_ID, IMAGE_VERSION,
+The image adds the fields that it knows to such a target's: ID, IMAGE_ID, IMAGE_VERSION,
 PORTABLE_PREFIXES, PRETTY_NAME and ARCHITECTURE. The first two are the portable name
 in lower case, as os-release(5) wants them. A file is packed as it is; it must
 have an ID=, for systemd 251 and newer. Default: those fields and nothing else.""",
@@ -356,7 +355,7 @@ have an ID=, for systemd 251 and newer. Default: those fields and nothing else."
         "profile": attr.string(
             doc = """The profile that the image is meant to be attached with: `portablectl attach --profile=`.
 
-It changes nothing in the image, but the checks look at what the profile forbids.""",
+It does not change the image. The checks report what the profile forbids.""",
             default = "default",
             values = ["default", "nonetwork", "strict", "trusted"],
         ),

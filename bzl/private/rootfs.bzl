@@ -20,7 +20,7 @@ with it, in PATH.runfiles, where Bazel's runfiles libraries look for them.""",
     "directories": attr.string_list(
         doc = """Directories to make, with mode 0755 unless `modes` says otherwise.
 
-A parent directory needs not be declared; it gets mode 0755.""",
+Parent directories need no declaration. They get mode 0755.""",
     ),
     "empty_files": attr.string_list(
         doc = "Empty files to make, with mode 0644 unless `modes` says otherwise: places for the host to mount a file over.",

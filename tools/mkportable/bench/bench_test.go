@@ -102,7 +102,7 @@ func TestGoals(t *testing.T) {
 
 func TestRow(t *testing.T) {
 	r := &row{treeSize{1000, 100}, map[string]time.Duration{"bare": 2 * time.Second, "action": 2100 * time.Millisecond}, 8e6, 1}
-	if got, want := r.String(), "| 1000 files, 0 MB | 2.000 s | 2.100 s | 1.05 |  |  | 8.0 MB | 1.000 |"; got != want {
+	if got, want := r.String(), "| 1000 files, 0 MB | 2.000 s | 2.100 s | 1.05 | 8.0 MB | 1.000 |"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -8,7 +8,6 @@
 //
 //	bare     mksquashfs on the directory, with its defaults: the baseline, ratio 1
 //	action   mkportable from a spec: the image action's command, without Bazel
-//	staged   cp -r to a staging directory, then mksquashfs on that (--staged)
 //
 // It prints a table in Markdown: medians, their ratios, mkportable's peak memory, and
 // the bytes that the action wrote to the disk as a ratio to the image's: 1 if no copy
@@ -35,18 +34,17 @@ func main() {
 	sizes := flag.String("sizes", "1000,20000,100000", "numbers of files, or sizes of a single one, as 4GiB")
 	level := flag.Int("level", 19, "zstd's level; 19 is the rule's, 3 shows what is not compression")
 	rounds := flag.Int("rounds", 0, "measurements of each way; 0 for fewer the larger the tree")
-	staged := flag.Bool("staged", false, "also measure a copy to a staging directory")
 	check := flag.Bool("check", false, "fail when a figure misses its goal")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *sizes, *level, *rounds, *staged, *check); err != nil {
+	if err := run(ctx, *sizes, *level, *rounds, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, sizes string, level, rounds int, staged, check bool) error {
+func run(ctx context.Context, sizes string, level, rounds int, check bool) error {
 	var trees []treeSize
 	for size := range strings.SplitSeq(sizes, ",") {
 		tree, err := parseSize(size)
@@ -56,15 +54,15 @@ func run(ctx context.Context, sizes string, level, rounds int, staged, check boo
 		trees = append(trees, tree)
 	}
 	fmt.Printf("zstd -%d, mksquashfs's time alone is 1\n\n", level)
-	fmt.Println("| tree | bare | action | ratio | staged | ratio | mkportable's memory | written / image |")
-	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Println("| tree | bare | action | ratio | mkportable's memory | written / image |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- |")
 	var missed []error
 	for _, tree := range trees {
 		n := rounds
 		if n == 0 {
 			n = tree.rounds()
 		}
-		row, err := measure(ctx, tree, level, n, staged)
+		row, err := measure(ctx, tree, level, n)
 		if err != nil {
 			return fmt.Errorf("%s: %w", tree, err)
 		}
@@ -77,7 +75,7 @@ func run(ctx context.Context, sizes string, level, rounds int, staged, check boo
 }
 
 // measure makes a tree, packs it in all ways, and returns the table's row.
-func measure(ctx context.Context, tree treeSize, level, rounds int, staged bool) (*row, error) {
+func measure(ctx context.Context, tree treeSize, level, rounds int) (*row, error) {
 	b, err := newBenchmark(level)
 	if err != nil {
 		return nil, err
@@ -87,10 +85,7 @@ func measure(ctx context.Context, tree treeSize, level, rounds int, staged bool)
 	if err := b.makeTree(ctx, tree); err != nil {
 		return nil, err
 	}
-	ways := []way{{"bare", b.bareTree}, {"action", b.action}}
-	if staged {
-		ways = append(ways, way{"staged", b.staged})
-	}
+	ways := []way{{"bare", b.bare}, {"action", b.action}}
 	times := make(map[string][]time.Duration)
 	// The first round is for the caches.
 	for round := range rounds + 1 {

@@ -54,10 +54,10 @@ func (s treeSize) rounds() int {
 	return 5
 }
 
-// room is the disk space that the tree needs, with its staged copy and image.
+// room is the disk space that the tree needs, with its image.
 func (s treeSize) room() int64 {
 	const block = 4096
-	return int64(s.files) * ((s.bytes+block-1)/block*block + 512) * 3
+	return int64(s.files) * ((s.bytes+block-1)/block*block + 512) * 2
 }
 
 // makeTree writes the files, the same ones each time, and a spec of them.

@@ -46,8 +46,6 @@ func (b *benchmark) tree() string   { return filepath.Join(b.root, "tree") }
 func (b *benchmark) spec() string   { return filepath.Join(b.root, "spec.jsonl") }
 func (b *benchmark) output() string { return filepath.Join(b.root, "out.raw") }
 
-func (b *benchmark) bareTree(ctx context.Context) error { return b.bare(ctx, b.tree()) }
-
 // As portable_image has it.
 const (
 	blockSize  = "1048576"
@@ -55,22 +53,13 @@ const (
 	memory     = "512" // MiB
 )
 
-func (b *benchmark) bare(ctx context.Context, directory string) error {
-	cmd := b.mksquashfs.Command(ctx, directory, b.output(), "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
+func (b *benchmark) bare(ctx context.Context) error {
+	cmd := b.mksquashfs.Command(ctx, b.tree(), b.output(), "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
 		"-b", blockSize, "-comp", "zstd", "-Xcompression-level", strconv.Itoa(b.level),
 		// The same resources, or the number of threads would be compared.
 		"-processors", processors, "-mem", memory+"M")
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
-}
-
-func (b *benchmark) staged(ctx context.Context) error {
-	staging := filepath.Join(b.root, "staging")
-	defer os.RemoveAll(staging)
-	if out, err := exec.CommandContext(ctx, "cp", "-r", b.tree(), staging).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return b.bare(ctx, staging)
 }
 
 func (b *benchmark) action(ctx context.Context) error {
