@@ -355,7 +355,8 @@ have an ID=, for systemd 251 and newer. Default: those fields and nothing else."
         "profile": attr.string(
             doc = """The profile that the image is meant to be attached with: `portablectl attach --profile=`.
 
-It does not change the image. The checks report what the profile forbids.""",
+It does not change the image. The checks report what the profile forbids, and which profile
+leaves each service tightest.""",
             default = "default",
             values = ["default", "nonetwork", "strict", "trusted"],
         ),

@@ -46,7 +46,7 @@ var someEnding = regexp.MustCompile(`[^/.]\.[A-Za-z][A-Za-z0-9_+-]*$`)
 func boundKind(source, target string) (Type, Guess) {
 	source = path.Clean(source)
 	switch {
-	case slices.Contains(hostFiles, source):
+	case slices.Contains(hostFiles, source), slices.Contains(hostFiles, target):
 		return File, Sure
 	case slices.Contains(filesBelow, source), slices.Contains(hostDirectories, source), strings.Count(source, "/") == 1, strings.HasSuffix(source, ".d"):
 		return Directory, Sure

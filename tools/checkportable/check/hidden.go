@@ -175,13 +175,13 @@ func (u *Unit) ownMounts() []mount {
 
 // over is the mount that a path lies in, if there is one.
 func (u *Unit) over(name string) (over mount, ok bool) {
-	if inVolatile(name) {
-		return mount{path: name, host: true}, true
-	}
 	for _, m := range u.ownMounts() {
 		if m.Name != "InaccessiblePaths" && within(name, m.path) && len(m.path) >= len(over.path) {
 			over, ok = m, true
 		}
+	}
+	if !ok && inVolatile(name) {
+		return mount{path: name, host: true}, true
 	}
 	return over, ok
 }

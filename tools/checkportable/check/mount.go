@@ -21,10 +21,19 @@ var mountChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
-					if m.optional || img.find(m.path) != nil {
+					fromHost := img.profile() == "trusted" && !within(m.path, "/tmp") && !within(m.path, "/var/tmp") // BindPaths=/run
+					if m.optional || m.fresh && fromHost || !m.fresh && img.find(m.path) != nil {
 						continue
 					}
 					f := at(m.Assignment)
+					if m.fresh {
+						f.Fix = "Write \"-\" before the path to do without it."
+						if m.directive == "ReadWritePaths" || m.directive == "WorkingDirectory" {
+							f.Fix = writableFix(img.spec.Resolve(m.path)) + " Or write \"-\" before the path to do without it."
+						}
+						r.add(f, "%s= needs %s, which lies in a file system that is empty when the service starts", m.Name, m.path)
+						continue
+					}
 					switch m.directive {
 					case "ReadWritePaths":
 						f.Fix = writableFix(m.path) + " Or write \"-\" before the path if the service needs it on some hosts only."
@@ -96,7 +105,7 @@ var mountChecks = []Check{
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
 					// What lies below may be mounted, and so writable.
-					if m.directive != "ReadWritePaths" || img.find(m.path) == nil || u.mountsBelow(m.path) {
+					if m.directive != "ReadWritePaths" || m.fresh || img.find(m.path) == nil || u.mountsBelow(m.path) {
 						continue
 					}
 					f := at(m.Assignment)
@@ -114,7 +123,7 @@ var mountChecks = []Check{
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
 					e := img.find(m.path)
-					if m.directive != "WorkingDirectory" || m.path == "/" || e == nil || e.Type != spec.Directory || img.hasBelow(e.Path) || u.mountsBelow(m.path) {
+					if m.directive != "WorkingDirectory" || m.fresh || m.path == "/" || e == nil || e.Type != spec.Directory || img.hasBelow(e.Path) || u.mountsBelow(m.path) {
 						continue
 					}
 					f := at(m.Assignment)
@@ -170,6 +179,20 @@ type requiredPath struct {
 	directive string
 	path      string
 	optional  bool
+	// fresh is whether it lies in a file system that is empty when the service starts.
+	fresh bool
+}
+
+// isFresh tells whether a path lies in a file system that is made for each start of a
+// service (MountAPIVFS=, PrivateTmp=), and is not there then.
+func isFresh(name string) bool {
+	for _, dir := range []string{"/run", "/var/run", "/tmp", "/var/tmp"} {
+		first, _, _ := strings.Cut(strings.TrimPrefix(name, dir+"/"), "/")
+		if strings.HasPrefix(name, dir+"/") {
+			return !slices.Contains([]string{"credentials", "dbus", "host", "systemd", "user"}, first)
+		}
+	}
+	return false
 }
 
 // oldNames are those that systemd 231 renamed, and still takes.
@@ -194,10 +217,13 @@ func (u *Unit) requiredPaths() []requiredPath {
 			for _, word := range words {
 				word, optional := strings.CutPrefix(word, "-")
 				target, ok := u.expand(strings.TrimPrefix(word, "+"))
-				if !ok || !path.IsAbs(target) || u.mounts(path.Clean(target)) {
+				target = path.Clean(target)
+				over, mounted := u.over(target)
+				fresh := over.Name == "" && isFresh(target)
+				if !ok || !path.IsAbs(target) || mounted && !fresh {
 					continue
 				}
-				all = append(all, requiredPath{a, name, path.Clean(target), optional})
+				all = append(all, requiredPath{a, name, target, optional, fresh})
 			}
 		}
 	}
