@@ -22,6 +22,9 @@ var hostChecks = []Check{
 				if e := img.packed(h); e != nil {
 					f := at(h.Assignment)
 					f.Severity, f.Fix = h.severity, h.packedFix
+					if slices.Contains(filesEverywhere, h.path) {
+						f.Severity = Warning // the host's is there, and says something else
+					}
 					r.add(f, "%s= is about the host's %s; the image's (from %s) is not looked at", h.Name, h.path, e.DeclaredBy())
 				}
 			}
@@ -162,7 +165,7 @@ type hostPath struct {
 func reports(wanted func(hostPath) bool, format string) func(*Image, *reporter) {
 	return func(img *Image, r *reporter) {
 		for _, h := range img.hostPaths() {
-			if wanted(h) && img.packed(h) == nil && !inAPI(h.path) && !slices.Contains(everywhere, h.path) {
+			if wanted(h) && img.packed(h) == nil && !inAPI(h.path) && !slices.Contains(everywhere, h.path) && !slices.Contains(filesEverywhere, h.path) {
 				r.add(at(h.Assignment), format, h.Name, h.Value)
 			}
 		}
@@ -205,6 +208,9 @@ func (img *Image) packed(h hostPath) *spec.Entry {
 
 // everywhere are directories that hosts have as well.
 var everywhere = []string{"/", "/bin", "/etc", "/etc/default", "/etc/ssl", "/etc/ssl/certs", "/lib", "/opt", "/sbin", "/srv", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/log"}
+
+// filesEverywhere are files that each host has.
+var filesEverywhere = []string{"/etc/group", "/etc/hosts", "/etc/machine-id", "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd", "/usr/lib/os-release"}
 
 // hostPaths are all that the units name.
 func (img *Image) hostPaths() []hostPath {

@@ -98,7 +98,7 @@ var mountChecks = []Check{
 		},
 	},
 	{
-		ID: "read-only-path", Severity: Error,
+		ID: "read-only-path", Severity: Error, Milder: []Severity{Warning},
 		Finds: "a unit asks for a path of the image to be writable",
 		Why:   "The image is a read-only file system, and stays one: what the service writes there fails with \"read-only file system\".",
 		run: func(img *Image, r *reporter) {
@@ -109,7 +109,9 @@ var mountChecks = []Check{
 						continue
 					}
 					f := at(m.Assignment)
-					f.Fix = writableFix(m.path)
+					if f.Fix = writableFix(m.path); m.optional {
+						f.Severity = Warning
+					}
 					r.add(f, "%s=%s does not make the image's %s writable", m.Name, m.path, m.path)
 				}
 			}
