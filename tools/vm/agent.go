@@ -11,16 +11,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"example.org/portable-walkthrough-go/tools/vm/guest"
+	"example.org/portable-walkthrough-go/tools/vm/protocol"
 )
 
-// The test's program, and the disk for its outputs, by its serial number.
+// testPrograms is the pattern of the programs to run, in the order of their names; the
+// disk for their outputs has a serial number.
 const (
-	testProgram = "/vm/test"
-	outputDisk  = "output"
+	testPrograms = "/vm/test[0-9]"
+	outputDisk   = "output"
 )
 
 // runOrder runs the test, keeps its outputs and ends the machine.
@@ -29,7 +30,7 @@ func runOrder() error {
 	if err != nil {
 		return err
 	}
-	order, err := guest.ParseCommandLine(string(line))
+	order, err := protocol.ParseCommandLine(string(line))
 	if err != nil {
 		return err
 	}
@@ -37,63 +38,67 @@ func runOrder() error {
 	if err != nil {
 		return err
 	}
-	say := func(r guest.Record) { fmt.Fprint(port, r.Line()) }
+	say := func(r protocol.Record) { fmt.Fprint(port, r.Line()) }
 
 	version, _ := exec.Command("systemctl", "--version").Output()
 	first, _, _ := strings.Cut(string(version), "\n")
-	say(guest.Record{Event: guest.UpEvent, Systemd: first})
+	say(protocol.Record{Event: protocol.UpEvent, Systemd: first})
 
-	status := runTest(order, port)
+	status := runTests(order, port)
 	if err := keep(); err != nil {
 		fmt.Fprintf(port, "vm: outputs are lost: %v\n", err)
 		status = max(status, 1)
 	}
 	if next, ok := nextStage(); ok && status == 0 {
-		say(guest.Record{Event: guest.RebootEvent, Next: next})
+		say(protocol.Record{Event: protocol.RebootEvent, Next: next})
 		return exec.Command("systemctl", "reboot").Run()
 	}
-	say(guest.Record{Event: guest.DoneEvent, Status: status})
-	// tcdrain(3): the record must have left the port.
-	if err := unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1); err != nil {
+	say(protocol.Record{Event: protocol.DoneEvent, Status: status})
+	if err := drain(port); err != nil {
 		return err
 	}
-	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 }
 
-// openPort opens the port and has it pass bytes on as they are.
-func openPort(name string) (*os.File, error) {
-	port, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := unix.IoctlGetTermios(int(port.Fd()), unix.TCGETS)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	settings.Oflag &^= unix.OPOST
-	settings.Lflag &^= unix.ECHO | unix.ICANON
-	return port, unix.IoctlSetTermios(int(port.Fd()), unix.TCSETS, settings)
-}
-
-func runTest(order guest.Order, port io.Writer) (status int) {
+// runTests runs the programs; in a later boot, the last one.
+func runTests(order protocol.Order, port io.Writer) (status int) {
 	if err := os.MkdirAll(guest.Keep, 0o755); err != nil {
 		fmt.Fprintln(port, "vm:", err)
 		return 1
 	}
+	programs, err := filepath.Glob(testPrograms)
+	if err != nil || len(programs) == 0 {
+		fmt.Fprintln(port, "vm: no test to run", err)
+		return 1
+	}
+	last := len(programs) - 1
+	for i, program := range programs {
+		pattern := order.Only
+		if i == last && pattern == "" {
+			pattern = order.Stage.Run
+		}
+		if i == last || order.Boot == 1 {
+			status = max(status, runTest(order, program, pattern, port))
+		}
+	}
+	return status
+}
+
+func runTest(order protocol.Order, program, pattern string, port io.Writer) (status int) {
 	// Longer than the test's own limit, at which it shows what it was at.
-	test := exec.Command(testProgram, "-test.v", fmt.Sprintf("-test.timeout=%ds", order.Seconds))
+	test := exec.Command(program, "-test.v", fmt.Sprintf("-test.timeout=%ds", order.Seconds))
 	stage := ""
 	if order.Boot > 1 {
 		stage = "later"
 	}
-	if order.Stage.Run != "" {
-		test.Args = append(test.Args, "-test.run="+order.Stage.Run)
+	if pattern != "" {
+		test.Args = append(test.Args, "-test.run="+pattern)
 	}
 	test.Env = []string{
 		"HOME=/root", "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", "TERM=dumb",
 		// rules_go's tests write their results there.
-		"XML_OUTPUT_FILE=" + guest.Keep + "/test.xml",
-		guest.PortVariable + "=" + order.Port, guest.StageVariable + "=" + stage, guest.ValueVariable + "=" + order.Stage.Value,
+		"XML_OUTPUT_FILE=" + guest.Keep + "/" + filepath.Base(program) + ".xml",
+		protocol.PortVariable + "=" + order.Port, protocol.StageVariable + "=" + stage, protocol.ValueVariable + "=" + order.Stage.Value,
 	}
 	test.Dir = "/"
 	test.Stdout, test.Stderr = port, port
@@ -103,19 +108,19 @@ func runTest(order guest.Order, port io.Writer) (status int) {
 	case errors.As(err, &exit) && exit.ExitCode() > 0:
 		return exit.ExitCode()
 	case err != nil:
-		fmt.Fprintf(port, "vm: %s: %v\n", testProgram, err)
+		fmt.Fprintf(port, "vm: %s: %v\n", program, err)
 		return 1
 	}
 	return 0
 }
 
 // nextStage is what the test has asked for.
-func nextStage() (*guest.Stage, bool) {
-	text, err := os.ReadFile(guest.NextFile)
+func nextStage() (*protocol.Stage, bool) {
+	text, err := os.ReadFile(protocol.NextFile)
 	if err != nil {
 		return nil, false
 	}
-	var next guest.Stage
+	var next protocol.Stage
 	return &next, json.Unmarshal(text, &next) == nil
 }
 
@@ -132,7 +137,7 @@ func keep() error {
 	if err != nil {
 		return err
 	}
-	disk, err := os.OpenFile(device, os.O_WRONLY|unix.O_SYNC, 0)
+	disk, err := os.OpenFile(device, os.O_WRONLY|syscall.O_SYNC, 0)
 	if err != nil {
 		return err
 	}

@@ -12,17 +12,16 @@ import (
 // A consoleDescription is what the rule vm_console writes.
 type consoleDescription struct {
 	Machines []machine `json:"machines"`
-	// Files are runfiles locations by their names below /vm/files.
+	// Files are runfiles locations by absolute paths, or by their names below /vm/files.
 	Files map[string]string `json:"files"`
+	// Before are shell commands that run before the shell starts.
+	Before []string `json:"before"`
 }
 
+// welcome is what the shell starts with.
 const welcome = `
 This is a virtual machine with systemd. The files to try are in this directory.
 Ctrl-D ends the machine, and so does Ctrl-A X.
-
-  portablectl attach ./portable-walkthrough-go.raw
-  systemctl start portable-walkthrough-go.socket
-  curl localhost:8088
 
 `
 
@@ -49,23 +48,22 @@ func console(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("Booting %s; a shell comes in some seconds. Ctrl-D there, or Ctrl-A X, ends it.\n", m.Suite)
-		return m.shell(ctx, d.Files)
+		return m.shell(ctx, d)
 	}
 	return fmt.Errorf("--suite=%s: no such suite; give one of %s", *wanted, strings.Join(names, ", "))
 }
 
-// shell boots the machine with a shell on this terminal and the files below /vm/files.
-// It returns when the shell ends.
-func (m *machine) shell(ctx context.Context, files map[string]string) error {
+// shell boots the machine with a shell on this terminal and the description's files. It
+// returns when the shell ends.
+func (m *machine) shell(ctx context.Context, d consoleDescription) error {
 	scratch, err := os.MkdirTemp("", "vm")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	p := payload{unit: consoleUnit, files: map[string]string{"/init": m.Agent}, texts: map[string]string{"vm/welcome": welcome}}
-	for name, path := range files {
-		p.files["/vm/files/"+name] = path
-	}
+	p := newPayload(consoleUnit, m.Agent, d.Files)
+	script := "set -x\n" + strings.Join(d.Before, "\n") + "\n"
+	p.texts = map[string]string{"vm/welcome": welcome, "vm/before": script}
 	initrd := filepath.Join(scratch, "initrd")
 	if err := m.writeInitrd(initrd, p.write); err != nil {
 		return err

@@ -1,11 +1,14 @@
 """Virtual machines with systemd: what to boot, tests that run in them, a console."""
 
-visibility("private")
+visibility([
+    "//bzl/...",
+    "//tools/...",
+])
 
 VmMachineInfo = provider(
     doc = "A virtual machine that can be booted.",
     fields = {
-        "config": "A dict for the type machine in qemu.go, without its agent; paths are runfiles locations.",
+        "config": "A dict for the type machine in qemu.go, without agent, memory and processors; paths are runfiles locations.",
         "runfiles": "All files that are named there.",
     },
 )
@@ -19,12 +22,16 @@ def _location(ctx, file):
 def _vm_machine_impl(ctx):
     kernel = ctx.actions.declare_file(ctx.label.name + ".vmlinuz")
     initrd = ctx.actions.declare_file(ctx.label.name + ".cpio")
+    arguments = ctx.actions.args()
+    arguments.add("mkroot")
+    arguments.add_all([kernel, initrd, ctx.file.root])
+    arguments.add_all(ctx.files.packages)
     ctx.actions.run(
         mnemonic = "VmRoot",
         progress_message = "Making the system of virtual machine %{label}",
         executable = ctx.executable._vm,
-        arguments = ["mkroot", ctx.file.root.path, kernel.path, initrd.path],
-        inputs = [ctx.file.root],
+        arguments = [arguments],
+        inputs = [ctx.file.root] + ctx.files.packages,
         outputs = [kernel, initrd],
         env = {},
     )
@@ -39,7 +46,7 @@ def _vm_machine_impl(ctx):
                 "kernel": _location(ctx, kernel),
                 "lock": _location(ctx, ctx.file.lock),
                 "qemu": _location(ctx, ctx.executable.qemu),
-                "suite": ctx.label.name,
+                "suite": ctx.attr.suite or ctx.label.name,
             },
             runfiles = ctx.runfiles(files).merge(ctx.attr.qemu[DefaultInfo].default_runfiles),
         ),
@@ -58,9 +65,13 @@ vm_machine = rule(
             allow_files = True,
         ),
         "lock": attr.label(
-            doc = "The list of packages, which a test prints.",
+            doc = "The list of packages, which is an output of each test.",
             allow_single_file = True,
             mandatory = True,
+        ),
+        "packages": attr.label_list(
+            doc = "Further packages: root.tar of debian_packages. What they share with the root stays the root's.",
+            allow_files = [".tar"],
         ),
         "qemu": attr.label(
             cfg = "target",
@@ -72,6 +83,9 @@ vm_machine = rule(
             allow_single_file = True,
             mandatory = True,
         ),
+        "suite": attr.string(
+            doc = "What messages call the machine. Default: the target's name.",
+        ),
         "_vm": attr.label(
             default = "//tools/vm:runner",
             cfg = "exec",
@@ -81,15 +95,63 @@ vm_machine = rule(
     provides = [VmMachineInfo],
 )
 
-def _guest_transition_impl(settings, attr):
-    platforms = settings["//command_line_option:platforms"]
-    return {"//command_line_option:platforms": [str(attr.platform)] if attr.platform else platforms}
+def suite_machine(name, suite, architecture = "amd64", packages = [], **kwargs):
+    """A machine of a Debian suite.
 
-# What runs inside a machine is built for it.
+    Args:
+        name: the target's name.
+        suite: bullseye, bookworm, trixie or forky.
+        architecture: amd64, or arm64 for trixie.
+        packages: labels of root.tar archives with further packages.
+        **kwargs: other attributes of every rule.
+    """
+    root = Label("@vm_{}{}//:root.tar".format(suite, "_arm64" if architecture == "arm64" else ""))
+    qemu = Label("@vm_qemu_arm//:qemu-system-aarch64" if architecture == "arm64" else "@vm_qemu//:qemu-system-x86_64")
+    vm_machine(
+        name = name,
+        architecture = architecture,
+        firmware = [] if architecture == "arm64" else [
+            Label("@vm_qemu//:usr/share/qemu/kvmvapic.bin"),
+            Label("@vm_qemu//:usr/share/qemu/linuxboot_dma.bin"),
+            Label("@vm_qemu//:usr/share/seabios/bios-256k.bin"),
+        ],
+        lock = root.same_package_label("packages.lock"),
+        packages = packages,
+        qemu = qemu,
+        root = root,
+        suite = suite,
+        target_compatible_with = [
+            root.same_package_label("available"),
+            qemu.same_package_label("available"),
+        ],
+        **kwargs
+    )
+
+def _platforms(settings, attr):
+    return [str(attr.platform)] if attr.platform else settings["//command_line_option:platforms"]
+
+def _guest_transition_impl(settings, attr):
+    return {"//command_line_option:platforms": _platforms(settings, attr)}
+
+# What a machine gets is built for it.
 _guest_transition = transition(
     implementation = _guest_transition_impl,
     inputs = ["//command_line_option:platforms"],
     outputs = ["//command_line_option:platforms"],
+)
+
+_PURE = "@io_bazel_rules_go//go/config:pure"
+_STATIC = "@io_bazel_rules_go//go/config:static"
+
+def _program_transition_impl(settings, attr):
+    return _guest_transition_impl(settings, attr) | {_PURE: True, _STATIC: True}
+
+# A program that runs there beside systemd is static too: the machine has other libraries
+# than those that it was built with.
+_program_transition = transition(
+    implementation = _program_transition_impl,
+    inputs = ["//command_line_option:platforms"],
+    outputs = ["//command_line_option:platforms", _PURE, _STATIC],
 )
 
 def _runner(ctx):
@@ -102,7 +164,7 @@ def _only(ctx, target):
     """The one file of a target."""
     files = target[DefaultInfo].files.to_list()
     if len(files) != 1:
-        fail("{}: 'files' has {}, which is {} files; name one".format(ctx.label, target.label, len(files)))
+        fail("{}: 'files' has {}, which is {} files; name one, or end its path with / for a directory".format(ctx.label, target.label, len(files)))
     return files[0]
 
 def _guest_files(ctx):
@@ -114,38 +176,69 @@ def _guest_files(ctx):
             files[name] = _only(ctx, target)
     return files
 
-def _agent(ctx):
+def _machine_config(ctx, machine):
     # With an outgoing transition an attribute is a list.
-    return ctx.attr._agent[0][DefaultInfo].files_to_run.executable
+    agent = ctx.attr._agent[0][DefaultInfo].files_to_run.executable
+    return struct(
+        config = machine.config | {
+            "agent": _location(ctx, agent),
+            "memory": ctx.attr.memory,
+            "processors": ctx.attr.processors,
+        },
+        runfiles = machine.runfiles.merge(ctx.runfiles([agent])),
+    )
 
-def _vm_test_impl(ctx):
-    machine = ctx.attr.machine[VmMachineInfo]
-    program = ctx.attr.test[0][DefaultInfo].files_to_run.executable
-    files = _guest_files(ctx)
-    agent = _agent(ctx)
+def run_in_machine(ctx, files = {}, before = []):
+    """What a rule that runs Go tests in a machine returns.
+
+    Args:
+        ctx: the context of a rule with VM_TEST_ATTRS.
+        files: further files, File by path.
+        before: programs that run before the test, with their labels' executables.
+
+    Returns:
+        A list of providers.
+    """
+    machine = _machine_config(ctx, ctx.attr.machine[VmMachineInfo])
+    programs = [
+        program[0][DefaultInfo].files_to_run.executable
+        for program in before + ([ctx.attr.test] if ctx.attr.test else [])
+    ]
+    files = _guest_files(ctx) | files
     config = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(config, json.encode({
         "files": {name: _location(ctx, file) for name, file in files.items()},
-        "machine": machine.config | {"agent": _location(ctx, agent)},
-        "program": _location(ctx, program),
+        "machine": machine.config,
+        "programs": [_location(ctx, program) for program in programs],
         "run": ctx.attr.run,
     }))
     return [
         DefaultInfo(
             executable = _runner(ctx),
-            runfiles = ctx.runfiles([config, program, agent] + files.values()).merge(machine.runfiles),
+            runfiles = ctx.runfiles([config] + programs + files.values()).merge(machine.runfiles),
         ),
         RunEnvironmentInfo(environment = {"VM_TEST": _location(ctx, config)}, inherited_environment = ["VM_ACCEL"]),
     ]
 
 _GUEST_ATTRS = {
     "files": attr.label_keyed_string_dict(
-        doc = "What the machine shall have below /vm/files, and under which name; several files get a directory, with / at the end.",
+        doc = """Files for the machine: label to path.
+
+A path that starts with a slash is the file's path there; any other is below /vm/files. One
+that ends with a slash is a directory for all files of the label.""",
         allow_files = True,
         cfg = _guest_transition,
     ),
+    "memory": attr.int(
+        doc = "The machine's memory in MiB. Its whole system lies in it, so less than 768 may not boot.",
+        default = 1024,
+    ),
     "platform": attr.label(
-        doc = "What is built for the machine, if its CPU is not this machine's.",
+        doc = "The platform to build for all that the machine gets. Default: that of the build.",
+    ),
+    "processors": attr.int(
+        doc = "How many processors the machine has.",
+        default = 2,
     ),
     "_agent": attr.label(
         default = "//tools/vm:runner",
@@ -162,56 +255,85 @@ _GUEST_ATTRS = {
     ),
 }
 
+VM_TEST_ATTRS = _GUEST_ATTRS | {
+    "machine": attr.label(
+        doc = "The machine to boot.",
+        mandatory = True,
+        providers = [VmMachineInfo],
+    ),
+    "run": attr.string(
+        doc = "A pattern of the tests of `test` to run, as for -test.run. Default: all.",
+    ),
+    "test": attr.label(
+        doc = "A go_test with the tag manual: it makes no sense elsewhere. It is built static and without cgo.",
+        cfg = _program_transition,
+        executable = True,
+    ),
+}
+
+# For the attributes of rules that put an image or a program into a machine.
+GUEST_TRANSITION = _guest_transition
+PROGRAM_TRANSITION = _program_transition
+
+def _vm_test_impl(ctx):
+    if not ctx.attr.test:
+        fail("{}: 'test' is missing; name the go_test that runs in the machine".format(ctx.label))
+    return run_in_machine(ctx)
+
 vm_test = rule(
     implementation = _vm_test_impl,
     doc = """Runs a Go test inside a virtual machine, as root beside systemd.
 
 The test's results are this test's: Bazel knows each by its name. Logs of the console and
 the journal, and what the test keeps (package guest) are outputs of the test.""",
-    attrs = _GUEST_ATTRS | {
-        "machine": attr.label(
-            doc = "A vm_machine.",
-            mandatory = True,
-            providers = [VmMachineInfo],
-        ),
-        "run": attr.string(
-            doc = "A pattern of the tests to run, as for -test.run. Default: all.",
-        ),
-        "test": attr.label(
-            doc = "A go_test, static, with the tag manual: it makes no sense elsewhere.",
-            cfg = _guest_transition,
-            executable = True,
-            mandatory = True,
-        ),
-    },
+    attrs = VM_TEST_ATTRS,
     test = True,
 )
 
-def _vm_console_impl(ctx):
-    agent = _agent(ctx)
-    files = _guest_files(ctx)
+def console_in_machine(ctx, files = {}, before = []):
+    """What a rule that gives a shell in a machine returns.
+
+    Args:
+        ctx: the context of a rule with VM_CONSOLE_ATTRS.
+        files: further files, File by path.
+        before: shell commands that run before the shell starts.
+
+    Returns:
+        A list of providers.
+    """
+    files = _guest_files(ctx) | files
+    machines = [_machine_config(ctx, machine[VmMachineInfo]) for machine in ctx.attr.machines]
     config = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(config, json.encode({
+        "before": before,
         "files": {name: _location(ctx, file) for name, file in files.items()},
-        "machines": [machine[VmMachineInfo].config | {"agent": _location(ctx, agent)} for machine in ctx.attr.machines],
+        "machines": [machine.config for machine in machines],
     }))
-    runfiles = ctx.runfiles([config, agent] + files.values())
     return [
         DefaultInfo(
             executable = _runner(ctx),
-            runfiles = runfiles.merge_all([machine[VmMachineInfo].runfiles for machine in ctx.attr.machines]),
+            runfiles = ctx.runfiles([config] + files.values()).merge_all([machine.runfiles for machine in machines]),
         ),
         RunEnvironmentInfo(environment = {"VM_CONSOLE": _location(ctx, config)}),
     ]
 
+VM_CONSOLE_ATTRS = _GUEST_ATTRS | {
+    "machines": attr.label_list(
+        doc = "The machines to choose from.",
+        mandatory = True,
+        providers = [VmMachineInfo],
+    ),
+    "setup": attr.string_list(
+        doc = "Shell commands that run before the shell starts.",
+    ),
+}
+
+def _vm_console_impl(ctx):
+    return console_in_machine(ctx, before = ctx.attr.setup)
+
 vm_console = rule(
     implementation = _vm_console_impl,
     doc = "A shell in one of several virtual machines, by bazel run: --suite=NAME takes another than the first.",
-    attrs = _GUEST_ATTRS | {
-        "machines": attr.label_list(
-            mandatory = True,
-            providers = [VmMachineInfo],
-        ),
-    },
+    attrs = VM_CONSOLE_ATTRS,
     executable = True,
 )

@@ -11,7 +11,7 @@
 //
 // usage:
 //
-//	vm mkroot ROOT.TAR KERNEL INITRD
+//	vm mkroot KERNEL INITRD ROOT.TAR [PACKAGES.TAR]...
 //	vm                        with $VM_TEST, the description that vm_test writes
 //	vm [--suite=SUITE]        with $VM_CONSOLE, the description that vm_console writes
 package main

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/vm/guest"
 )
 
 // The unit that a machine starts when all others are started.
@@ -29,6 +31,7 @@ FailureAction=reboot-immediate
 Environment=HOME=/root LANG=C.UTF-8 TERM=vt220 SYSTEMD_PAGER= PS1="[\\h \\w]# "
 WorkingDirectory=/vm/files
 ExecStartPre=-/bin/cat /vm/welcome
+ExecStartPre=-/bin/sh /vm/before
 ExecStart=/bin/bash --norc
 StandardInput=tty-force
 StandardOutput=tty
@@ -45,6 +48,19 @@ type payload struct {
 	files map[string]string
 	// texts are contents of further files.
 	texts map[string]string
+}
+
+// newPayload has this program as /init, and files by absolute paths, or by names below
+// /vm/files.
+func newPayload(unit, agent string, files map[string]string) payload {
+	p := payload{unit: unit, files: map[string]string{"/init": agent}}
+	for name, file := range files {
+		if !path.IsAbs(name) {
+			name = path.Join(guest.Files, name)
+		}
+		p.files[name] = file
+	}
+	return p
 }
 
 // write writes the payload as an archive of its own.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -33,6 +34,10 @@ type machine struct {
 	Lock string `json:"lock"`
 	// Agent is this program, built for the machine; it becomes /init there.
 	Agent string `json:"agent"`
+	// Memory is the machine's, in MiB.
+	Memory int `json:"memory"`
+	// Processors is how many the machine has.
+	Processors int `json:"processors"`
 }
 
 // A board is what QEMU emulates, and the names that Linux gives to its two serial ports.
@@ -61,12 +66,6 @@ var boards = map[string]board{
 		console:   "ttyAMA0", second: "ttyAMA1", major: 204,
 	},
 }
-
-// processors and memory of a machine, in MB.
-const (
-	processors = "2"
-	memory     = "1024"
-)
 
 // A boot is one start of QEMU.
 type boot struct {
@@ -114,7 +113,7 @@ func (m *machine) command(ctx context.Context, scratch string, b boot) (*exec.Cm
 	}
 	arguments := append([]string{
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-L", firmware,
-		"-smp", processors, "-m", memory, "-kernel", m.Kernel, "-initrd", b.initrd,
+		"-smp", strconv.Itoa(m.Processors), "-m", strconv.Itoa(m.Memory), "-kernel", m.Kernel, "-initrd", b.initrd,
 		"-serial", b.serial[0], "-serial", b.serial[1],
 		"-append", strings.Join(slices.Concat([]string{
 			"console=" + board.console, "quiet", "panic=-1", "systemd.show_status=no", "systemd.log_color=0",

@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 
-	"example.org/portable-walkthrough-go/tools/vm/guest"
+	"example.org/portable-walkthrough-go/tools/vm/protocol"
 )
 
 // A result describes a finished test, for programs: result.json.
 type result struct {
-	Suite   string         `json:"suite"`
-	Systemd string         `json:"systemd"`
-	Status  int            `json:"status"`
-	Boots   []bootResult   `json:"boots"`
-	Figures []guest.Figure `json:"figures"`
+	Suite   string            `json:"suite"`
+	Systemd string            `json:"systemd"`
+	Status  int               `json:"status"`
+	Boots   []bootResult      `json:"boots"`
+	Figures []protocol.Figure `json:"figures"`
 }
 
 // A bootResult describes one boot.
@@ -30,7 +30,7 @@ type bootResult struct {
 	Memory int64 `json:"memory"`
 
 	ended string
-	next  guest.Stage
+	next  protocol.Stage
 }
 
 // report prints the figures and writes result.json and Bazel's test.xml.
@@ -69,7 +69,7 @@ type suite struct {
 // mergeXML merges the reports of all boots, so that Bazel knows every test in the
 // machine by its name.
 func mergeXML(outputs, to string) error {
-	paths, err := filepath.Glob(filepath.Join(outputs, "boot*-test.xml"))
+	paths, err := filepath.Glob(filepath.Join(outputs, "boot*-test*.xml"))
 	if err != nil {
 		return err
 	}

@@ -35,16 +35,18 @@ var (
 // scripts would have done, as far as a test needs it. The output is the same for the
 // same packages.
 func mkroot(arguments []string) error {
-	if len(arguments) != 3 {
-		return errors.New("usage: vm mkroot ROOT.TAR KERNEL INITRD")
+	if len(arguments) < 3 {
+		return errors.New("usage: vm mkroot KERNEL INITRD ROOT.TAR [PACKAGES.TAR]...")
 	}
-	if err := makeRoot(arguments[0], arguments[1], arguments[2]); err != nil {
-		return fmt.Errorf("mkroot: %s: %w", arguments[0], err)
+	if err := makeRoot(arguments[0], arguments[1], arguments[2], arguments[3:]); err != nil {
+		return fmt.Errorf("mkroot: %s: %w", arguments[2], err)
 	}
 	return nil
 }
 
-func makeRoot(from, kernelTo, initrdTo string) (err error) {
+// makeRoot makes a root file system of the first archive, and of what further ones have
+// beside it.
+func makeRoot(kernelTo, initrdTo, from string, further []string) (err error) {
 	initrd, err := create(initrdTo)
 	if err != nil {
 		return err
@@ -71,6 +73,16 @@ func makeRoot(from, kernelTo, initrdTo string) (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	for _, archive := range further {
+		if err := walk(archive, func(name string, h *tar.Header, body io.Reader) error {
+			if r.seen[name] || unread.MatchString(name) {
+				return nil
+			}
+			return r.add(name, h, body)
+		}); err != nil {
+			return fmt.Errorf("%s: %w", archive, err)
+		}
 	}
 	if kernels != 1 {
 		return fmt.Errorf("%d kernels, want one; list one linux-image package among the packages", kernels)

@@ -14,17 +14,17 @@ import (
 	"syscall"
 	"time"
 
-	"example.org/portable-walkthrough-go/tools/vm/guest"
+	"example.org/portable-walkthrough-go/tools/vm/protocol"
 )
 
 // A vmTest is a program that runs inside a machine: what the rule vm_test writes.
 type vmTest struct {
 	Machine machine `json:"machine"`
-	// Program is a static Go test.
-	Program string `json:"program"`
-	// Files are what the test needs, by their names below /vm/files.
+	// Programs are static Go tests, which run one after the other.
+	Programs []string `json:"programs"`
+	// Files are what the tests need: absolute paths, or names below /vm/files.
 	Files map[string]string `json:"files"`
-	// Run is a pattern of the tests to run; empty for all.
+	// Run is a pattern of the last program's tests to run; empty for all.
 	Run string `json:"run"`
 
 	// limit is for all boots together.
@@ -51,8 +51,13 @@ func test(ctx context.Context) (status int, err error) {
 	if err := readDescription("VM_TEST", &t); err != nil {
 		return 0, err
 	}
-	if err := errors.Join(t.Machine.resolve(), resolve(&t.Program), resolveFiles(t.Files)); err != nil {
+	if err := errors.Join(t.Machine.resolve(), resolveFiles(t.Files)); err != nil {
 		return 0, err
+	}
+	for i := range t.Programs {
+		if err := resolve(&t.Programs[i]); err != nil {
+			return 0, err
+		}
 	}
 	if t.outputs == "" {
 		if t.outputs, err = os.MkdirTemp("", "vm-outputs"); err != nil {
@@ -64,17 +69,18 @@ func test(ctx context.Context) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(t.log, "--- %s: packages\n%s", t.Machine.Suite, lock)
-	t.kvm = t.Machine.kvmWanted(ctx)
-	// bazel test --test_filter
-	if only := os.Getenv("TESTBRIDGE_TEST_ONLY"); only != "" {
-		t.Run = only
-	}
-	r, err := t.start(ctx)
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(t.outputs, "packages.lock"), lock, 0o644); err != nil {
 		return 0, err
 	}
-	return r.Status, t.report(r)
+	t.kvm = t.Machine.kvmWanted(ctx)
+	r, err := t.start(ctx)
+	if err == nil {
+		err = t.report(r)
+	}
+	if err != nil || r.Status != 0 {
+		fmt.Fprintf(t.log, "--- %s: consoles, journals and results of the machine are in %s\n", t.Machine.Suite, t.outputs)
+	}
+	return r.Status, err
 }
 
 // timeLimit is Bazel's, less the time to report a machine that hangs.
@@ -94,9 +100,9 @@ func (t *vmTest) start(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 	defer os.RemoveAll(scratch)
-	p := payload{unit: agentUnit, files: map[string]string{"/init": t.Machine.Agent, testProgram: t.Program}}
-	for name, path := range t.Files {
-		p.files[guest.Files+"/"+name] = path
+	p := newPayload(agentUnit, t.Machine.Agent, t.Files)
+	for i, program := range t.Programs {
+		p.files[fmt.Sprintf("/vm/test%d", i)] = program
 	}
 	initrd, state := filepath.Join(scratch, "initrd"), filepath.Join(scratch, "state")
 	if err := errors.Join(t.Machine.writeInitrd(initrd, p.write), writeBlank(state, stateSize)); err != nil {
@@ -106,18 +112,23 @@ func (t *vmTest) start(ctx context.Context) (r result, err error) {
 	deadline := time.Now().Add(t.limit)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	stage := guest.Stage{Run: t.Run}
+	stage := protocol.Stage{Run: t.Run}
 	for number := 1; number <= maxBoots; number++ {
 		output := filepath.Join(scratch, "output")
 		if err := writeBlank(output, outputSize); err != nil {
 			return r, err
 		}
 		console := filepath.Join(t.outputs, fmt.Sprintf("boot%d-console.log", number))
-		order := guest.Order{
+		order := protocol.Order{
 			Boot:    number,
 			Port:    "/dev/" + boards[t.Machine.Architecture].second,
 			Seconds: int(time.Until(deadline).Seconds()) - 20,
 			Stage:   stage,
+			// bazel test --test_filter
+			Only: os.Getenv("TESTBRIDGE_TEST_ONLY"),
+		}
+		if number > 1 {
+			order.Only = ""
 		}
 		this, err := t.boot(ctx, scratch, boot{
 			initrd: initrd,
@@ -131,12 +142,12 @@ func (t *vmTest) start(ctx context.Context) (r result, err error) {
 			return r, fmt.Errorf("boot %d: %w", number, err)
 		}
 		r.Boots = append(r.Boots, this)
-		if this.ended != guest.PowerCutEvent {
+		if this.ended != protocol.PowerCutEvent {
 			if err := t.unpackOutputs(output, fmt.Sprintf("boot%d-", number)); err != nil {
 				return r, err
 			}
 		}
-		if this.ended == guest.DoneEvent {
+		if this.ended == protocol.DoneEvent {
 			return r, nil
 		}
 		stage = this.next
@@ -164,13 +175,13 @@ func (t *vmTest) boot(ctx context.Context, scratch string, b boot, r *result) (t
 	lines := bufio.NewReader(port)
 	for {
 		line, readErr := lines.ReadString('\n')
-		record, ok, err := guest.ParseRecord(strings.TrimRight(line, "\r\n"))
+		record, ok, err := protocol.ParseRecord(strings.TrimRight(line, "\r\n"))
 		switch {
 		case err != nil:
 			fmt.Fprintln(t.log, err)
 		case ok:
 			t.record(record, &this, r, start)
-			if record.Event == guest.PowerCutEvent {
+			if record.Event == protocol.PowerCutEvent {
 				_ = cmd.Process.Kill()
 			}
 		case strings.Trim(line, "\r\n") != "":
@@ -199,15 +210,15 @@ func (t *vmTest) boot(ctx context.Context, scratch string, b boot, r *result) (t
 }
 
 // record notes what the machine reports.
-func (t *vmTest) record(record guest.Record, this *bootResult, r *result, start time.Time) {
+func (t *vmTest) record(record protocol.Record, this *bootResult, r *result, start time.Time) {
 	switch record.Event {
-	case guest.UpEvent:
+	case protocol.UpEvent:
 		this.Up = time.Since(start).Seconds()
 		r.Systemd = record.Systemd
 		fmt.Fprintf(t.log, "--- %s: %s is up after %.1f s\n", t.Machine.Suite, record.Systemd, this.Up)
-	case guest.FigureEvent:
+	case protocol.FigureEvent:
 		r.Figures = append(r.Figures, *record.Figure)
-	case guest.DoneEvent, guest.RebootEvent, guest.PowerCutEvent:
+	case protocol.DoneEvent, protocol.RebootEvent, protocol.PowerCutEvent:
 		this.ended = record.Event
 		r.Status = record.Status
 		if record.Next != nil {

@@ -1,70 +1,76 @@
-// Package guest is for tests that run inside a virtual machine of //tools/vm: where
-// their files are, and what they can ask of the program that started the machine.
+// Package guest is for Go tests that run inside a virtual machine, by the rules vm_test and
+// portable_test: where their files are, and what they can ask of the program that started
+// the machine. The test runs as root, beside systemd as PID 1, and may do what it likes.
+//
+//	func TestSurvivesAReboot(t *testing.T) {
+//		// … use guest.Files + "/hello.raw", write to the disk guest.Disk("state") …
+//		guest.RebootInto(t, "^TestAfterReboot$", "42")
+//	}
+//
+//	func TestAfterReboot(t *testing.T) {
+//		value := guest.Staged(t) // "42"; in the first boot this test is skipped
+//	}
 package guest
 
 import (
 	"encoding/json"
 	"os"
 	"testing"
+
+	"example.org/portable-walkthrough-go/tools/vm/protocol"
 )
 
 // Paths in a machine.
 const (
-	// Files has the files of the vm_test.
+	// Files has the files of the test.
 	Files = "/vm/files"
-	// Keep is a directory whose files become outputs of the test.
+	// Keep is a directory whose files become outputs of the test, with bootN- before their
+	// names.
 	Keep = "/run/vm/keep"
-	// NextFile is read when the tests have passed: a [Stage], for which the machine is
-	// then rebooted.
-	NextFile = "/run/vm/next"
-)
-
-// Environment variables of the test.
-const (
-	PortVariable  = "VM_PORT"
-	ValueVariable = "VM_VALUE"
-	StageVariable = "VM_STAGE"
 )
 
 // Staged skips a test that is for a later boot, unless this is that boot, and returns
 // the value that the stage before passed on.
 func Staged(t *testing.T) string {
 	t.Helper()
-	if os.Getenv(StageVariable) == "" {
+	if os.Getenv(protocol.StageVariable) == "" {
 		t.Skip("for a later boot")
 	}
-	return os.Getenv(ValueVariable)
+	return os.Getenv(protocol.ValueVariable)
 }
 
 // RebootInto asks for a reboot when the tests of this boot have passed. The next boot
-// runs the tests that the pattern run names, and [Staged] returns value there.
+// runs the tests that the pattern run names, and [Staged] returns value there. Of the
+// machine's files only what is on the disk "state" is kept: all else lies in memory.
 func RebootInto(t *testing.T, run, value string) {
 	t.Helper()
-	b, err := json.Marshal(Stage{Run: run, Value: value})
+	b, err := json.Marshal(protocol.Stage{Run: run, Value: value})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(NextFile, b, 0o644); err != nil {
+	if err := os.WriteFile(protocol.NextFile, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// CutPower asks for the machine to be killed now, and for the tests that the pattern
-// run names to be run after another boot. The caller has some milliseconds left.
+// CutPower asks for the machine to be killed now, as by a power cut, and for the tests that
+// the pattern run names to be run after another boot. The caller has some milliseconds
+// left, in which it should wait. What was not yet on a disk is lost.
 func CutPower(t *testing.T, run, value string) {
 	t.Helper()
-	send(t, Record{Event: PowerCutEvent, Next: &Stage{Run: run, Value: value}})
+	send(t, protocol.Record{Event: protocol.PowerCutEvent, Next: &protocol.Stage{Run: run, Value: value}})
 }
 
-// Report reports a measurement; the unit is "ms", "MB", "×" or the like.
+// Report reports a measurement, which the test prints and writes to result.json; the unit
+// is "ms", "MB", "×" or the like.
 func Report(t *testing.T, name string, value float64, unit string) {
 	t.Helper()
-	send(t, Record{Event: FigureEvent, Figure: &Figure{Name: name, Value: value, Unit: unit}})
+	send(t, protocol.Record{Event: protocol.FigureEvent, Figure: &protocol.Figure{Name: name, Value: value, Unit: unit}})
 }
 
-func send(t *testing.T, r Record) {
+func send(t *testing.T, r protocol.Record) {
 	t.Helper()
-	port, err := os.OpenFile(os.Getenv(PortVariable), os.O_WRONLY, 0)
+	port, err := os.OpenFile(os.Getenv(protocol.PortVariable), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatalf("%v; this test runs in a virtual machine only: bazel test //tools/vm:all", err)
 	}

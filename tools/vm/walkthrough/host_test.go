@@ -185,6 +185,18 @@ func onlyByName(t *testing.T) {
 	}
 }
 
+// everything is the systemd on which every scenario runs.
+const everything = 257
+
+// once skips a scenario on all suites but one: what it proves does not depend on systemd's
+// version.
+func once(t *testing.T) {
+	t.Helper()
+	if is := systemd(t); is != everything {
+		t.Skipf("systemd %d: the same is proven on systemd %d", is, everything)
+	}
+}
+
 // needs skips a test where systemd is too old.
 func needs(t *testing.T, version int, why string) {
 	t.Helper()

@@ -16,40 +16,12 @@ func shortIdle(t *testing.T, timeout time.Duration) {
 	settings(t, service, fmt.Sprintf("[Service]\nExecStart=\nExecStart=/usr/bin/%s --idle-timeout=%v\n", name, timeout))
 }
 
-// TestIdle: left alone the service ends, and costs nothing; the socket stays, and the
-// next request is counted on.
-func TestIdle(t *testing.T) {
-	attach(t, image)
-	shortIdle(t, time.Second)
-	run(t, "systemctl", "start", socket)
-	before := visit(t)
-	eventually(t, "the service exits when it is idle", func() bool {
-		return show(t, service, "ActiveState")["ActiveState"] == "inactive"
-	})
-	state := show(t, service, "SubState", "Result", "ExecMainStatus", "MainPID", "MemoryCurrent", "TasksCurrent", "NRestarts")
-	for property, want := range map[string]string{
-		"SubState": "dead", "Result": "success", "ExecMainStatus": "0", "MainPID": "0",
-		"MemoryCurrent": "[not set]", "TasksCurrent": "[not set]", "NRestarts": "0",
-	} {
-		if state[property] != want {
-			t.Errorf("%s=%s, want %s", property, state[property], want)
-		}
-	}
-	if text, err := os.ReadFile("/sys/fs/cgroup/system.slice/" + service + "/cgroup.procs"); err == nil && len(text) > 0 {
-		t.Errorf("processes are left in its cgroup: %s", text)
-	}
-	hold(t, socket, "ActiveState", "active")
-	hold(t, socket, "SubState", "listening")
-	if n := visit(t); n != before+1 {
-		t.Errorf("visitor #%d was followed by #%d", before, n)
-	}
-}
-
 // TestIdleEdge has requests come just when the service exits, from before to after.
 // Where that edge lies depends on the machine: a round after which the service had
 // exited makes the next one come earlier, any other one later, until both have been
 // seen often enough.
 func TestIdleEdge(t *testing.T) {
+	once(t)
 	const timeout, clients, enough = 300 * time.Millisecond, 8, 8
 	attach(t, image)
 	shortIdle(t, timeout)

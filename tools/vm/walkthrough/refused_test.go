@@ -78,11 +78,19 @@ var refusals = []struct {
 	{"notify-never-sent.plain-program", startFails, "", "timed out", 0},
 }
 
+// oldest is the first systemd on which what depends on the version is shown. Not 247: that
+// attaches a unit that is empty, and can never detach it again.
+const oldest = 252
+
 // TestRefused shows that what the checks refuse really fails. The checks' own tests
 // hold that they find each of these fixtures.
 func TestRefused(t *testing.T) {
 	if _, err := os.Stat(fixtures); err != nil {
 		t.Skip("not among this test's files")
+	}
+	is := systemd(t)
+	if is != oldest && is != 262 {
+		t.Skipf("systemd %d: what the checks refuse is shown on %d and 262", is, oldest)
 	}
 	if len(run(t, "portablectl", "list", "--no-legend")) > 1 {
 		t.Fatal("something is attached")
@@ -102,8 +110,8 @@ func TestRefused(t *testing.T) {
 	})
 	for _, r := range refusals {
 		t.Run(r.fixture, func(t *testing.T) {
-			if r.since > 0 {
-				needs(t, r.since, "does not look at it")
+			if is == oldest && r.since == 0 {
+				t.Skip("the same is shown on systemd 262")
 			}
 			lay(t, "base.txtar", r.fixture+".bad.txtar")
 			said, err := attachFoo(t)

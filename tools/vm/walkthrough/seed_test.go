@@ -11,6 +11,7 @@ import (
 // TestSeed attaches the walk-through's own image: what fails with ours and works with
 // it is our mistake, and what fails with both is the machine's.
 func TestSeed(t *testing.T) {
+	once(t)
 	const name, image = "walkthrough-seed", guest.Files + "/walkthrough-seed.raw"
 	if _, err := os.Stat(image); err != nil {
 		t.Skip("not among this test's files")

@@ -12,6 +12,7 @@ import (
 
 // TestCountSurvives: whatever is stopped, detached or killed, the count goes on.
 func TestCountSurvives(t *testing.T) {
+	once(t)
 	attach(t, image)
 	run(t, "systemctl", "start", socket)
 	last := visit(t)
@@ -49,6 +50,7 @@ func TestCountSurvives(t *testing.T) {
 
 // TestKill kills the service in the middle of its work, again and again.
 func TestKill(t *testing.T) {
+	once(t)
 	const kills = 3
 	attach(t, image)
 	run(t, "systemctl", "start", socket)
@@ -85,6 +87,7 @@ const stateDirectory = "/var/lib/private"
 // TestReboot puts the state on a disk, to look for it after the reboot that follows
 // this boot's tests.
 func TestReboot(t *testing.T) {
+	once(t)
 	mount(t, true)
 	attach(t, image)
 	run(t, "systemctl", "start", socket)

@@ -93,6 +93,7 @@ func TestTranscript(t *testing.T) {
 // TestTranscriptControl is the negative control: another profile is not the
 // transcript's, and is seen.
 func TestTranscriptControl(t *testing.T) {
+	once(t)
 	t.Chdir(guest.Files)
 	attach := steps(transcript)[0]
 	t.Cleanup(func() { detach(t) })
@@ -114,6 +115,7 @@ func TestInspect(t *testing.T) {
 
 // TestRefusals are what portablectl must refuse, and does.
 func TestRefusals(t *testing.T) {
+	once(t)
 	attach(t, image)
 	refused(t, "exists on the host already", "portablectl", "attach", image)
 	run(t, "systemctl", "start", socket)

@@ -1,4 +1,7 @@
-package guest
+// Package protocol is what //tools/vm's two sides say to each other. The machine's second
+// serial port carries lines: the text that a test prints, and records, which are JSON
+// after [recordPrefix]. The kernel's command line carries an [Order] the other way.
+package protocol
 
 import (
 	"encoding/base64"
@@ -7,9 +10,16 @@ import (
 	"strings"
 )
 
-// The rest of this file is between //tools/vm's two sides. The machine's second serial
-// port carries lines: the text that a test prints, and records, which are JSON after
-// [recordPrefix]. The kernel's command line carries an [Order] the other way.
+// NextFile, in the machine, is read when the tests have passed: a [Stage], for which the
+// machine is then rebooted.
+const NextFile = "/run/vm/next"
+
+// Environment variables of the test.
+const (
+	PortVariable  = "VM_PORT"
+	ValueVariable = "VM_VALUE"
+	StageVariable = "VM_STAGE"
+)
 
 // recordPrefix starts the JSON of a [Record]: ASCII's record separator.
 const recordPrefix = "\x1e"
@@ -64,8 +74,11 @@ type Order struct {
 	Port string `json:"port"`
 	// Seconds is how long the test may take.
 	Seconds int `json:"seconds"`
-	// Stage is what to run.
+	// Stage is what to run of the last program. The programs before it run in the first
+	// boot only, and whole.
 	Stage Stage `json:"stage"`
+	// Only is a pattern that replaces all others, where somebody asks for some tests.
+	Only string `json:"only,omitempty"`
 }
 
 const orderPrefix = "vm.order="

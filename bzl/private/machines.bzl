@@ -1,0 +1,82 @@
+"""Which virtual machine a test gets."""
+
+load("//tools/vm:defs.bzl", "suite_machine")
+
+visibility("private")
+
+# The machines that there are, by architecture.
+_SUITES = {
+    "amd64": ["bullseye", "bookworm", "trixie", "forky"],
+    "arm64": ["trixie"],
+}
+
+# MiB of QEMU beside its machine's memory.
+_OVERHEAD = 256
+
+def machine_of(rule, name, suite, architecture, packages):
+    """The machine of a test: a public one or, with further packages, its own.
+
+    Args:
+        rule: the name of the rule, for errors.
+        name: the test's name.
+        suite: its suite of Debian.
+        architecture: amd64 or arm64.
+        packages: names of `machine.packages`.
+
+    Returns:
+        A label.
+    """
+    known = _SUITES.get(architecture, [])
+    if suite not in known:
+        fail("{} //{}:{}: there is no machine of {} for {}. {}".format(
+            rule,
+            native.package_name(),
+            name,
+            suite,
+            architecture,
+            "Name one of {}.".format(", ".join(known)) if known else "Give architecture as one of {}.".format(", ".join(_SUITES)),
+        ))
+    if not packages:
+        return Label("//tools/vm:" + suite + ("_arm64" if architecture == "arm64" else ""))
+    machine = "{}.{}".format(name, suite)
+    suite_machine(
+        name = machine,
+        architecture = architecture,
+        # Names of the repository that uses the rule.
+        packages = ["@{}_{}//:root.tar".format(package, suite) for package in packages],
+        suite = suite,
+        tags = ["manual"],
+        testonly = True,
+        visibility = ["//visibility:private"],
+    )
+    return machine
+
+def machine_platform(architecture):
+    """What the machine's files are built for.
+
+    Args:
+        architecture: amd64 or arm64.
+
+    Returns:
+        A label; None for the build's own platform.
+    """
+    if architecture == "amd64":
+        return select({
+            Label("@platforms//cpu:x86_64"): None,
+            "//conditions:default": Label("@io_bazel_rules_go//go/toolchain:linux_amd64"),
+        })
+    return Label("@io_bazel_rules_go//go/toolchain:linux_" + architecture)
+
+def machine_tags(memory):
+    """What Bazel's scheduler must know of a test.
+
+    It starts no more machines at once than there is memory for. Of processors a machine
+    uses little more than one: most of a test is one process after the other.
+
+    Args:
+        memory: the machine's, in MiB.
+
+    Returns:
+        A list of tags.
+    """
+    return ["resources:memory:{}".format(memory + _OVERHEAD)]

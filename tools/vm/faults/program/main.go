@@ -1,0 +1,16 @@
+// Program is the service of images with planted faults: it does as its argument says.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "crash" {
+		fmt.Println(`fault: no setting "database" in /etc/fault.conf`)
+		os.Exit(1)
+	}
+	time.Sleep(time.Hour)
+}
