@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func explain(names ...string) string {
 		if journal == "" {
 			continue
 		}
-		lines := strings.Split(journal, "\n")
+		lines := telling(journal)
 		if len(lines) > most {
 			lines = append([]string{fmt.Sprintf("(%d lines before these)", len(lines)-most)}, lines[len(lines)-most:]...)
 		}
@@ -39,10 +40,27 @@ func explain(names ...string) string {
 	return strings.TrimRight(text.String(), "\n")
 }
 
+// noise are systemd's lines that explain no failure.
+var noise = regexp.MustCompile(`: (Consumed .* CPU time|Scheduled restart job|Deactivated successfully)`)
+
+// telling returns a journal's lines without noise, and each once, as a service that is
+// started again and again repeats itself.
+func telling(journal string) (lines []string) {
+	for line := range strings.Lines(journal) {
+		line = strings.TrimRight(line, "\n")
+		if !noise.MatchString(line) && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 // journalOf returns what the unit logged, and what systemd logged of it, in this boot.
 func journalOf(name string) string {
 	_, _ = output("journalctl", "--sync")
-	text, err := output("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "--unit="+name)
+	// Not --unit: it leaves out what systemd's child logs before it becomes the service, if
+	// the child is gone before journald has looked at its control group.
+	text, err := output("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "UNIT="+name, "+", "_SYSTEMD_UNIT="+name)
 	if err != nil {
 		return fmt.Sprintf("journalctl: %v: %s", err, text)
 	}
@@ -62,7 +80,7 @@ func (u unit) summary() string {
 		}
 	}
 	if u["NRestarts"] != "" && u["NRestarts"] != "0" {
-		said += ", restarted " + u["NRestarts"] + " times"
+		said += ", NRestarts=" + u["NRestarts"]
 	}
 	if u["LoadState"] != "loaded" {
 		said += ", LoadState=" + u["LoadState"] + " " + u["LoadError"]
@@ -112,12 +130,14 @@ var causes = []cause{
 	},
 }
 
-var inUse = regexp.MustCompile(`(?i)address already in use`)
+// inUse is how systemd and services report an address that somebody else has; the first
+// group, if there is one, is the address or the port.
+var inUse = regexp.MustCompile(`(?i)listening socket \(([^)]+)\)|:(\d+): bind: address already in use|address already in use`)
 
 // fix returns how to fix what is wrong with a unit, or nothing if the cause is unknown.
 func fix(name string, u unit, journal string) string {
-	if inUse.MatchString(journal) {
-		return "another process has the address. " + listeners() + "; stop that, or change ListenStream= of " + name
+	if match := inUse.FindStringSubmatch(journal); match != nil {
+		return owner(match[1]+match[2], name) + "; stop it, or change the address of " + name
 	}
 	for _, c := range causes {
 		if at := c.says.FindStringSubmatchIndex(journal); at != nil {
@@ -140,21 +160,22 @@ func fix(name string, u unit, journal string) string {
 	return ""
 }
 
-// listeners lists the sockets that systemd listens on for units of the machine.
-func listeners() string {
+// owner names the socket units that listen on an address which a unit wants.
+func owner(address, name string) string {
+	wanted := address[strings.LastIndex(address, ":")+1:]
 	text, err := output("systemctl", "list-sockets", "--no-legend", "--no-pager")
 	if err != nil {
 		return text
 	}
-	var all []string
+	var owners []string
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) >= 2 && strings.Contains(fields[0], ":") {
-			all = append(all, fields[0]+" is "+fields[1]+"'s")
+		if len(fields) >= 2 && fields[1] != name && fields[0][strings.LastIndex(fields[0], ":")+1:] == wanted {
+			owners = append(owners, fields[1])
 		}
 	}
-	if len(all) == 0 {
-		return "No socket unit of the machine listens on a port"
+	if len(owners) == 0 {
+		return "a process of the machine has the address " + address
 	}
-	return "Of the machine's socket units, " + strings.Join(all, ", ")
+	return strings.Join(owners, " and ") + " of the machine listens on " + wanted + " already"
 }

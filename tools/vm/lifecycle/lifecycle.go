@@ -206,13 +206,13 @@ func (l *life) startOne(t *testing.T, name string) error {
 	said, err := output("systemctl", "start", "--", name)
 	t.Logf("# systemctl start %s\n%s", name, said)
 	if err != nil {
-		return failure(fmt.Sprintf("%s does not start: systemctl start: %v\n%s", name, err, advice.ReplaceAllString(said, "")), name)
+		return failure(fmt.Sprintf("%s does not start: systemctl start: %v\n%s", name, err, strings.TrimSpace(advice.ReplaceAllString(said, ""))), name)
 	}
 	return nil
 }
 
 // advice is systemctl's, for people at the machine.
-var advice = regexp.MustCompile(`(?m)^See "systemctl status.*\n?`)
+var advice = regexp.MustCompile(`(?m) ?See "(systemctl|journalctl) .*$`)
 
 // settle is how long a service that reports no readiness is watched. It can only be too
 // short to see a crash; no slow machine makes a good service fail.

@@ -22,12 +22,9 @@ var changing = []struct {
 	is *regexp.Regexp
 	to string
 }{
-	{regexp.MustCompile(`\[\d+\]`), "[PID]"},
-	{regexp.MustCompile(`\(\d+\.\d+s\)`), "(TIME)"},
-	{regexp.MustCompile(`restarted \d+ times`), "restarted N times"},
-	{regexp.MustCompile(`counter is at \d+`), "counter is at N"},
-	{regexp.MustCompile(`\(\d+ lines before these\)`), "(N lines before these)"},
-	{regexp.MustCompile(`run-[a-z]*\d+`), "run-N"},
+	{regexp.MustCompile(`NRestarts=\d+`), "NRestarts=N"},
+	// Between two starts or in one.
+	{regexp.MustCompile(`(active \(running\)|activating \(auto-restart\)), Result=[a-z-]+(, ExecMainStatus=\d+)?`), "starts and ends"},
 }
 
 // TestFaults has portable_test's steps fail, each by the fault that was planted in an
