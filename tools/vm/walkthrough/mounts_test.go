@@ -2,8 +2,10 @@ package walkthrough
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +20,10 @@ func TestMounts(t *testing.T) {
 	needs(t, 250, "does not know StateDirectory=NAME:SYMLINK")
 	must(t, os.MkdirAll("/srv/mounts", 0o755))
 	must(t, os.WriteFile("/srv/mounts/file", []byte("hello"), 0o644))
+	must(t, os.WriteFile("/run/mounts.sock", []byte("a socket"), 0o644))
+	// Without the host's file the image's own tells what localhost is.
+	must(t, os.Rename("/etc/hosts", "/etc/hosts.away"))
+	t.Cleanup(func() { must(t, os.Rename("/etc/hosts.away", "/etc/hosts")) })
 	const unit, image = "mounts.service", guest.Files + "/mounts_1.0.raw"
 	run(t, "portablectl", "attach", image)
 	t.Cleanup(func() {
@@ -29,10 +35,8 @@ func TestMounts(t *testing.T) {
 	run(t, "systemctl", "start", unit)
 	report, err := os.ReadFile("/var/lib/private/mounts/report")
 	must(t, err)
-	hosts, err := os.ReadFile("/etc/hosts")
-	must(t, err)
 	for _, want := range []string{
-		fmt.Sprintf("/etc/hosts: %d bytes\n", len(hosts)), "/srv/pool/file: 5 bytes\n",
+		"localhost: 127.0.0.1 ::1\n", "/srv/pool/file: 5 bytes\n", "/var/run/mounts.sock: 8 bytes\n", "/etc/ssl/certs/ca-certificates.crt: 5 bytes\n",
 		"STATE_DIRECTORY: /var/lib/mounts\n", "CACHE_DIRECTORY: /var/cache/mounts/pages\n",
 		"LOGS_DIRECTORY: /var/log/mounts\n", "CONFIGURATION_DIRECTORY: /etc/mounts\n",
 	} {
@@ -52,13 +56,19 @@ func TestMounts(t *testing.T) {
 // state directory, what it finds mounted.
 func actAsMounts() error {
 	var report strings.Builder
-	for _, path := range []string{"/etc/hosts", "/srv/pool/file"} {
+	for _, path := range []string{"/srv/pool/file", "/var/run/mounts.sock", "/etc/ssl/certs/ca-certificates.crt"} {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(&report, "%s: %d bytes\n", path, len(content))
 	}
+	addresses, err := net.LookupHost("localhost")
+	if err != nil {
+		return err
+	}
+	slices.Sort(addresses)
+	fmt.Fprintf(&report, "localhost: %s\n", strings.Join(addresses, " "))
 	for _, variable := range []string{"STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY"} {
 		path := os.Getenv(variable)
 		if _, err := os.ReadDir(path); err != nil {

@@ -31,6 +31,12 @@ const (
 	startFails
 	// lineIgnored: systemd warns in its journal, and goes on without the line.
 	lineIgnored
+	// skipped: starting the unit succeeds, and nothing runs.
+	skipped
+	// reloadFails: the service starts, and stays active when it can't be reloaded.
+	reloadFails
+	// starts: it does no harm.
+	starts
 )
 
 // refusals are the checks' counterparts in systemd: what the build refuses fails
@@ -75,6 +81,17 @@ var refusals = []struct {
 	{"elf-interpreter.dynamic-in-empty-image", startFails, "", "status=203/EXEC", 0},
 	{"path-missing.working-directory", startFails, "", "status=200/CHDIR", 0},
 	{"environment-file-on-host.must-be-there", startFails, "", "Failed to load environment files", 0},
+	{"packed-for-the-host.environment", startFails, "", "Failed to load environment files", 0},
+	{"packed-for-the-host.loadcred", startFails, "", "status=243/CREDENTIALS", 0},
+	{"packed-for-the-host.input", startFails, "", "status=208/STDIN", 0},
+	{"packed-for-the-host.assert", startFails, "", "Assertion failed", 0},
+	{"packed-for-the-host.condition-host", skipped, "", "ConditionPathExists=/etc/foo/foo.conf", 0},
+	{"exec-missing.condition", skipped, "", "exec-condition", 0},
+	{"input-on-host.logs", startFails, "", "status=209/STDOUT", 0},
+	{"user-on-host.gone", startFails, "", "status=217/USER", 0},
+	{"hidden-by-mount.program", startFails, "", "status=203/EXEC", 0},
+	{"exec-missing.reload-kill", reloadFails, "", "status=203/EXEC", 0},
+	{"exec-missing-ignored.missing-ignored", starts, "", "", 0},
 	{"notify-never-sent.plain-program", startFails, "", "timed out", 0},
 }
 
@@ -143,6 +160,23 @@ func TestRefused(t *testing.T) {
 				if said += logged(t); err == nil || !strings.Contains(said, r.says) {
 					t.Errorf("start %s: %v, want %q in:\n%s", unit, err, r.says, said)
 				}
+			case skipped:
+				said, err := start(unit)
+				if said += logged(t); err != nil || !strings.Contains(said, r.says) {
+					t.Errorf("start %s: %v, want %q in:\n%s", unit, err, r.says, said)
+				}
+				hold(t, unit, "ActiveState", "inactive")
+			case reloadFails, starts:
+				if said, err := start(unit); err != nil {
+					t.Fatalf("%v: %s\n%s", err, said, logged(t))
+				}
+				if r.does == reloadFails {
+					refused(t, "", "systemctl", "reload", unit)
+					if said := logged(t); !strings.Contains(said, r.says) {
+						t.Errorf("want %q in:\n%s", r.says, said)
+					}
+				}
+				hold(t, unit, "ActiveState", "active")
 			case lineIgnored:
 				// systemd reads a unit when somebody asks for it.
 				show(t, unit, "LoadState")
