@@ -78,7 +78,6 @@ func ours(content string) []string {
 
 // systemd reads generated units as we do: the same directives, words and broken lines.
 func TestSystemdReadsTheSame(t *testing.T) {
-	compared := 0
 	for _, root := range systemd.Suites(t) {
 		random := rand.New(rand.NewPCG(1, 2))
 		dir := t.TempDir()
@@ -97,11 +96,6 @@ func TestSystemdReadsTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(said) < len(files)/2 {
-			// systemd 247 needs control groups of its own to verify units.
-			t.Logf("systemd %d can't verify units on this machine", root.Version)
-			continue
-		}
 		read := 0
 		for _, file := range files {
 			name := filepath.Base(file)
@@ -111,11 +105,8 @@ func TestSystemdReadsTheSame(t *testing.T) {
 				t.Errorf("systemd %d reads %q\n\tas %q\n\twe as %q", root.Version, contents[name], want, got)
 			}
 		}
-		if compared++; read < 1000 {
+		if read < 1000 {
 			t.Errorf("systemd %d says of only %d things that it reads them", root.Version, read)
 		}
-	}
-	if compared < 3 {
-		t.Errorf("only %d systemds say anything", compared)
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"regexp"
 )
 
-// needed are the files of a suite that systemd-analyze reads, and the profiles of portabled.
-var needed = regexp.MustCompile(`^usr/(?:bin/systemd-analyze|lib/systemd/(?:systemd$|libsystemd-|system/|portable/profile/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
+// needed are the files of a suite that systemd-analyze reads, the profiles of portabled,
+// and mount(8).
+var needed = regexp.MustCompile(`^usr/(?:bin/(?:systemd-analyze|mount)$|lib/systemd/(?:systemd$|libsystemd-|system/|portable/profile/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
 
 // OpenArchive is [Open] for what systemd-analyze needs of a suite's archive, unpacked
 // below dir.

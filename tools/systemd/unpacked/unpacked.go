@@ -63,12 +63,26 @@ type Said struct {
 
 // Verify lets systemd-analyze verify read unit files, and returns what it says of each,
 // by the file's base name. Units that they name are looked up beside them and among
-// those that come with systemd.
+// those that come with systemd. Saying nothing is no verdict: it has to find the mistake
+// in a unit of Verify's own too, or there is an error.
 func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, error) {
-	cmd := r.Command(ctx, "usr/bin/systemd-analyze", append([]string{"verify", "--man=no"}, files...)...)
+	dir, err := os.MkdirTemp("", "control")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	const control = "control-of-verify.service"
+	file, err := Write(dir, control, "[Service]\nNoSuchDirective=1\n")
+	if err != nil {
+		return nil, err
+	}
+	cmd := r.Command(ctx, "usr/bin/systemd-analyze", append([]string{"verify", "--man=no", file}, files...)...)
 	cmd.Env = []string{
 		"SYSTEMD_LOG_COLOR=0", "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 		"SYSTEMD_UNIT_PATH=" + r.UnitDir(),
+	}
+	if r.Version < withoutCgroups && !hasCgroups() {
+		r.withCgroups(cmd)
 	}
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
@@ -76,8 +90,17 @@ func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, 
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		return nil, fmt.Errorf("%s: systemd-analyze verify: %w", r.Dir, err)
 	}
+	said := parse(text.String())
+	if len(said[control]) == 0 {
+		return nil, fmt.Errorf("%s: systemd-analyze %d finds no mistake where there is one. It said: %.500s", r.Dir, r.Version, text.String())
+	}
+	delete(said, control)
+	return said, nil
+}
+
+func parse(text string) map[string][]Said {
 	said := map[string][]Said{}
-	for line := range strings.Lines(color.ReplaceAllString(text.String(), "")) {
+	for line := range strings.Lines(color.ReplaceAllString(text, "")) {
 		line = strings.TrimSuffix(line, "\n")
 		if m := ofLine.FindStringSubmatch(line); m != nil {
 			number, _ := strconv.Atoi(m[2])
@@ -88,7 +111,7 @@ func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, 
 			said[""] = append(said[""], Said{0, line})
 		}
 	}
-	return said, nil
+	return said
 }
 
 var (
