@@ -122,6 +122,12 @@ var directiveChecks = []Check{
 					r.add(at(a), "%s= came with systemd %d, and minimum_systemd is %d", a.Name, d.Since, img.Options.MinimumSystemd)
 				}
 			})
+			for _, u := range img.of("service") {
+				a, ok := u.last("Service", "RestartForceExitStatus")
+				if ok && oneshot(u) && img.Options.MinimumSystemd <= 252 {
+					r.add(at(a), "%s=%s: systemd 257 takes it with Type=oneshot, 252 does not, and minimum_systemd is %d", a.Name, a.Value, img.Options.MinimumSystemd)
+				}
+			}
 			img.eachFault(func(a Assignment, f grammar.Fault) {
 				if f.Is == "" && f.Since != 0 && f.Before >= img.Options.MinimumSystemd {
 					r.add(at(a), "%s=%s: systemd %d takes it, %d does not, and minimum_systemd is %d", a.Name, a.Value, f.Since, f.Before, img.Options.MinimumSystemd)

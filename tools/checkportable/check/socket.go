@@ -72,11 +72,33 @@ var socketChecks = []Check{
 		Fix:   "Add ListenStream=, or another of systemd.socket(5).",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
-				if !u.Empty && !u.hasAny("Socket", "Listen") {
+				if !u.Empty && !u.triggers("Socket") {
 					r.add(u.at(), "%s has no ListenStream= or its like", u.Name)
 				}
 			}
 		},
+	},
+}
+
+// triggers tells whether what the unit waits for is left at its end: an empty assignment
+// takes back all that came before, whatever it was.
+func (u *Unit) triggers(section string) bool {
+	has := false
+	for _, a := range u.Assignments {
+		if a.Section == section && isTrigger[section](a.Name) {
+			has = a.Value != ""
+		}
+	}
+	return has
+}
+
+var isTrigger = map[string]func(name string) bool{
+	"Socket": func(name string) bool { return strings.HasPrefix(name, "Listen") },
+	"Timer": func(name string) bool {
+		return strings.HasPrefix(name, "On") && !strings.HasSuffix(name, "Change")
+	},
+	"Path": func(name string) bool {
+		return strings.HasPrefix(name, "Path") || name == "DirectoryNotEmpty"
 	},
 }
 

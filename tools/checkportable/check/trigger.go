@@ -24,7 +24,7 @@ var triggerChecks = []Check{
 		Fix:   "Add OnCalendar=, or another of systemd.timer(5).",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("timer") {
-				if !u.Empty && !u.hasAny("Timer", "On") {
+				if !u.Empty && !u.triggers("Timer") && !u.isTrue("Timer", "OnClockChange") && !u.isTrue("Timer", "OnTimezoneChange") {
 					r.add(u.at(), "%s has no OnCalendar= or its like", u.Name)
 				}
 			}
@@ -37,7 +37,7 @@ var triggerChecks = []Check{
 		Fix:   "Add PathExists=, or another of systemd.path(5).",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("path") {
-				if !u.Empty && !u.hasAny("Path", "Path") && !u.hasAny("Path", "DirectoryNotEmpty") {
+				if !u.Empty && !u.triggers("Path") {
 					r.add(u.at(), "%s has no PathExists= or its like", u.Name)
 				}
 			}

@@ -52,7 +52,7 @@ func Lookup(section, name string) (Directive, bool) {
 }
 
 // IsSection tells whether systemd has such a section.
-func IsSection(name string) bool { return bySection[name] != nil }
+func IsSection(name string) bool { return bySection[name] != nil || name == "Target" }
 
 // Sections are the names of all sections, sorted.
 func Sections() []string { return slices.Sorted(maps.Keys(bySection)) }

@@ -232,6 +232,9 @@ func (v *value) isWord(set, word string) bool {
 	return ok
 }
 
+// has tells whether the type's argument has a word.
+func (v *value) has(word string) bool { return slices.Contains(strings.Fields(v.arg), word) }
+
 // since notes that systemd takes what follows its rules only from a version on.
 func (v *value) since(version, before int) {
 	v.faults = append(v.faults, Fault{Part: v.text, Since: version, Before: before})

@@ -16,7 +16,7 @@ var (
 	unitName  = regexp.MustCompile(`^[A-Za-z0-9:_.\\-]+(?:@[A-Za-z0-9:_.\\@-]*)?\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$`)
 	digits    = regexp.MustCompile(`^-?[0-9]+$`)
 	userID    = regexp.MustCompile(`^(?:0|[1-9][0-9]{0,9})$`)
-	busName   = regexp.MustCompile(`^[A-Za-z_-][A-Za-z0-9_-]*(?:\.[A-Za-z_-][A-Za-z0-9_-]*)+$`)
+	busName   = regexp.MustCompile(`^(?::[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+|[A-Za-z_-][A-Za-z0-9_-]*(?:\.[A-Za-z_-][A-Za-z0-9_-]*)+)$`)
 	namespace = regexp.MustCompile(`^[A-Za-z0-9:_.@-]+$`)
 )
 
@@ -27,7 +27,7 @@ const unitFix = "Write the name with its suffix, as in network.target."
 
 // isUnits is a list of units. One of the type in the argument, if there is one.
 func isUnits(v *value, _ string) {
-	for _, word := range v.words(unitfile.Unquote | unitfile.KeepEscapes) {
+	for _, word := range v.words(unitfile.KeepEscapes) {
 		name, ok := v.expand(word)
 		switch {
 		case !ok:
@@ -60,9 +60,7 @@ func isUnit(v *value, _ string) {
 // isSlice is a slice unit (systemd.resource-control(5)).
 func isSlice(v *value, _ string) {
 	name, ok := v.expand(v.text)
-	stem := strings.TrimSuffix(name, ".slice")
-	if ok && (!IsUnitName(name) || path.Ext(name) != ".slice" || strings.Contains(name, "@") ||
-		stem != "-" && strings.HasPrefix(stem, "-")) {
+	if ok && (!IsUnitName(name) || path.Ext(name) != ".slice" || strings.Contains(name, "@")) {
 		v.fault(v.text, "is no name of a slice", "Write one as in system.slice or foo-bar.slice.")
 	}
 }
@@ -72,7 +70,7 @@ func isSlice(v *value, _ string) {
 func isUser(v *value, _ string) {
 	list := []string{v.text}
 	if v.kind == "users" {
-		list = v.words(unitfile.Unquote)
+		list = v.words(0)
 	}
 	for _, word := range list {
 		name, ok := v.expand(word)
@@ -85,7 +83,7 @@ func isUser(v *value, _ string) {
 				fix = "Write " + user + "; the group has a line of its own."
 			}
 			v.refused(word, "is no name and no number of a user or group", fix)
-		case name == "nobody" && v.name == "User":
+		case name == "nobody" && strings.HasSuffix(v.name, "User"):
 			v.discouraged(word, "is not safe: this user's files belong to nobody, and other services use it", "Write DynamicUser=yes, or a user of the service's own.")
 		}
 	}
@@ -126,7 +124,7 @@ func isDescriptorName(v *value, _ string) {
 
 // isSubGroup is a name of a control group (systemd.resource-control(5)).
 func isSubGroup(v *value, _ string) {
-	if !isFileName(v.text) || slices.Contains([]string{"tasks", "notify_on_release", "release_agent"}, v.text) || strings.HasPrefix(v.text, "cgroup.") {
+	if !isFileName(v.text) || strings.ContainsRune("_.", rune(v.text[0])) || slices.Contains([]string{"tasks", "notify_on_release", "release_agent"}, v.text) || strings.HasPrefix(v.text, "cgroup.") {
 		v.fault(v.text, "is no name of a control group", "")
 	}
 }
@@ -140,7 +138,7 @@ func isFileName(name string) bool {
 func isNames(v *value, _ string) {
 	if v.arg == "session" {
 		for _, word := range v.words(0) {
-			if len(word) > 63 || strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`:*"'`, r) }) {
+			if len(word) > 64 || strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`:*"'`, r) }) {
 				v.fault(word, "is no name of a session", "")
 			}
 		}

@@ -21,6 +21,8 @@ func isListen(v *value, _ string) {
 	switch {
 	case unix && (len(text) < 2 || len(text) > 107):
 		v.fault(v.text, "is no path of a socket with up to 107 bytes", "")
+	case strings.HasPrefix(text, "/var/run/"):
+		v.legacy(text)
 	case unix:
 	case v.arg == "unix":
 		v.fault(v.text, "is no path", "Write an absolute path, or @NAME.")
@@ -123,6 +125,8 @@ func isInterface(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if ok && !isInterfaceName(text, false) {
 		v.fault(v.text, "is no name of a network interface", "")
+	} else if strings.Contains(v.text, "%") && v.name == "BindToDevice" {
+		v.since(262, 257)
 	}
 }
 
@@ -135,6 +139,8 @@ func isInterfaces(v *value, _ string) {
 	for _, word := range list {
 		if !isInterfaceName(word, false) {
 			v.fault(word, "is no name of a network interface", "")
+		} else if len(word) > 15 {
+			v.since(257, 252)
 		}
 	}
 }
@@ -193,7 +199,7 @@ func isBPFProgram(v *value, _ string) {
 
 var (
 	nftFamilies = []string{"arp", "bridge", "inet", "ip", "ip6", "netdev"}
-	nftName     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9/\\_.]{0,30}$`)
+	nftName     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9/\\_.]{0,254}$`)
 )
 
 // isNFTSet is SOURCE:FAMILY:TABLE:SET (systemd.resource-control(5)).

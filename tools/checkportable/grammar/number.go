@@ -94,10 +94,15 @@ func sizeHint(text string) string {
 func isSize(v *value, _ string) {
 	if _, ok := size(v.text); !ok {
 		v.fault(v.text, "is no size", sizeHint(v.text))
+	} else if _, ok := integer(v.text); !ok && v.name == "MessageQueueMessageSize" {
+		v.since(262, 257)
 	}
 }
 
-var percentPattern = regexp.MustCompile(`^([0-9]+)(?:\.([0-9]{1,2}))?%$|^([0-9]+)(?:\.[0-9])?‰$|^([0-9]+)‱$`)
+var percentPattern = regexp.MustCompile(`^\+?([0-9]+)(?:\.([0-9]{1,2}))?%$|^\+?([0-9]+)(?:\.[0-9])?‰$|^\+?([0-9]+)‱$`)
+
+// finePercent are percentages that older versions do not read.
+var finePercent = regexp.MustCompile(`\.[0-9]{2}%$|\.[0-9]+‰$|‱$`)
 
 // percent reads parts of ten thousand.
 func percent(text string) (int64, bool) {
@@ -129,6 +134,8 @@ func isPercent(v *value, _ string) {
 			fix = "Write " + v.text + "%."
 		}
 		v.fault(v.text, "is no percentage", fix)
+	} else if finePercent.MatchString(v.text) {
+		v.since(252, 247)
 	}
 }
 
@@ -152,6 +159,8 @@ func isMemory(v *value, _ string) {
 	switch {
 	case !ok:
 		v.fault(v.text, "is neither a size, a percentage nor infinity", sizeHint(v.text))
+	case finePercent.MatchString(v.text):
+		v.since(252, 247)
 	case n == 0 && v.arg == "1":
 		v.fault(v.text, "would leave no memory at all", sizeFix)
 	}
@@ -169,7 +178,7 @@ func isTasks(v *value, _ string) {
 // isQuota is a size, a percentage or "off" (systemd.exec(5)).
 func isQuota(v *value, set string) {
 	n, ok := percent(v.text)
-	if ok && n <= 10000 || v.isWord(set, v.text) {
+	if ok && n <= 10000 || v.takes(set, v.text) {
 		return
 	}
 	if _, ok := size(v.text); !ok {
@@ -192,6 +201,11 @@ func isCPUs(v *value, _ string) {
 	if !ok || text == v.arg {
 		return
 	}
+	if strings.Contains(v.text, "%") && v.name == "NUMAMask" {
+		v.since(262, 257)
+	} else if strings.Contains(v.text, "%") {
+		v.since(252, 247)
+	}
 	for _, part := range ranges.Split(strings.Trim(text, " \t,"), -1) {
 		low, high, isRange := strings.Cut(part, "-")
 		from, ok := integer(low)
@@ -199,7 +213,7 @@ func isCPUs(v *value, _ string) {
 		if isRange && ok {
 			to, ok = integer(high)
 		}
-		if part != "" && (!ok || from < 0 || to > 8191) {
+		if part != "" && (!ok || from < 0 || to > 8191 || to < from) {
 			v.fault(part, "is no number or range of numbers", "Write numbers and ranges, as in 0-3,8.")
 			return
 		}

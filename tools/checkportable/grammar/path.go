@@ -34,6 +34,10 @@ func (v *value) absolute(part string) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	for strings.HasPrefix(name, "/../") || name == "/.." {
+		name = "/" + strings.TrimLeft(name[len("/.."):], "/")
+		v.since(257, 252)
+	}
 	if is := wrongPath(name); is != "" {
 		fix := pathFix
 		if strings.ContainsAny(name, `"'`) && wrongPath(strings.Trim(name, `"'`)) == "" {
@@ -68,14 +72,14 @@ func isPath(v *value, _ string) {
 	}
 	if name, ok := v.absolute(text); ok && v.arg == "no-api" && belowKernel(name) {
 		v.fault(v.text, "is below /dev, /proc or /sys", "Choose another directory, as /run is.")
+	} else if ok && v.name == "ListenFIFO" && strings.HasPrefix(name, "/var/run/") {
+		v.legacy(name)
 	}
 }
 
 // isConditionPath is a path after "|" and "!" (systemd.unit(5), "Conditions and Asserts").
 func isConditionPath(v *value, _ string) {
-	text := strings.TrimPrefix(v.text, "|")
-	text = strings.TrimPrefix(strings.TrimLeft(text, unitfile.Blanks), "!")
-	v.absolute(strings.TrimLeft(text, unitfile.Blanks))
+	v.absolute(strings.TrimPrefix(strings.TrimPrefix(v.text, "|"), "!"))
 }
 
 // isPaths is a list of paths. The argument has characters that may stand before each, in
@@ -104,8 +108,13 @@ func isPIDFile(v *value, _ string) {
 	case belowKernel(name):
 		v.refused(v.text, "is below /dev, /proc or /sys", "Choose another directory, as /run is.")
 	case name == "/var/run" || strings.HasPrefix(name, "/var/run/"):
-		v.discouraged(v.text, "is below the old directory /var/run", "Write /run"+strings.TrimPrefix(name, "/var/run")+".")
+		v.legacy(name)
 	}
+}
+
+// legacy notes that a path is below /var/run, which systemd takes for /run.
+func (v *value) legacy(name string) {
+	v.discouraged(v.text, "is below the old directory /var/run", "Write /run"+strings.TrimPrefix(name, "/var/run")+".")
 }
 
 // isWorkingDirectory is a path or "~", perhaps after "-" (systemd.exec(5)).
@@ -124,7 +133,7 @@ func isWorkingDirectory(v *value, _ string) {
 
 // isSearchPath is paths between colons.
 func isSearchPath(v *value, _ string) {
-	list, err := unitfile.Split(v.text, ":", 0)
+	list, err := unitfile.Split(v.text, ":", unitfile.EachSeparator)
 	if err != nil {
 		v.fault(v.text, "can't be split at colons: "+err.Error(), "")
 	}
@@ -189,15 +198,17 @@ func isDirectories(v *value, _ string) {
 			v.fault(parts[0], "is where systemd keeps the directories of dynamic users", "Choose another name.")
 		case link != "" && v.arg == "no-links":
 			v.fault(strings.Join(parts, ":"), "has a link, which this directive has not", "Remove what is behind the colon.")
-		case options != "" && options != "ro" || len(parts) > 3:
+		case options != "" && options != "ro":
 			v.fault(strings.Join(parts, ":"), "has other options than ro", "Write NAME, NAME:LINK or NAME:LINK:ro.")
+		case options != "" && v.arg == "no-links":
+			v.since(257, 252)
 		case link != "":
 			v.relative(link)
 		}
 	}
 }
 
-var bindOptions = []string{"rbind", "norbind", "idmap", "noidmap"}
+var bindOptions = []string{"rbind", "norbind", "idmap"}
 
 // isBinds is SOURCE:DESTINATION:OPTIONS (systemd.exec(5), BindPaths=).
 func isBinds(v *value, _ string) {
@@ -208,9 +219,7 @@ func isBinds(v *value, _ string) {
 		if _, ok := v.absolute(strings.TrimPrefix(parts[0], "-")); !ok || len(parts) == 1 {
 			continue
 		}
-		if parts[1] != "" || len(parts) == 2 {
-			v.absolute(parts[1])
-		}
+		v.absolute(parts[1])
 		if options := get(parts, 2); len(parts) > 3 || options != "" && !slices.Contains(bindOptions, options) {
 			v.fault(options, "is no option of a bind mount", "Write one of "+strings.Join(bindOptions, ", ")+".")
 		}
@@ -262,6 +271,10 @@ func (v *value) partitions(options []string) {
 // isImageOptions is mount options of the image that is the root directory.
 func isImageOptions(v *value, _ string) {
 	for _, parts := range v.tuples() {
+		if len(parts) > 2 {
+			v.fault(strings.Join(parts, ":"), "is not PARTITION:OPTIONS", "Write one pair, and a blank before the next.")
+			continue
+		}
 		v.partitions(parts)
 		for _, part := range parts {
 			v.expand(part)
@@ -312,7 +325,7 @@ func isRootHash(v *value, _ string) {
 
 // isOpenFile is PATH:NAME:OPTIONS (systemd.service(5)).
 func isOpenFile(v *value, _ string) {
-	parts, err := unitfile.Split(v.text, ":", unitfile.EachSeparator|unitfile.CEscapes|unitfile.EscapedSeparators)
+	parts, err := unitfile.Split(v.text, ":", unitfile.EachSeparator|unitfile.CEscapes)
 	switch {
 	case err != nil || len(parts) == 0 || len(parts) > 3:
 		v.fault(v.text, "is not PATH:NAME:OPTIONS", "")
@@ -324,7 +337,11 @@ func isOpenFile(v *value, _ string) {
 	if name := get(parts, 1); len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
 		v.fault(v.text, "has no name of a file descriptor behind its colon", "")
 	}
-	for _, option := range strings.Split(get(parts, 2), ",") {
+	options := strings.Split(get(parts, 2), ",")
+	if slices.Contains(options, "read-only") && (slices.Contains(options, "append") || slices.Contains(options, "truncate")) {
+		v.fault(v.text, "is read-only, and is to be written", "Write one of read-only, append and truncate.")
+	}
+	for _, option := range options {
 		if option != "" && !slices.Contains([]string{"read-only", "append", "truncate", "graceful"}, option) {
 			v.fault(v.text, "has other options than read-only, append, truncate, graceful", "")
 		}
@@ -334,8 +351,8 @@ func isOpenFile(v *value, _ string) {
 // device notes what is wrong with a device's path.
 func (v *value) device(part string) bool {
 	name, ok := v.expand(strings.TrimPrefix(part, "-"))
-	if ok && wrongPath(name) != "" && v.kind != "device-span" {
-		v.fault(part, "is no path", pathFix)
+	if ok && slices.Contains(strings.Split(name, "/"), "..") {
+		v.fault(part, "has \"..\" in it", pathFix)
 		return false
 	}
 	return ok

@@ -49,7 +49,7 @@ var needsMore = map[string]bool{"file": true, "append": true, "truncate": true}
 func (v *value) stream(set string, files ...string) {
 	if name, ok := strings.CutPrefix(v.text, "fd:"); ok {
 		name, ok := v.expand(name)
-		if ok && (name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })) {
+		if ok && (len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })) {
 			v.fault(v.text, "has no name of a file descriptor behind its colon", "")
 		}
 		return
@@ -57,6 +57,9 @@ func (v *value) stream(set string, files ...string) {
 	for _, kind := range files {
 		if name, ok := strings.CutPrefix(v.text, kind+":"); ok {
 			v.absolute(name)
+			if kind == "truncate" {
+				v.since(252, 247)
+			}
 			return
 		}
 	}
@@ -122,8 +125,13 @@ func isCredential(v *value, _ string) {
 		return
 	}
 	if v.arg == "import" {
-		if glob := strings.TrimRight(expanded, "*"); glob != "" {
-			expanded = glob
+		expanded = strings.TrimSuffix(expanded, "*")
+		if strings.ContainsAny(expanded, "*?[") {
+			v.fault(name, "is no name of a credential, and no start of one with * behind it", "Write NAME or START*.")
+			return
+		}
+		if expanded == "" && strings.HasSuffix(name, "*") {
+			expanded = "any"
 		}
 	}
 	if !isCredentialName(expanded) {
@@ -132,8 +140,10 @@ func isCredential(v *value, _ string) {
 	}
 	switch v.arg {
 	case "set", "encrypted":
-		if !has {
+		if rest == "" {
 			v.fault(v.text, "has no value", "Write NAME:VALUE.")
+		} else if _, err := unitfile.Split(rest, "", unitfile.CEscapes); err != nil && v.arg == "set" {
+			v.fault(rest, "has an escape that is none", `Write \\ for a backslash.`)
 		} else if v.arg == "encrypted" && !decodes(rest) {
 			v.fault(rest, "is not base64", "")
 		}
@@ -142,11 +152,11 @@ func isCredential(v *value, _ string) {
 			v.since(252, 247)
 		}
 		source, ok := v.expand(rest)
-		if ok && has && !isCredentialName(source) && (wrongPath(source) != "" || strings.Contains(source, "//")) {
+		if ok && source != "" && !isCredentialName(source) && (wrongPath(source) != "" || strings.Contains(source, "//")) {
 			v.fault(rest, "is neither an absolute path nor the name of a credential", "")
 		}
 	case "import":
-		if renamed, ok := v.expand(rest); ok && has && !isCredentialName(strings.TrimRight(renamed, "*")) {
+		if renamed, ok := v.expand(rest); ok && renamed != "" && !isCredentialName(strings.TrimRight(renamed, "*")) {
 			v.fault(rest, "is no name of a credential", "")
 		}
 	}
@@ -237,6 +247,8 @@ func (v *value) command(c Command, broken bool) {
 	case strings.Contains(c.Prefixes, "+") && strings.Contains(c.Prefixes, "!"), strings.Contains(c.Prefixes, "!!") && strings.Count(c.Prefixes, "!") > 2:
 		v.fault(c.Prefixes, "are prefixes that exclude each other", "Write + or !, not both.")
 		return
+	case strings.Contains(c.Prefixes, "|"):
+		v.since(262, 257)
 	case strings.Contains(c.Prefixes, "!!"):
 		v.discouraged(c.Prefixes, "is a prefix that systemd no longer knows, and ignores", "Remove it.")
 	}

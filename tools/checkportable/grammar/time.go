@@ -67,6 +67,7 @@ func span(text, unit string) (*big.Int, bool) {
 			fraction = rest[1 : 1+leading(rest[1:], false)]
 			rest = rest[1+len(fraction):]
 			digits += len(fraction)
+			ok = ok && fraction != ""
 		}
 		if !ok || digits == 0 || !whole.IsInt64() {
 			return nil, false
@@ -103,6 +104,8 @@ func isSpan(v *value, _ string) {
 			fix = "Write infinity."
 		}
 		v.fault(v.text, "is no time span", fix)
+	case v.arg == "finite" && v.text == "infinity":
+		v.fault(v.text, "is no length of time", "Write a number with a unit, as in 5min 20s.")
 	case v.arg == "positive" && (v.text == "infinity" || length.Cmp(big.NewInt(1e9)) < 0):
 		v.fault(v.text, "is no time span of at least a second", "")
 	}

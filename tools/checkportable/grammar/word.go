@@ -64,9 +64,12 @@ func suggest(set, text string) string {
 
 // takes tells whether a word is one of a set. In a set that has yes, all booleans are.
 func (v *value) takes(set, text string) bool {
-	if _, ok := Bool(text); ok {
-		if _, has := known[set]["yes"]; has {
+	if _, has := known[set]["yes"]; has {
+		if _, ok := Bool(text); ok {
 			return v.isWord(set, "yes")
+		}
+		if digits.MatchString(text) {
+			return false
 		}
 	}
 	if n, ok := integer(text); ok && text != "" {
@@ -89,27 +92,41 @@ func isOneWord(v *value, set string) {
 	v.fault(v.text, "is none of its words", suggest(set, v.text))
 }
 
-// isList is a list of words of a set; with the argument inverts, "~" before them all
-// means all others.
+// isList is a list of words of a set, or a boolean alone if the set has one. Of the
+// argument, inverts lets "~" before them all mean all others, plain knows no quotes,
+// folds reads capitals and others alike, and any is content with one word that is known.
 func isList(v *value, set string) {
 	text := v.text
 	if _, ok := Bool(text); ok && v.takes(set, text) {
 		return
 	}
-	if v.arg == "inverts" {
+	if v.has("inverts") {
 		text = strings.TrimPrefix(text, "~")
 	}
-	list, err := unitfile.Split(text, unitfile.Blanks, unitfile.Unquote)
+	mode := unitfile.Unquote
+	if v.has("plain") {
+		mode = unitfile.KeepEscapes
+	}
+	list, err := unitfile.Split(text, unitfile.Blanks, mode)
 	if err != nil {
 		v.fault(v.text, "can't be split into words: "+err.Error(), "")
 	}
+	in := func(word string) bool {
+		_, isBool := Bool(word)
+		isWord := v.isWord(set, word) || v.has("folds") && v.isWord(set, strings.ToUpper(word))
+		return isWord && !isBool && !digits.MatchString(word) || v.listNumber(word)
+	}
+	effect := Ignored
+	if v.has("any") && slices.ContainsFunc(list, in) {
+		effect = Dropped
+	}
 	for _, word := range list {
-		if !v.isWord(set, word) && !v.listNumber(word) {
+		if !in(word) {
 			fix := suggest(set, word)
 			if strings.HasPrefix(word, "~") {
 				fix = "\"~\" stands only before the first word, and is for all of them: write two lines."
 			}
-			v.fault(word, "is none of its words", fix)
+			v.faults = append(v.faults, Fault{Effect: effect, Part: word, Is: "is none of its words", Fix: fix})
 		}
 	}
 }
@@ -127,11 +144,11 @@ func (v *value) listNumber(word string) bool {
 // (systemd.exec(5), ProtectHostname=).
 func isHostname(v *value, set string) {
 	word, name, has := strings.Cut(v.text, ":")
-	if !v.takes(set, word) {
+	if is, ok := Bool(word); !v.takes(set, word) || has && ok && !is {
 		v.fault(v.text, "is neither yes, no nor private, each with or without :HOSTNAME", "")
 		return
 	}
-	if expanded, ok := v.expand(name); has && ok && !hostname.MatchString(expanded) {
+	if expanded, ok := v.expand(name); has && ok && (!hostname.MatchString(expanded) || len(expanded) > 64) {
 		v.fault(name, "is no host name", "")
 	}
 	if has {
@@ -139,7 +156,7 @@ func isHostname(v *value, set string) {
 	}
 }
 
-var hostname = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$`)
+var hostname = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 
 // isSystemCalls is system calls and groups of them, each with :ERRNO; "~" before them
 // all means that they are forbidden (systemd.exec(5)).
@@ -159,6 +176,11 @@ func isSystemCalls(v *value, set string) {
 				fix = "Did you mean " + near + "?"
 			}
 			v.fault(word, "is no system call, or no group of them", fix)
+		case has && v.name == "SystemCallLog":
+			v.fault(word, "is no system call, or no group of them", "Write "+name+".")
+		case has && !strings.HasPrefix(v.text, "~"):
+			v.since(252, 247) // where it takes the word for nothing
+			v.fault(word, "has an error number, and the call is allowed", "Write it without; calls that fail are in a line that starts with \"~\".")
 		case has && !v.isErrno(number):
 			v.fault(word, "has no error number behind its colon", "Write one as in EPERM, or kill.")
 		}
@@ -167,7 +189,7 @@ func isSystemCalls(v *value, set string) {
 
 func (v *value) isErrno(text string) bool {
 	n, ok := integer(text)
-	return ok && 0 <= n && n <= 4095 || text == "kill" || v.isWord("SystemCallErrorNumber", text)
+	return ok && 0 <= n && n <= 4095 || text == "kill" || v.isWord("SystemCallErrorNumber", strings.ToUpper(text))
 }
 
 // isErrno is a number or name of errno(3), or kill.
@@ -208,7 +230,7 @@ func (v *value) isSignalName(text string) bool {
 		n, _ := strconv.Atoi(m[1] + m[2])
 		return n <= 30
 	}
-	return !strings.HasPrefix(short, "SIG") && (v.isWord("FinalKillSignal", short) || v.isWord("FinalKillSignal", "SIG"+short))
+	return !strings.HasPrefix(short, "SIG") && !digits.MatchString(short) && (v.isWord("FinalKillSignal", short) || v.isWord("FinalKillSignal", "SIG"+short))
 }
 
 // isSignal is a name or number of signal(7).
@@ -220,7 +242,7 @@ func isSignal(v *value, _ string) {
 
 // isExitStatuses is exit statuses by number or name, and signals (systemd.service(5)).
 func isExitStatuses(v *value, set string) {
-	for _, word := range v.words(unitfile.Unquote) {
+	for _, word := range v.words(unitfile.KeepEscapes) {
 		if n, ok := integer(word); (!ok || n < 0 || n > 255) && (ok || !v.isWord(set, word) && !v.isSignalName(word)) {
 			v.fault(word, "is no exit status and no signal", suggest(set, word))
 		}
@@ -250,8 +272,11 @@ func isReboot(v *value, _ string) {
 
 // isXAttr is NAME=VALUE of an extended attribute (xattr(7)).
 func isXAttr(v *value, _ string) {
-	list := v.words(unitfile.Unquote | unitfile.CEscapes)
-	for _, word := range list {
+	for _, word := range v.words(unitfile.KeepEscapes) {
+		word, ok := v.expand(word)
+		if !ok {
+			continue
+		}
 		name, _, ok := strings.Cut(word, "=")
 		if !ok || !strings.HasPrefix(name, "user.") {
 			v.fault(word, "is no extended attribute", "Write user.NAME=VALUE.")

@@ -64,7 +64,7 @@ type Said struct {
 // Verify lets systemd-analyze verify read unit files, and returns what it says of each,
 // by the file's base name. Units that they name are looked up beside them and among
 // those that come with systemd. Saying nothing is no verdict: it has to find the mistake
-// in a unit of Verify's own too, or there is an error.
+// in a unit of Verify's own too, which it reads last, or there is an error.
 func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, error) {
 	dir, err := os.MkdirTemp("", "control")
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, 
 	if err != nil {
 		return nil, err
 	}
-	cmd := r.Command(ctx, "usr/bin/systemd-analyze", append([]string{"verify", "--man=no", file}, files...)...)
+	cmd := r.Command(ctx, "usr/bin/systemd-analyze", append(append([]string{"verify", "--man=no"}, files...), file)...)
 	cmd.Env = []string{
 		"SYSTEMD_LOG_COLOR=0", "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 		"SYSTEMD_UNIT_PATH=" + r.UnitDir(),

@@ -144,12 +144,13 @@ func directives(versions []int, dumps [][]item, since map[string]int) []string {
 	var lines []string
 	for key, i := range newest {
 		added, documented := since[i.name]
-		// A name may be older in one section than in another, and the dumps know.
-		if added > first[key] || added == 0 && first[key] > oldest {
-			added = first[key]
-		}
 		if is, ok := corrections[i.name]; ok {
 			added = is
+		}
+		// A name may be older or newer in one section than in another, and a manual's version
+		// is that of all names of its paragraph: the dumps know.
+		if added > first[key] || added <= before(first[key], versions) && first[key] > oldest {
+			added = first[key]
 		}
 		if added <= oldest {
 			added = 0
@@ -162,6 +163,17 @@ func directives(versions []int, dumps [][]item, since map[string]int) []string {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// before is the newest of the versions that are older than one; 0 if none is.
+func before(version int, versions []int) int {
+	newest := 0
+	for _, other := range versions {
+		if other < version {
+			newest = max(newest, other)
+		}
+	}
+	return newest
 }
 
 // corrections are versions that the manual does not tell: systemd's NEWS does.
