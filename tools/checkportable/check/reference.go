@@ -91,7 +91,16 @@ func (img *Image) eachReference(visit func(a Assignment, name string, needs bool
 // all is another check's.
 func (img *Image) known(name string) bool {
 	ext := path.Ext(name)
-	return !slices.Contains(suffixes, ext) || slices.Contains(made, ext) || img.unit(name) != nil || directives.IsUnit(name)
+	return !slices.Contains(suffixes, ext) || slices.Contains(made, ext) || img.unit(name) != nil || directives.IsUnit(name) || img.isAlias(name)
+}
+
+// isAlias tells whether a unit of the image has a further name once it is enabled.
+func (img *Image) isAlias(name string) bool {
+	return slices.ContainsFunc(img.Units, func(u *Unit) bool {
+		return slices.ContainsFunc(u.all("Install", "Alias"), func(a Assignment) bool {
+			return slices.Contains(strings.Fields(a.Value), name)
+		})
+	})
 }
 
 func (img *Image) suggestUnit(name string) string {

@@ -123,7 +123,7 @@ func isInterfaceName(name string, numbers bool) bool {
 
 func isInterface(v *value, _ string) {
 	text, ok := v.expand(v.text)
-	if ok && !isInterfaceName(text, false) {
+	if ok && (!isInterfaceName(text, false) || len(text) > 15) {
 		v.fault(v.text, "is no name of a network interface", "")
 	} else if strings.Contains(v.text, "%") && v.name == "BindToDevice" {
 		v.since(262, 257)
@@ -209,6 +209,8 @@ func isNFTSet(v *value, _ string) {
 		if len(parts) != 4 || !slices.Contains([]string{"cgroup", "user", "group"}, parts[0]) || !slices.Contains(nftFamilies, parts[1]) ||
 			!nftName.MatchString(parts[2]) || !nftName.MatchString(parts[3]) {
 			v.fault(word, "is not SOURCE:FAMILY:TABLE:SET", "Write one as in cgroup:inet:filter:services.")
+		} else if max(len(parts[2]), len(parts[3])) > 31 {
+			v.since(262, 257)
 		}
 	}
 }

@@ -34,10 +34,7 @@ func (v *value) absolute(part string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	for strings.HasPrefix(name, "/../") || name == "/.." {
-		name = "/" + strings.TrimLeft(name[len("/.."):], "/")
-		v.since(257, 252)
-	}
+	name = v.belowRoot(name)
 	if is := wrongPath(name); is != "" {
 		fix := pathFix
 		if strings.ContainsAny(name, `"'`) && wrongPath(strings.Trim(name, `"'`)) == "" {
@@ -47,6 +44,15 @@ func (v *value) absolute(part string) (string, bool) {
 		return "", false
 	}
 	return name, true
+}
+
+// belowRoot takes ".." away at the root of a path, as systemd does since 257.
+func (v *value) belowRoot(name string) string {
+	for strings.HasPrefix(name, "/../") || name == "/.." {
+		name = "/" + strings.TrimLeft(name[len("/.."):], "/")
+		v.since(257, 252)
+	}
+	return name
 }
 
 // belowKernel is for paths that are not on a file system of the host's own.
@@ -134,6 +140,9 @@ func isWorkingDirectory(v *value, _ string) {
 // isSearchPath is paths between colons.
 func isSearchPath(v *value, _ string) {
 	list, err := unitfile.Split(v.text, ":", unitfile.EachSeparator)
+	if strings.HasSuffix(v.text, ":") {
+		list = append(list, "")
+	}
 	if err != nil {
 		v.fault(v.text, "can't be split at colons: "+err.Error(), "")
 	}
@@ -208,7 +217,7 @@ func isDirectories(v *value, _ string) {
 	}
 }
 
-var bindOptions = []string{"rbind", "norbind", "idmap"}
+var bindOptions = []string{"rbind", "norbind"}
 
 // isBinds is SOURCE:DESTINATION:OPTIONS (systemd.exec(5), BindPaths=).
 func isBinds(v *value, _ string) {
@@ -216,6 +225,9 @@ func isBinds(v *value, _ string) {
 		v.since(262, 257)
 	}
 	for _, parts := range v.tuples() {
+		if len(parts) == 1 && strings.HasSuffix(v.text, ":") {
+			parts = append(parts, "")
+		}
 		if _, ok := v.absolute(strings.TrimPrefix(parts[0], "-")); !ok || len(parts) == 1 {
 			continue
 		}
@@ -230,7 +242,6 @@ func isBinds(v *value, _ string) {
 func isTemporary(v *value, _ string) {
 	for _, parts := range v.tuples() {
 		v.absolute(parts[0])
-		v.expand(strings.Join(parts[1:], ":"))
 	}
 }
 
@@ -241,6 +252,9 @@ func isImages(v *value, _ string) {
 		if v.arg == "mount" && len(parts) < 2 {
 			v.fault(parts[0], "has no destination", "Write IMAGE:PATH.")
 			continue
+		}
+		if v.arg != "mount" && parts[0] == "" {
+			continue // no image
 		}
 		if _, ok := v.absolute(strings.TrimPrefix(parts[0], "-")); !ok {
 			continue
@@ -351,8 +365,8 @@ func isOpenFile(v *value, _ string) {
 // device notes what is wrong with a device's path.
 func (v *value) device(part string) bool {
 	name, ok := v.expand(strings.TrimPrefix(part, "-"))
-	if ok && slices.Contains(strings.Split(name, "/"), "..") {
-		v.fault(part, "has \"..\" in it", pathFix)
+	if name = v.belowRoot(name); ok && (name == "" || slices.Contains(strings.Split(name, "/"), "..")) {
+		v.fault(part, "is no path, or has \"..\" in it", pathFix)
 		return false
 	}
 	return ok
@@ -408,7 +422,7 @@ func isDeviceAllow(v *value, _ string) {
 		return
 	}
 	group := strings.HasPrefix(expanded, "block-") || strings.HasPrefix(expanded, "char-")
-	if !group && (wrongPath(expanded) != "" || !slices.ContainsFunc([]string{"/dev/", "/run/systemd/inaccessible/"}, func(dir string) bool { return strings.HasPrefix(expanded, dir) })) {
+	if !group && (wrongPath(expanded) != "" || !slices.ContainsFunc([]string{"/dev/", "/run/systemd/inaccessible/"}, func(dir string) bool { return strings.HasPrefix(expanded+"/", dir) })) {
 		v.fault(name, "is no device", "Write a path below /dev, or block-NAME or char-NAME.")
 		return
 	}

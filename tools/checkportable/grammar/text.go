@@ -30,7 +30,7 @@ func isEnvironment(v *value, _ string) {
 				fix = "Write names of variables, with blanks between them."
 			}
 			v.fault(word, "is no "+map[string]string{"assign": "assignment of a variable", "name": "name of a variable", "either": "variable"}[v.arg], fix)
-		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' }):
+		case v.arg != "either" && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' }):
 			v.fault(word, "has control characters in it", "")
 		}
 	}
@@ -237,9 +237,24 @@ func isCommand(v *value, _ string) {
 			}
 		}
 	}
-	if _, err := unitfile.Split(v.text, unitfile.Blanks, unitfile.Unquote|unitfile.CEscapes); err == unitfile.ErrEscape {
+	if hasUnknownEscape(v.text) {
 		v.discouraged(v.text, "has a backslash that escapes nothing", `Write \\ for a backslash.`)
 	}
+}
+
+// hasUnknownEscape looks for what systemd warns of in a command line: a word "\;" is none.
+func hasUnknownEscape(line string) bool {
+	for more := true; more; {
+		if rest, ok := strings.CutPrefix(line, `\;`); ok && (rest == "" || strings.IndexByte(unitfile.Blanks, rest[0]) >= 0) {
+			line = strings.TrimLeft(rest, unitfile.Blanks)
+			continue
+		}
+		var err error
+		if _, line, more, err = unitfile.Next(line, unitfile.Blanks, unitfile.Unquote|unitfile.CEscapes); err != nil {
+			return err == unitfile.ErrEscape
+		}
+	}
+	return false
 }
 
 func (v *value) command(c Command, broken bool) {

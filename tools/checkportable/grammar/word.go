@@ -62,8 +62,14 @@ func suggest(set, text string) string {
 	return "Write one of " + strings.Join(all, ", ") + "."
 }
 
-// takes tells whether a word is one of a set. In a set that has yes, all booleans are.
+// takes tells whether a word is one of a set. In a set that has yes, all booleans are, and
+// in one that has no, all that mean it.
 func (v *value) takes(set, text string) bool {
+	if is, ok := Bool(text); ok && !is {
+		if _, has := known[set]["no"]; has {
+			return v.isWord(set, "no")
+		}
+	}
 	if _, has := known[set]["yes"]; has {
 		if _, ok := Bool(text); ok {
 			return v.isWord(set, "yes")
@@ -272,15 +278,9 @@ func isReboot(v *value, _ string) {
 
 // isXAttr is NAME=VALUE of an extended attribute (xattr(7)).
 func isXAttr(v *value, _ string) {
-	for _, word := range v.words(unitfile.KeepEscapes) {
-		word, ok := v.expand(word)
-		if !ok {
-			continue
-		}
-		name, _, ok := strings.Cut(word, "=")
-		if !ok || !strings.HasPrefix(name, "user.") {
-			v.fault(word, "is no extended attribute", "Write user.NAME=VALUE.")
-		}
+	text, ok := v.expand(v.text)
+	if name, _, assigned := strings.Cut(text, "="); ok && (!assigned || !strings.HasPrefix(name, "user.")) {
+		v.fault(v.text, "is no extended attribute", "Write user.NAME=VALUE.")
 	}
 }
 

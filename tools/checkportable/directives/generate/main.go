@@ -89,7 +89,7 @@ func directiveTables(into string, roots []string, versions []int, dumps [][]item
 	for _, line := range directives(versions, dumps, since) {
 		fmt.Fprintln(table, line)
 	}
-	units, err := unitNames(roots[0])
+	units, err := unitNames(roots)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func directiveTables(into string, roots []string, versions []int, dumps [][]item
 	newest := heading(versions[:1])
 	return errors.Join(
 		os.WriteFile(filepath.Join(into, "directives.tsv"), table.Bytes(), 0o644),
-		os.WriteFile(filepath.Join(into, "units.txt"), []byte(newest+strings.Join(units, "\n")+"\n"), 0o644),
+		os.WriteFile(filepath.Join(into, "units.txt"), []byte(heading(versions)+strings.Join(units, "\n")+"\n"), 0o644),
 		os.WriteFile(filepath.Join(into, "profiles.tsv"), []byte(newest+"# profile\tname\tvalue\n"+profiles), 0o644),
 	)
 }
@@ -246,19 +246,26 @@ func manual(page io.Reader, since map[string]int) error {
 	return lines.Err()
 }
 
-// unitNames lists the units that systemd brings.
-func unitNames(root string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(root, "usr/lib/systemd/system/*.*"))
-	for i, name := range names {
-		names[i] = filepath.Base(name)
+// unitNames lists the units that one of the systemds brings.
+func unitNames(roots []string) ([]string, error) {
+	var names []string
+	for _, root := range roots {
+		found, err := filepath.Glob(filepath.Join(root, "usr/lib/systemd/system/*.*"))
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("%s: no units", root)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			names = append(names, filepath.Base(name))
+		}
 	}
-	names = slices.DeleteFunc(names, func(name string) bool {
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		return strings.HasSuffix(name, ".d") || strings.HasSuffix(name, ".wants") || strings.HasPrefix(name, "dbus-org.")
 	})
-	if err == nil && len(names) == 0 {
-		err = fmt.Errorf("%s: no units", root)
-	}
-	return names, err
+	return names, nil
 }
 
 // profileTable lists what the profiles of portable services set, in their order.
