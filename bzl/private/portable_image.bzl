@@ -4,6 +4,7 @@ load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":entries.bzl", "entry", "entry_lines", "tells_symlinks")
+load(":names.bzl", "checked_names")
 load(":origin.bzl", "PATH_MAPPING", "declared_by", "own_file", "refuse", "shown")
 load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
 load(":os_release_info.bzl", "OsReleaseInfo")
@@ -52,7 +53,7 @@ def _sixteen(_os, _inputs):
 _RESOURCES = {"1": _one, "2": _two, "4": _four, "8": _eight, "16": _sixteen}
 
 def _portable_image_impl(ctx):
-    name = ctx.attr.portable_name or ctx.label.name
+    name, prefixes = checked_names(ctx, _RULE)
     version = ctx.attr.version
     squashfs = ctx.exec_groups[_IMAGE].toolchains[_SQUASHFS_TOOLCHAIN].squashfs
     image = _output(ctx, "{}_{}.raw".format(name, version) if version else name + ".raw")
@@ -61,7 +62,7 @@ def _portable_image_impl(ctx):
     facts = struct(
         architecture = ctx.attr._configuration[ConfigurationInfo].architecture,
         name = name,
-        prefixes = [name] + ctx.attr.prefixes,
+        prefixes = prefixes,
         version = version,
     )
     os_release = _os_release(ctx, facts)
@@ -347,7 +348,7 @@ have an ID=, for systemd 251 and newer. Default: those fields and nothing else."
             allow_single_file = True,
         ),
         "portable_name": attr.string(
-            doc = "What portablectl calls the image, and how its units' names start. No slash and no underscore: that starts a version. Default: the target's name.",
+            doc = "What portablectl calls the image, and how its units' names start. Letters, digits, `-`, `.` and `\\`, and no dot at the start; an underscore would start a version. Default: the target's name.",
         ),
         "prefixes": attr.string_list(
             doc = "Further prefixes of units' names, for `portablectl attach IMAGE PREFIX`. The portable name is always one.",

@@ -7,6 +7,7 @@ came. Nothing is fetched until something asks for a target of the repository.
 """
 
 visibility([
+    "//tools/checkportable",
     "//tools/remote",
     "//tools/vm",
 ])
@@ -56,6 +57,8 @@ def _debian_packages_impl(ctx):
         return
 
     options = ["--assume=" + package for package in ctx.attr.assume]
+    if not ctx.attr.dependencies:
+        options.append("--alone")
     if ctx.attr.architecture:
         options.append("--architecture=" + ctx.attr.architecture)
     _checked(ctx, "get its packages", _unpack(ctx, *(options + [ctx.attr.suite, "root"] + ctx.attr.packages)))
@@ -85,8 +88,7 @@ def _debian_packages_impl(ctx):
             "--group=0",
             "--numeric-owner",
             "--hard-dereference",
-            ".",
-        ]))
+        ] + (ctx.attr.paths or ["."])))
         files.append("root.tar")
     ctx.delete("root")
     _write(ctx, files, _AVAILABLE, build)
@@ -108,7 +110,7 @@ def _write(ctx, files, available, build = ""):
 
 debian_packages = repository_rule(
     implementation = _debian_packages_impl,
-    doc = """Packages of a Debian suite, with all that they depend on.
+    doc = """Packages of a Debian suite, with all that they depend on or alone.
 
 `@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:available` is
 for `target_compatible_with`: where there is no apt or no mirror of Debian it can't be
@@ -122,7 +124,7 @@ PACKAGE=VERSION.""",
             values = ["", "amd64", "arm64"],
         ),
         "archive": attr.bool(
-            doc = "Make `@NAME//:root.tar` of all files.",
+            doc = "Make `@NAME//:root.tar` of all files, or of `paths`.",
         ),
         "assume": attr.string_list(
             doc = "Dependencies to leave out, with what only they need.",
@@ -130,9 +132,16 @@ PACKAGE=VERSION.""",
         "data": attr.string_list(
             doc = "Files to keep, by their path without the leading slash, which is their label's name too.",
         ),
+        "dependencies": attr.bool(
+            default = True,
+            doc = "Get what the packages depend on, too.",
+        ),
         "packages": attr.string_list(
             doc = "Names, or NAME=VERSION; a version may end in *.",
             mandatory = True,
+        ),
+        "paths": attr.string_list(
+            doc = "Files and directories of `root.tar`, without the leading slash. Default: all.",
         ),
         "programs": attr.string_list(
             doc = "Programs in /usr/bin or /usr/sbin to be run on this machine: `@NAME//:PROGRAM`, with its loader and libraries as declared files.",

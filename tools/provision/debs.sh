@@ -10,7 +10,7 @@
 #
 # DIRECTORY must not exist. It gets the packages' files, merged-usr, without
 # documentation, and packages.lock: a line "name version sha256" per package.
-# $assumed names dependencies to take for installed. Versions may end in *.
+# $assumed names dependencies to take for installed; if $alone is set, none are got. Versions may end in *.
 debs_unpack() {
   local wanted_suite=$1 into=$2 apt
   shift 2
@@ -172,6 +172,11 @@ debs_tell_versions() {
 debs_download() {
   local apt=$1
   shift
+  if [[ -n ${alone:-} ]]; then
+    (cd "$apt/archives" && apt-get --config-file "$apt/apt.conf" --quiet download "$@") >"$apt/log" 2>&1 ||
+      debs_explain "$apt/log" 'Debian packages'
+    return
+  fi
   apt-get --config-file "$apt/apt.conf" -o APT::Status-Fd=3 --download-only --yes install "$@" \
     3>&1 >"$apt/log" 2>&1 | debs_show_download || debs_explain "$apt/log" 'Debian packages'
 }

@@ -172,12 +172,35 @@ _stamped_image_test = analysistest.make(
     config_settings = {"//command_line_option:stamp": True},
 )
 
+# Names that portablectl would not take, and what the rule says: which attribute, and why.
+_BAD_NAMES = {
+    "blank": ({"portable_name": "a b"}, "attribute \"portable_name\": \"a b\" is none"),
+    "dot": ({"portable_name": ".a"}, "attribute \"portable_name\": \".a\" is none"),
+    "empty_prefix": ({"portable_name": "a", "prefixes": [""]}, "attribute \"prefixes\": \"\" is none"),
+    "name_of_target": ({}, "\"bad_name_of_target\" (the target's name) has an underscore"),
+    "plus": ({"portable_name": "a+1"}, "attribute \"portable_name\": \"a+1\" is none"),
+    "prefixes": ({"portable_name": "a", "prefixes": ["one two"]}, "attribute \"prefixes\": \"one two\" is none"),
+    "umlaut": ({"portable_name": "ü"}, "attribute \"portable_name\": \"ü\" is none"),
+    "underscore": ({"portable_name": "under_score"}, "add \"under_score\" to prefixes: portablectl attach IMAGE under_score"),
+}
+
+def _bad_name_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    asserts.expect_failure(env, ctx.attr.says)
+    return analysistest.end(env)
+
+_bad_name_test = analysistest.make(
+    _bad_name_test_impl,
+    attrs = {"says": attr.string()},
+    expect_failure = True,
+)
+
 # What an image adds to an os_release: a name with capitals or signs, which systemd accepts,
 # makes no ID that os-release(5) forbids; prefixes of both are there, each once.
 def _os_release_of_an_image_test_impl(ctx):
     env = analysistest.begin(ctx)
     argv = _action(env, "OsRelease").argv
-    for field in ["ID=capital-1", "IMAGE_ID=capital-1", "PRETTY_NAME=Capital+1", "PORTABLE_PREFIXES=Capital+1 subject hello world"]:
+    for field in ["ID=capital.1", "IMAGE_ID=capital.1", "PRETTY_NAME=Capital.1", "PORTABLE_PREFIXES=Capital.1 subject hello world"]:
         asserts.true(env, field in argv, "{} is none of {}".format(field, argv))
     return analysistest.end(env)
 
@@ -372,11 +395,26 @@ def analysis_tests(name):
         testonly = True,
         binary = "//service",
         os_release = "prefixes_subject",
-        portable_name = "Capital+1",
+        portable_name = "Capital.1",
         prefixes = ["subject"],
         tags = ["manual"],
         units = ["subject.service"],
     )
+    for mistake, (attributes, says) in _BAD_NAMES.items():
+        portable_image(
+            name = "bad_" + mistake,
+            testonly = True,
+            binary = "//service",
+            tags = ["manual"],
+            units = ["subject.service"],
+            **attributes
+        )
+        _bad_name_test(
+            name = "bad_{}_test".format(mistake),
+            says = says,
+            target_under_test = "bad_" + mistake,
+        )
+        tests.append("bad_{}_test".format(mistake))
     _bare(
         name = "bare",
         testonly = True,

@@ -82,7 +82,7 @@ func readTypes() (map[string]rule, []string) {
 // asksForWords are the types whose values are words, or can be.
 var asksForWords = map[string]bool{
 	"words": true, "list": true, "system-calls": true, "errno": true, "signal": true, "exit-statuses": true, "tos": true,
-	"hostname": true, "file-systems": true, "stdin": true, "stdout": true, "weight": true, "quota": true,
+	"hostname": true, "file-systems": true, "stdin": true, "stdout": true, "weight": true,
 }
 
 func lookup(section, name string) (rule, bool) {

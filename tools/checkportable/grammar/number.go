@@ -176,9 +176,9 @@ func isTasks(v *value, _ string) {
 }
 
 // isQuota is a size, a percentage or "off" (systemd.exec(5)).
-func isQuota(v *value, set string) {
+func isQuota(v *value, _ string) {
 	n, ok := percent(v.text)
-	if ok && n <= 10000 || v.takes(set, v.text) {
+	if ok && n <= 10000 || v.text == "off" {
 		return
 	}
 	if _, ok := size(v.text); !ok {
@@ -198,13 +198,13 @@ var ranges = regexp.MustCompile(`[ \t,]+`)
 // isCPUs is numbers and ranges of them, or a word (systemd.exec(5)).
 func isCPUs(v *value, _ string) {
 	text, ok := v.expand(v.text)
-	if !ok || text == v.arg {
-		return
-	}
 	if strings.Contains(v.text, "%") && v.name == "NUMAMask" {
 		v.since(262, 257)
 	} else if strings.Contains(v.text, "%") {
 		v.since(252, 247)
+	}
+	if !ok || text == v.arg {
+		return
 	}
 	for _, part := range ranges.Split(strings.Trim(text, " \t,"), -1) {
 		low, high, isRange := strings.Cut(part, "-")

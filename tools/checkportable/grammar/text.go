@@ -119,7 +119,7 @@ func isCredentialName(name string) bool {
 // isCredential is NAME:WHAT (systemd.exec(5), "Credentials"); what it is depends on the
 // argument.
 func isCredential(v *value, _ string) {
-	name, rest, has := strings.Cut(v.text, ":")
+	name, rest, _ := strings.Cut(v.text, ":")
 	expanded, ok := v.expand(name)
 	if !ok {
 		return
@@ -148,7 +148,7 @@ func isCredential(v *value, _ string) {
 			v.fault(rest, "is not base64", "")
 		}
 	case "load":
-		if !has {
+		if rest == "" {
 			v.since(252, 247)
 		}
 		source, ok := v.expand(rest)
