@@ -165,7 +165,7 @@ func (img *Image) lacks(u *Unit, text string) bool {
 		return false
 	}
 	b := img.head(e)
-	return b.elf != nil && len(b.elf.needed) == 0 && !holds(e, text)
+	return b.elf != nil && len(b.elf.needed) == 0 && !b.holds(text)
 }
 
 func (img *Image) programHolds(u *Unit, text string) bool {
@@ -174,7 +174,7 @@ func (img *Image) programHolds(u *Unit, text string) bool {
 		return false
 	}
 	e := img.find(starts[0].path)
-	return e != nil && e.Type == spec.File && img.head(e).elf != nil && holds(e, text)
+	return e != nil && e.Type == spec.File && img.head(e).elf != nil && img.head(e).holds(text)
 }
 
 // isStarted tells whether a unit of the image starts another one.

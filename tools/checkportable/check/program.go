@@ -18,6 +18,18 @@ type program struct {
 	elf *elfHead
 	// interpreter is the program that a script starts with.
 	interpreter string
+	// texts are those looked for, and whether the program has them in it.
+	texts map[string]bool
+}
+
+// holds looks for a text in the whole program once, however many units run it.
+func (b *program) holds(text string) bool {
+	found, ok := b.texts[text]
+	if !ok {
+		found = holds(b.entry, text)
+		b.texts[text] = found
+	}
+	return found
 }
 
 type elfHead struct {
@@ -32,7 +44,7 @@ func (img *Image) head(e *spec.Entry) *program {
 	if b := img.heads[e.Path]; b != nil {
 		return b
 	}
-	b := &program{entry: e}
+	b := &program{entry: e, texts: map[string]bool{}}
 	img.heads[e.Path] = b
 	if e.Source == "" {
 		return b

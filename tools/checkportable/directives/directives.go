@@ -6,6 +6,7 @@ package directives
 import (
 	_ "embed"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func Names(section string) []string {
 // (systemd.special(7)). An instance is known by its template.
 func IsUnit(name string) bool {
 	if at := strings.IndexByte(name, '@'); at >= 0 {
-		name = name[:at+1] + name[strings.LastIndexByte(name, '.'):]
+		name = name[:at+1] + path.Ext(name)
 	}
 	return units[name]
 }

@@ -22,7 +22,7 @@ func TestTables(t *testing.T) {
 	if _, ok := Lookup("Unit", "ExecStart"); ok {
 		t.Error("ExecStart= is taken for a directive of [Unit]")
 	}
-	for name, want := range map[string]bool{"sockets.target": true, "getty@tty1.service": true, "dbus.socket": true, "nonsense.target": false} {
+	for name, want := range map[string]bool{"sockets.target": true, "getty@tty1.service": true, "dbus.socket": true, "nonsense.target": false, "no@suffix": false, "no.@suffix": false} {
 		if IsUnit(name) != want {
 			t.Errorf("IsUnit(%q) is not %t", name, want)
 		}

@@ -25,7 +25,7 @@ func TestEachDirectiveHasAType(t *testing.T) {
 		if kinds[r.kind] == nil {
 			t.Errorf("%s= has the type %q, which has no function", name, r.kind)
 		}
-		if asksForWords[r.kind] && r.kind != "weight" && len(known[r.set]) == 0 {
+		if asksForWords[r.kind] && r.kind != "weight" && len(known(r.set)) == 0 {
 			t.Errorf("%s=: the set %s has no words", name, r.set)
 		}
 	}

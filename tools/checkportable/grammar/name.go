@@ -94,7 +94,7 @@ func isUserName(name string) bool {
 		n, err := strconv.ParseUint(name, 10, 64)
 		return userID.MatchString(name) && err == nil && n < 1<<32-1 && n != 1<<16-1
 	}
-	return name != "" && name != "." && name != ".." && utf8.ValidString(name) && !strings.ContainsAny(name, ":/") &&
+	return name != "" && name != "-" && name != "." && name != ".." && utf8.ValidString(name) && !strings.ContainsAny(name, ":/") &&
 		name == strings.Trim(name, " \t") && !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) })
 }
 

@@ -123,9 +123,9 @@ func isInterfaceName(name string, numbers bool) bool {
 
 func isInterface(v *value, _ string) {
 	text, ok := v.expand(v.text)
-	if ok && (!isInterfaceName(text, false) || len(text) > 15) {
+	if ok && (!isInterfaceName(text, false) || len(text) > 15 && v.name == "BindToDevice") {
 		v.fault(v.text, "is no name of a network interface", "")
-	} else if strings.Contains(v.text, "%") && v.name == "BindToDevice" {
+	} else if strings.Contains(v.text, "%") && v.name == "BindToDevice" || len(text) > 15 {
 		v.since(262, 257)
 	}
 }

@@ -156,7 +156,7 @@ func isCredential(v *value, _ string) {
 			v.fault(rest, "is neither an absolute path nor the name of a credential", "")
 		}
 	case "import":
-		if renamed, ok := v.expand(rest); ok && renamed != "" && !isCredentialName(strings.TrimRight(renamed, "*")) {
+		if rest != "" && !isCredentialName(strings.TrimRight(rest, "*")) {
 			v.fault(rest, "is no name of a credential", "")
 		}
 	}

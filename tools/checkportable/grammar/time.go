@@ -172,7 +172,7 @@ func isTime(text string) bool {
 	if len(parts) < 2 || len(parts) > 3 || !field(parts[0], 0, 23, false) || !field(parts[1], 0, 59, false) {
 		return false
 	}
-	return len(parts) == 2 || field(parts[2], 0, 60.999999, true)
+	return len(parts) == 2 || field(parts[2], 0, 59.999999, true)
 }
 
 // isCalendar is a calendar event (systemd.time(7), "Calendar Events").
@@ -196,7 +196,11 @@ func calendar(text string) bool {
 		return true
 	}
 	text = strings.Join(parts, " ")
-	rest := strings.TrimPrefix(text, weekday.FindString(text))
+	days := weekday.FindString(text)
+	rest := strings.TrimPrefix(text, days)
+	if backwards(days) {
+		return false
+	}
 	date, clock, both := strings.Cut(rest, " ")
 	switch {
 	case rest == "":
@@ -206,3 +210,16 @@ func calendar(text string) bool {
 	}
 	return isDate(rest) || isTime(rest)
 }
+
+// backwards tells whether a range of weekdays ends before it starts.
+func backwards(days string) bool {
+	for _, part := range strings.Split(strings.TrimRight(strings.ToLower(days), " ,"), ",") {
+		from, to, isRange := strings.Cut(strings.Replace(part, "..", "-", 1), "-")
+		if isRange && strings.Index(week, from[:3]) > strings.Index(week, to[:3]) {
+			return true
+		}
+	}
+	return false
+}
+
+const week = "montuewedthufrisatsun"

@@ -32,7 +32,7 @@ func isBool(v *value, _ string) {
 // words are a set's, with yes and no for all that mean the same, and no numbers.
 func words(set string) []string {
 	var all []string
-	for word := range known[set] {
+	for word := range known(set) {
 		_, isBool := Bool(word)
 		if _, err := strconv.Atoi(word); err != nil && word != "" && !strings.HasPrefix(word, "+") && (!isBool || word == "yes" || word == "no") {
 			all = append(all, word)
@@ -62,15 +62,9 @@ func suggest(set, text string) string {
 	return "Write one of " + strings.Join(all, ", ") + "."
 }
 
-// takes tells whether a word is one of a set. In a set that has yes, all booleans are, and
-// in one that has no, all that mean it.
+// takes tells whether a word is one of a set. In a set that has yes, all booleans are.
 func (v *value) takes(set, text string) bool {
-	if is, ok := Bool(text); ok && !is {
-		if _, has := known[set]["no"]; has {
-			return v.isWord(set, "no")
-		}
-	}
-	if _, has := known[set]["yes"]; has {
+	if _, has := known(set)["yes"]; has {
 		if _, ok := Bool(text); ok {
 			return v.isWord(set, "yes")
 		}
@@ -79,7 +73,7 @@ func (v *value) takes(set, text string) bool {
 		}
 	}
 	if n, ok := integer(text); ok && text != "" {
-		if _, numbers := known[set]["1"]; numbers {
+		if _, numbers := known(set)["1"]; numbers {
 			return v.isWord(set, strconv.FormatInt(n, 10))
 		}
 	}
@@ -178,7 +172,7 @@ func isSystemCalls(v *value, set string) {
 			fix := ""
 			if strings.HasPrefix(name, "~") {
 				fix = "\"~\" stands only before the first word, and is for all of them: write two lines."
-			} else if near := directives.Nearest(name, slices.Collect(maps.Keys(known[set]))); near != "" {
+			} else if near := directives.Nearest(name, slices.Collect(maps.Keys(known(set)))); near != "" {
 				fix = "Did you mean " + near + "?"
 			}
 			v.fault(word, "is no system call, or no group of them", fix)

@@ -1,0 +1,35 @@
+package check
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// The checks end with a report whatever a unit says: each line that package grammar's
+// comparison with systemd has, alone in a unit of its type.
+func TestAnyLine(t *testing.T) {
+	probes, err := os.ReadFile("../grammar/testdata/probes.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := readFixture(t, "testdata/exec-missing.misspelt.bad.txtar").open(t)
+	base, found := *img.Units[0], 0
+	for line := range strings.Lines(string(probes)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(line, "#") || len(fields) != 3 {
+			continue
+		}
+		kind := strings.ToLower(fields[0])
+		if kind == "unit" || kind == "install" {
+			kind = "target"
+		}
+		unit := &Unit{Name: "foo." + kind, Entry: base.Entry, File: base.File}
+		unit.add(base.File, []byte("["+fields[0]+"]\n"+fields[1]+"="+fields[2]+"\n"))
+		img.Units = []*Unit{unit}
+		found += len(Run(img).Findings)
+	}
+	if found < 1000 {
+		t.Errorf("only %d findings", found)
+	}
+}
