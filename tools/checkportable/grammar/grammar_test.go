@@ -40,6 +40,7 @@ func TestFixes(t *testing.T) {
 		{"Service", "CPUQuota", "50", "Write 50%."},
 		{"Service", "RestrictAddressFamilies", "INET", "Did you mean AF_INET?"},
 		{"Service", "CapabilityBoundingSet", "NET_ADMIN", "Did you mean CAP_NET_ADMIN?"},
+		{"Timer", "OnCalendar", "12:00 Europe/Berln", "Did you mean the time zone Europe/Berlin?"},
 		{"Service", "StateDirectory", "/var/lib/foo", "Write foo."},
 		{"Service", "User", "foo:bar", "Write foo; the group has a line of its own."},
 		{"Socket", "ListenStream", ":80", "Write 80."},
@@ -47,6 +48,18 @@ func TestFixes(t *testing.T) {
 		faults := Check("foo.service", test.section, test.name, test.value)
 		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Fix == test.fix }) {
 			t.Errorf("%s=%s: got %+v, want %q", test.name, test.value, faults, test.fix)
+		}
+	}
+}
+
+// systemd asks the host for time zones, so that the comparison with it has no right ones.
+func TestTimeZones(t *testing.T) {
+	for text, good := range map[string]bool{
+		"12:00 Europe/Berlin": true, "daily Asia/Tokyo": true, "Mon *-*-* 12:00 UTC": true, "12:00 US/Eastern": true,
+		"12:00 Europe/Nowhere": false, "12:00 europe/berlin": false, "12:00 #": false,
+	} {
+		if faults := Check("foo.timer", "Timer", "OnCalendar", text); (len(faults) == 0) != good {
+			t.Errorf("%s: %+v", text, faults)
 		}
 	}
 }

@@ -1,13 +1,26 @@
 package grammar
 
 import (
+	_ "embed"
 	"math"
 	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 )
+
+// zonesTable has the names of all time zones, a line each.
+//
+//go:embed zones.txt
+var zonesTable string
+
+// isZone tells whether a text is a name of a time zone.
+func isZone(text string) bool {
+	return !strings.HasPrefix(text, "#") && strings.Contains(zonesTable, "\n"+text+"\n")
+}
 
 // timeUnits are those of systemd.time(7), in nanoseconds; a longer one comes before one
 // that it starts with.
@@ -118,7 +131,6 @@ var (
 	}
 	weekdays = `(?:monday|mon|tuesday|tue|wednesday|wed|thursday|thu|friday|fri|saturday|sat|sunday|sun)`
 	weekday  = regexp.MustCompile(`(?i)^` + weekdays + `(?:(?:\.\.|-)` + weekdays + `)?(?:,` + weekdays + `(?:(?:\.\.|-)` + weekdays + `)?)*,?(?: +|$)`)
-	zone     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+_-]*(?:/[A-Za-z0-9+_-]+)*$`)
 	dateForm = regexp.MustCompile(`^(?:([^-~]+)-)?([^-~]+)([-~])([^-~]+)$`)
 	element  = regexp.MustCompile(`^([0-9]+(?:\.[0-9]{1,6})?)(?:\.\.([0-9]+(?:\.[0-9]{1,6})?))?(?:/([0-9]+(?:\.[0-9]{1,6})?))?$`)
 	anyEvery = regexp.MustCompile(`^\*(?:/([0-9]+(?:\.[0-9]{1,6})?))?$`)
@@ -178,15 +190,23 @@ func isTime(text string) bool {
 // isCalendar is a calendar event (systemd.time(7), "Calendar Events").
 func isCalendar(v *value, _ string) {
 	text, ok := v.expand(v.text)
-	if ok && !calendar(text) {
-		v.fault(v.text, "is no calendar event", "Write one as in Mon..Fri *-*-* 03:00:00 or daily; systemd-analyze calendar shows what it means.")
+	if !ok || calendar(text) {
+		return
 	}
+	fix := "Write one as in Mon..Fri *-*-* 03:00:00 or daily; systemd-analyze calendar shows what it means."
+	parts := strings.Fields(text)
+	if last := parts[len(parts)-1]; strings.Contains(last, "/") || len(parts) > 1 {
+		if near := directives.Nearest(last, strings.Split(zonesTable, "\n")); near != "" && near != last {
+			fix = "Did you mean the time zone " + near + "?"
+		}
+	}
+	v.fault(v.text, "is no calendar event", fix)
 }
 
 func calendar(text string) bool {
 	parts := strings.Fields(text)
 	// A time zone comes last.
-	if last := len(parts) - 1; last > 0 && zone.MatchString(parts[last]) && !weekday.MatchString(parts[last]) && !shorthands[strings.ToLower(parts[last])] {
+	if last := len(parts) - 1; last > 0 && isZone(parts[last]) {
 		parts = parts[:last]
 	}
 	if len(parts) == 0 {
