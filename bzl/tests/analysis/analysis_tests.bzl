@@ -172,29 +172,6 @@ _stamped_image_test = analysistest.make(
     config_settings = {"//command_line_option:stamp": True},
 )
 
-# Names that portablectl would not take, and what the rule says: which attribute, and why.
-_BAD_NAMES = {
-    "blank": ({"portable_name": "a b"}, "attribute \"portable_name\": \"a b\" is none"),
-    "dot": ({"portable_name": ".a"}, "attribute \"portable_name\": \".a\" is none"),
-    "empty_prefix": ({"portable_name": "a", "prefixes": [""]}, "attribute \"prefixes\": \"\" is none"),
-    "name_of_target": ({}, "\"bad_name_of_target\" (the target's name) has an underscore"),
-    "plus": ({"portable_name": "a+1"}, "attribute \"portable_name\": \"a+1\" is none"),
-    "prefixes": ({"portable_name": "a", "prefixes": ["one two"]}, "attribute \"prefixes\": \"one two\" is none"),
-    "umlaut": ({"portable_name": "ü"}, "attribute \"portable_name\": \"ü\" is none"),
-    "underscore": ({"portable_name": "under_score"}, "add \"under_score\" to prefixes: portablectl attach IMAGE under_score"),
-}
-
-def _bad_name_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    asserts.expect_failure(env, ctx.attr.says)
-    return analysistest.end(env)
-
-_bad_name_test = analysistest.make(
-    _bad_name_test_impl,
-    attrs = {"says": attr.string()},
-    expect_failure = True,
-)
-
 # What an image adds to an os_release: a name with capitals or signs, which systemd accepts,
 # makes no ID that os-release(5) forbids; prefixes of both are there, each once.
 def _os_release_of_an_image_test_impl(ctx):
@@ -400,21 +377,6 @@ def analysis_tests(name):
         tags = ["manual"],
         units = ["subject.service"],
     )
-    for mistake, (attributes, says) in _BAD_NAMES.items():
-        portable_image(
-            name = "bad_" + mistake,
-            testonly = True,
-            binary = "//service",
-            tags = ["manual"],
-            units = ["subject.service"],
-            **attributes
-        )
-        _bad_name_test(
-            name = "bad_{}_test".format(mistake),
-            says = says,
-            target_under_test = "bad_" + mistake,
-        )
-        tests.append("bad_{}_test".format(mistake))
     _bare(
         name = "bare",
         testonly = True,

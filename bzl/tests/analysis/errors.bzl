@@ -25,6 +25,31 @@ _ERRORS = {
         {"units": ["subject.service", "app.conf"]},
         ["\"units\"", "app.conf is no drop-in", "Move it there, or pack it with `files`"],
     ),
+    "name_has_a_blank": (
+        portable_image,
+        {"portable_name": "a b", "units": ["subject.service"]},
+        ["\"portable_name\"", "\"a b\" is none", " is none: portablectl takes letters, digits", "Choose another name"],
+    ),
+    "name_has_a_plus": (
+        portable_image,
+        {"portable_name": "a+1", "units": ["subject.service"]},
+        ["\"portable_name\"", "\"a+1\" is none", "letters, digits"],
+    ),
+    "name_has_an_underscore": (
+        portable_image,
+        {"portable_name": "under_score", "units": ["subject.service"]},
+        ["\"portable_name\"", "\"under_score\" has an underscore", " has an underscore, which starts a version. Choose a name without one", "add \"under_score\" to prefixes: portablectl attach IMAGE under_score"],
+    ),
+    "name_of_target_has_an_underscore": (
+        portable_image,
+        {"portable_name": "", "units": ["subject.service"]},
+        ["\"portable_name\"", "\"name_of_target_has_an_underscore\" (the target's name) has an underscore"],
+    ),
+    "name_starts_with_a_dot": (
+        portable_image,
+        {"portable_name": ".a", "units": ["subject.service"]},
+        ["\"portable_name\"", "\".a\" is none", "no dot at the start"],
+    ),
     "os_release_field_misspelt": (
         os_release,
         {"fields": {"HomeUrl": "https://example.org"}},
@@ -62,8 +87,18 @@ _ERRORS = {
     ),
     "platform_without_cpu": (
         portable_image_set,
-        {"image": "script_subject", "platforms": ["no_cpu"]},
+        {"image": "script-subject", "platforms": ["no_cpu"]},
         ["\"platforms\"", ":no_cpu has no CPU", "@platforms//cpu"],
+    ),
+    "prefix_is_empty": (
+        portable_image,
+        {"prefixes": [""], "units": ["subject.service"]},
+        ["\"prefixes\"", "\"\" is none", "at least one"],
+    ),
+    "prefix_has_a_blank": (
+        portable_image,
+        {"prefixes": ["one two"], "units": ["subject.service"]},
+        ["\"prefixes\"", "\"one two\" is none", " is none: a prefix has letters, digits", "as a string of its own"],
     ),
     "program_that_is_none": (
         rootfs,
@@ -73,7 +108,7 @@ _ERRORS = {
     "program_that_is_a_directory": (
         portable_image,
         {"binary": "//bzl/tests/links:directory", "units": ["subject.service"]},
-        ["\"binary\"", "\"/usr/bin/program_that_is_a_directory\": ", ":directory is a directory", " is a directory. Name the program itself", "`trees`"],
+        ["\"binary\"", "\"/usr/bin/subject\": ", ":directory is a directory", " is a directory. Name the program itself", "`trees`"],
     ),
     "program_in_a_directory": (
         portable_image,
@@ -82,7 +117,7 @@ _ERRORS = {
     ),
     "two_platforms_of_one_architecture": (
         portable_image_set,
-        {"image": "script_subject", "platforms": [_LINUX + "amd64", _LINUX + "amd64_cgo"]},
+        {"image": "script-subject", "platforms": [_LINUX + "amd64", _LINUX + "amd64_cgo"]},
         ["\"platforms\"", "linux_amd64_cgo is the second one for x86-64", "another portable_image_set"],
     ),
 }
@@ -119,7 +154,7 @@ def error_tests(name):
         tags = ["manual"],
     )
     portable_image(
-        name = "script_subject",
+        name = "script-subject",
         testonly = True,
         binary = "script",
         tags = ["manual"],
@@ -131,7 +166,9 @@ def error_tests(name):
         tags = ["manual"],
     )
     for error, (rule, attributes, says) in _ERRORS.items():
-        rule(name = error, tags = ["manual"], testonly = True, **attributes)
+        # The names of the errors are none for images.
+        named = {"portable_name": "subject"} if rule == portable_image else {}
+        rule(name = error, tags = ["manual"], testonly = True, **(named | attributes))
         _error_test(
             name = error + "_test",
             says = ["{} //bzl/tests/analysis:{}: attribute {}: ".format(
