@@ -56,11 +56,14 @@ service with DynamicUser= has no user of its own, so that this is rarely needed.
 
 The label is a directory of the sources, or one that a rule made. Files get mode
 0644 unless `modes` says otherwise. A symlink that stays in the directory is packed as one,
-and one that leads out of it is an error. (Bazel sends a directory that a rule made to other
-machines with copies in the place of its symlinks.) A directory without any
-file is left out, as Bazel does not bring it everywhere. Bazel sees changes in a directory of the sources only with
-`startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1`; `files` with a `glob`
-needs no such thing.""",
+and one that leads out of it is an error. (A directory that a rule made can have copies in
+their place: Bazel's caches store them of directories, and other machines get only them, so
+a rule whose images must not depend on that makes no symlinks.) A directory without any
+file is left out, as Bazel does not bring it everywhere.
+
+Of a directory of the sources Bazel does not see changes, and it prints a warning for each
+action that reads one. `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1` in
+`.bazelrc` changes both; `files` with a `glob` needs no such thing.""",
         allow_files = True,
     ),
 }
