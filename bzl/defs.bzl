@@ -11,6 +11,8 @@ portable_image(
 ```
 """
 
+load("//bzl/private:channel.bzl", _portable_channel = "portable_channel")
+load("//bzl/private:deploy.bzl", _portable_deploy = "portable_deploy")
 load("//bzl/private:os_release.bzl", _os_release = "os_release")
 load("//bzl/private:os_release_info.bzl", _OsReleaseInfo = "OsReleaseInfo")
 load("//bzl/private:pkg_rootfs.bzl", _pkg_rootfs_rule = "pkg_rootfs_rule")
@@ -23,6 +25,8 @@ load("//bzl/private:rootfs_info.bzl", _RootfsInfo = "RootfsInfo")
 
 os_release = _os_release
 pkg_rootfs_rule = _pkg_rootfs_rule
+portable_channel = _portable_channel
+portable_deploy = _portable_deploy
 portable_image = _portable_image
 portable_image_set = _portable_image_set
 rootfs = _rootfs

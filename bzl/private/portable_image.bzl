@@ -142,6 +142,7 @@ def _portable_image_impl(ctx):
             image = image,
             inputs = inputs,
             manifest = manifest,
+            minimum_systemd = ctx.attr.minimum_systemd,
             name = name,
             os_release = os_release,
             prefixes = facts.prefixes,

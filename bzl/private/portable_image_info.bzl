@@ -9,6 +9,7 @@ PortableImageInfo = provider(
         "image": "File: the image, NAME.raw or NAME_VERSION.raw.",
         "inputs": "depset of File: all that the image action reads, mksquashfs included; its spec is in its parameter file.",
         "manifest": "File: what the image holds, sorted, with modes, owners, digests and who declared it. Its first line names the columns.",
+        "minimum_systemd": "int: the oldest systemd that the image is for; 0 for any.",
         "name": "string: the portable name, under which portablectl knows the image.",
         "os_release": "File: the os-release file.",
         "prefixes": "list of string: what units' names start with; the portable name first.",

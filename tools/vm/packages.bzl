@@ -79,3 +79,33 @@ machine_packages = module_extension(
     implementation = _machine_packages_impl,
     doc = "Repositories @vm_SUITE, with root.tar, and @vm_qemu, with QEMU.",
 )
+
+def _server_packages_impl(_ctx):
+    for suite in SUITES:
+        debian_packages(
+            name = "vm_servers_" + suite,
+            archive = True,
+            architecture = "amd64",
+            # For maintainer scripts, and for other uses of the servers.
+            assume = [
+                "adduser",
+                "debconf",
+                "iproute2",
+                "lsb-base",
+                "openssh-sftp-server",
+                "procps",
+                "runit-helper",
+                "systemd",
+                "sysvinit-utils",
+                "ucf",
+            ],
+            packages = ["openssh-client", "openssh-server"] + (["nginx"] if suite == "trixie" else []),
+            suite = suite,
+        )
+
+server_packages = module_extension(
+    implementation = _server_packages_impl,
+    doc = """Repositories @vm_servers_SUITE: what our own walk-through has beside the machine's system.
+
+portable_deploy reaches a machine through sshd on its own loopback interface, and nginx serves a channel.""",
+)

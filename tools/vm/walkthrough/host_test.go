@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "foo":
 		actAsFoo()
+	case name:
+		fmt.Fprintln(os.Stderr, "this version does not start")
+		os.Exit(1)
 	case "mounts":
 		if err := actAsMounts(); err != nil {
 			fmt.Fprintln(os.Stderr, "mounts:", err)

@@ -1,0 +1,123 @@
+"""The rule `portable_deploy`: an image's way to hosts, by `bazel run`."""
+
+load(":origin.bzl", "refuse", "shown")
+load(":portable_image_info.bzl", "PortableImageInfo")
+load(":portable_image_set_info.bzl", "PortableImageSetInfo")
+load(":runfile_location.bzl", "runfile_location")
+
+visibility(["//bzl"])
+
+_RULE = "portable_deploy"
+
+def _portable_deploy_impl(ctx):
+    target = ctx.attr.image
+    if PortableImageSetInfo in target:
+        images = target[PortableImageSetInfo].images
+    else:
+        images = {target[PortableImageInfo].architecture: target[PortableImageInfo]}
+    first = images.values()[0]
+    if ctx.attr.keep < 1:
+        refuse(ctx, _RULE, "keep", "it is {}, and the image that is attached must stay. Write 1 or more; with 2 or more `rollback` works.", ctx.attr.keep)
+    if not ctx.attr.directory.startswith("/"):
+        refuse(ctx, _RULE, "directory", "\"{}\" is not absolute. Write a directory that systemd searches, such as /var/lib/portables.", ctx.attr.directory)
+    unsquashfs = ctx.attr._unsquashfs[DefaultInfo]
+    executable = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(output = executable, target_file = ctx.executable._deploy, is_executable = True)
+    config = ctx.actions.declare_file(ctx.label.name + ".json")
+    ctx.actions.write(config, json.encode_indent({
+        "directory": ctx.attr.directory,
+        "enable": ctx.attr.enable,
+        "health_check": ctx.attr.health_check,
+        "health_settle": ctx.attr.health_settle,
+        "health_timeout": ctx.attr.health_timeout,
+        "hosts": ctx.attr.hosts,
+        "images": {architecture: runfile_location(ctx, info.image) for architecture, info in images.items()},
+        "keep": ctx.attr.keep,
+        "label": shown(ctx.label),
+        "minimum_systemd": first.minimum_systemd,
+        "name": first.name,
+        "prefixes": first.prefixes,
+        "profile": ctx.attr.profile or first.profile,
+        "unsquashfs": runfile_location(ctx, ctx.executable._unsquashfs),
+        "version": first.version,
+    }) + "\n")
+    return DefaultInfo(
+        executable = executable,
+        files = depset([executable, config]),
+        runfiles = ctx.runfiles([config] + [info.image for info in images.values()]).merge_all([
+            ctx.attr._deploy[DefaultInfo].default_runfiles,
+            unsquashfs.default_runfiles,
+        ]),
+    )
+
+portable_deploy = rule(
+    implementation = _portable_deploy_impl,
+    doc = """Attaches an image to hosts, upgrades it without losing a request, and rolls it back: `bazel run`.
+
+    bazel run //:deploy -- COMMAND [--host=USER@HOST]... [OPTION]...
+
+The commands are `status`, `attach`, `upgrade`, `rollback`, `detach`, `inspect` (how the image differs from the
+attached one) and `logs`. `--help` lists the options, and `--dry-run` prints every command instead of running it.
+
+Without `--host` and `hosts` it deploys to this machine, as root, by sudo or by run0. Hosts are reached with
+OpenSSH's own client and your configuration, keys and agent, as root or as a user with sudo. A host needs
+systemd-portabled, coreutils, flock and a shell. It gets the image, a list of the images that it has, and nothing else.
+[The page on deploying](../../tools/deploy/README.md) says what happens on a host.
+
+An upgrade that does not come up is rolled back by itself: when a service fails, restarts, or is not up in time,
+or when `health_check` fails.""",
+    attrs = {
+        "directory": attr.string(
+            doc = """Where a host stores images: a directory that systemd searches (portablectl(1)).
+
+On hosts with systemd 256 or newer it may be a directory of versions (systemd.v(7)), as in
+"/var/lib/portables/hello.raw.v". Mind that systemd then picks the version with the highest number, also after a rollback.""",
+            default = "/var/lib/portables",
+        ),
+        "enable": attr.bool(
+            doc = "Enable units with an [Install] section, so that they start when the host boots.",
+            default = True,
+        ),
+        "health_check": attr.string(
+            doc = """What must succeed after an attach or an upgrade: a URL or a shell command. Default: none but the units' states.
+
+A URL, `http://` or `https://`, must answer with a status below 400. It is asked as the host sees it, through the
+SSH connection: `http://localhost:8088/` is the host's. A command runs on the host, as root.
+Both are repeated until `health_timeout` is over.""",
+        ),
+        "health_settle": attr.int(
+            doc = "How long, in seconds, units must stay up without a restart before an upgrade counts as good.",
+            default = 3,
+        ),
+        "health_timeout": attr.int(
+            doc = "How long, in seconds, units may take to come up, and the health check to succeed.",
+            default = 60,
+        ),
+        "hosts": attr.string_list(
+            doc = "The hosts, as ssh(1) takes them: USER@HOST, or an alias of ssh_config(5). `--host` takes their place. Default: this machine.",
+        ),
+        "image": attr.label(
+            doc = "The `portable_image`, or a `portable_image_set`: each host then gets the image for its CPU.",
+            mandatory = True,
+            providers = [[PortableImageInfo], [PortableImageSetInfo]],
+        ),
+        "keep": attr.int(
+            doc = "How many images a host keeps, with the attached one. Older ones are removed after an upgrade that came up.",
+            default = 3,
+        ),
+        "profile": attr.string(
+            doc = "The profile to attach with: default, nonetwork, strict, trusted, or one that the host has. `--profile` takes its place. Default: the image's.",
+        ),
+        "_deploy": attr.label(
+            default = "//tools/deploy",
+            cfg = "exec",
+            executable = True,
+        ),
+        "_unsquashfs": attr.label(
+            default = "@squashfs-tools//:unsquashfs",
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+    executable = True,
+)

@@ -1,0 +1,10 @@
+# shellcheck shell=sh
+# Installs a certificate, by which systemd trusts the verity images that its key has signed
+# (systemd.exec(5), RootVerity=).
+# Set before: trust (the directory), certificate (PEM).
+: "${trust:?}" "${certificate:?}"
+
+must mkdir -p "$trust"
+say run "write $trust/$name.crt"
+printf '%s\n' "$certificate" >"$trust/.#$name.crt" && mv -T "$trust/.#$name.crt" "$trust/$name.crt" ||
+  fail "can't write $trust/$name.crt"

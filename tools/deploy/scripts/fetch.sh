@@ -1,0 +1,8 @@
+# shellcheck shell=sh
+# Prints an image, as lines of base64.
+# Set before: image.
+: "${image:?}"
+
+base64 --wrap=65536 "$image" | while IFS= read -r line; do
+  say bytes "$line"
+done

@@ -1,0 +1,38 @@
+# shellcheck shell=sh
+# Receives an image on standard input. What an earlier, broken copy left is kept, if its
+# bytes are right, so that a copy goes on where it stopped. The image gets its name only when it is whole,
+# has the right digest and is on the disk.
+# Set before: file, digest, size.
+: "${file:?}" "${digest:?}" "${size:?}"
+
+mkdir -p "$directory" || fail "can't make $directory"
+part=$directory/.#$file.part
+exec 8>>"$part" || fail "can't write $part"
+flock --timeout 90 8 || fail "another copy to $part is still under way"
+have=$(stat -c %s "$part")
+[ "$have" -le "$size" ] || have=0
+sum=$(head -c "$have" "$part" | sha256sum)
+say have "$have ${sum%% *}"
+IFS= read -r from || fail 'the connection was lost before the copy began'
+truncate -s "$from" "$part"
+have=$from
+while [ "$have" -lt "$size" ]; do
+  left=$((size - have))
+  [ $left -le 1048576 ] || left=1048576
+  # Silence is a lost connection; what came before it stays.
+  if ! words=$(timeout 60 head -c $left 2>&1 >&8) && [ -n "$words" ]; then
+    rm -f "$part"
+    fail "can't write $part"
+  fi
+  before=$have
+  have=$(stat -c %s "$part")
+  [ "$have" -gt "$before" ] || fail "the copy ended after $have of $size bytes; the next call goes on from there"
+done
+sum=$(sha256sum "$part")
+if [ "${sum%% *}" != "$digest" ]; then
+  rm -f "$part"
+  fail "the copy has the digest ${sum%% *}, not $digest"
+fi
+chmod 0444 "$part" && sync "$part" && mv -T "$part" "$directory/$file" && sync "$directory" ||
+  fail "can't store $directory/$file"
+say stored "$directory/$file"
