@@ -6,7 +6,7 @@ of files can tell is refused by the image action: see bzl/tests/bad.
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
-load("//bzl:defs.bzl", "os_release", "portable_image", "portable_image_set", "rootfs")
+load("//bzl:defs.bzl", "os_release", "portable_channel", "portable_deploy", "portable_image", "portable_image_set", "rootfs")
 load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
 visibility("private")
@@ -15,6 +15,26 @@ _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
 # name: (rule, attributes, the attribute that is wrong and what else the message says).
 _ERRORS = {
+    "channel_without_a_version": (
+        portable_channel,
+        {"images": ["script-subject"], "url": "https://example.org/"},
+        ["\"version\"", "has no version, and hosts tell new from old by it", "Write a version"],
+    ),
+    "channel_without_an_address": (
+        portable_channel,
+        {"images": ["script-subject"], "url": "/srv/www", "version": "1"},
+        ["\"url\"", "\"/srv/www\" is no address", "beginning with https://"],
+    ),
+    "deploy_keeps_none": (
+        portable_deploy,
+        {"image": "script-subject", "keep": 0},
+        ["\"keep\"", "it is 0", "Write 1 or more"],
+    ),
+    "deploy_to_a_relative_directory": (
+        portable_deploy,
+        {"directory": "portables", "image": "script-subject"},
+        ["\"directory\"", "\"portables\" is not absolute", "such as /var/lib/portables"],
+    ),
     "drop_in_for_another_unit": (
         portable_image,
         {"units": ["subject.service", "other.service.d/10-nice.conf"]},
@@ -169,10 +189,12 @@ def error_tests(name):
         # The names of the errors are none for images.
         named = {"portable_name": "subject"} if rule == portable_image else {}
         rule(name = error, tags = ["manual"], testonly = True, **(named | attributes))
+        kind = native.existing_rule(error)["kind"]
         _error_test(
             name = error + "_test",
             says = ["{} //bzl/tests/analysis:{}: attribute {}: ".format(
-                native.existing_rule(error)["kind"],
+                # A macro's name is its user's.
+                "portable_channel" if kind == "_channel_files" else kind,
                 error,
                 says[0],
             )] + says[1:],
