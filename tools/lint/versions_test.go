@@ -59,6 +59,7 @@ func TestOwnVersion(t *testing.T) {
 	for file, pattern := range map[string]string{
 		"README.md":                         declares("portable_walkthrough_go"),
 		"bzl/examples/loadlog/MODULE.bazel": declares("portable_walkthrough_go"),
+		"bzl/examples/starter/MODULE.bazel": declares("portable_walkthrough_go"),
 		"bzl/tests/scale/analysis":          declares("portable_walkthrough_go"),
 	} {
 		if got := find(t, file, pattern); got != want {
@@ -138,10 +139,21 @@ func TestGoSDKs(t *testing.T) {
 	}
 }
 
-func TestExampleHasOurBazel(t *testing.T) {
-	const example = "bzl/examples/loadlog/.bazelversion"
-	if got, want := read(t, example), read(t, ".bazelversion"); got != want {
-		t.Errorf("%s says %q, .bazelversion %q", example, got, want)
+func TestExamplesHaveOurBazel(t *testing.T) {
+	for _, example := range []string{"bzl/examples/loadlog/.bazelversion", "bzl/examples/starter/.bazelversion"} {
+		if got, want := read(t, example), read(t, ".bazelversion"); got != want {
+			t.Errorf("%s says %q, .bazelversion %q", example, got, want)
+		}
+	}
+}
+
+// The closed network has one version of each module.
+func TestStarterHasOurRules(t *testing.T) {
+	for _, module := range []string{"rules_go", "gazelle"} {
+		const starter = "bzl/examples/starter/MODULE.bazel"
+		if got, want := find(t, starter, declares(module)), find(t, "MODULE.bazel", declares(module)); got != want {
+			t.Errorf("%s says %s %s, MODULE.bazel %s", starter, module, got, want)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ modules_go() {
 
   say_phase "download the Go SDK $go_version"
   modules_go_sdk "$into"
+  (cd / && GOTOOLCHAIN=local "$(world_go_sdk)/bin/go" env GOPROXY) >"$into/goproxy"
 
   say_phase 'download Go modules'
   modules_go_rules "$into/modules"
@@ -248,10 +249,12 @@ modules_registry() {
   sed -E "0,/version = \"[^\"]*\"/s//version = \"$rules_pkg_version\"/" "$sysroot/usr/share/bazel/rules/pkg/MODULE.bazel" >"$pkg/MODULE.bazel"
 }
 
-# modules_bazelrc DIRECTORY FINAL-DIRECTORY
+# modules_bazelrc DIRECTORY FINAL-DIRECTORY. Bazel reads it last: what it says, no
+# workspace's .bazelrc can change.
 modules_bazelrc() {
   local name rules=/usr/share/bazel/rules tools=/usr/share/bazel/tools
-  # Nothing is downloaded, by anybody, ever.
+  # Bazel downloads nothing. Go does, for a workspace with Go modules of its own: their
+  # proxy is in the environment (world_exec_bazel), and theirs to change.
   printf 'block *\n' >"$1/downloader.cfg"
   modules_registry "$1/registry"
   cat <<EOT
@@ -275,7 +278,7 @@ common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
 common --repo_env=GOMODCACHE=$cache/gomod
 common --repo_env=GOCACHE=$cache/gocache
 common --repo_env=GOPATH=$cache/gopath
-common --repo_env=GOPROXY=off
+# The sums of all modules are in a go.sum, which Bazel's rules insist on.
 common --repo_env=GOSUMDB=off
 # Where Go keeps statistics, which are nobody's in a build.
 common --repo_env=HOME=$cache/home

@@ -121,7 +121,7 @@ world_check() {
   local file
   for file in "$sysroot"/usr/bin/{bazel,bwrap,bash} "$sysroot/usr/lib/$multiarch/$loader" \
     "$sysroot"/usr/share/bazel/{A-server.jar,install_base_key} \
-    "$sysroot/usr/lib/jvm/default-java/bin/java" "$world/bazelrc" \
+    "$sysroot/usr/lib/jvm/default-java/bin/java" "$world"/{bazelrc,goproxy} \
     "$world/modules/squashfs-tools/bin/mksquashfs" "$(world_go_sdk)/bin/go"; do
     [[ -s $file ]] || die "the cache directory is damaged: '$file' is missing or empty" \
       'tools/provision/verify tells what else is wrong; tools/provision/clean removes all, and the next call makes it anew.'
@@ -172,6 +172,10 @@ world_exec_bazel() {
   # process, the client is told.
   trap '' INT
   mkdir -p -- "$cache/tmp"
+  # For the Go modules of a workspace that uses this one: all that this one needs is there
+  # already. A --repo_env=GOPROXY=… in the workspace's .bazelrc comes before it. Of
+  # certificates, the sysroot has none where Go looks.
+  export GOPROXY=${GOPROXY:-$(<"$world/goproxy")} SSL_CERT_FILE=$world/certificates.pem
   # The server lives in the sysroot it was started in. The property is there to
   # differ when that does: Bazel then starts another.
   sysroot_run "$sysroot" /usr/bin/setpriv --pdeathsig TERM \

@@ -1,0 +1,3 @@
+module example.org/starter
+
+go 1.26
