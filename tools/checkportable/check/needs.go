@@ -50,6 +50,19 @@ var needsChecks = []Check{
 		},
 	},
 	{
+		ID: "locale-missing", Severity: Note,
+		Finds: "a program sets a locale, and the image has none",
+		Why:   "The host's LANG= is in the service's environment, and its locale is not in the image. Most programs go on without; some exit.",
+		Fix:   "Set Environment=LC_ALL=C, which needs no files; or pack the locale, as in /usr/lib/locale/C.utf8.",
+		run: func(img *Image, r *reporter) {
+			for _, u := range img.of("service") {
+				if img.imports(u, "setlocale") && !u.sets("LC_ALL", "LANG") && !img.holdsData("/usr/lib/locale") {
+					r.add(at(u.starts()[0].Assignment), "%s calls setlocale, and there is no locale in the image", u.starts()[0].path)
+				}
+			}
+		},
+	},
+	{
 		ID: "data-path-read-only", Severity: Warning,
 		Finds: "a service is told to use a directory for its data that it can't write to",
 		Why:   "The image is read-only, and the service's user owns nothing in it: what the program writes there fails, often when it starts.",
@@ -84,10 +97,16 @@ func (img *Image) hasHome(u *Unit) bool {
 	if len(u.all("Service", "EnvironmentFile")) > 0 || u.isTrue("Service", "SetLoginEnvironment") {
 		return true
 	}
-	for _, name := range []string{"Environment", "PassEnvironment"} {
-		for _, a := range u.all("Service", name) {
-			words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
-			if slices.ContainsFunc(words, func(word string) bool { return word == "HOME" || strings.HasPrefix(word, "HOME=") }) {
+	return u.sets("HOME")
+}
+
+// sets tells whether a service's unit gives it one of some environment variables.
+func (u *Unit) sets(variables ...string) bool {
+	for _, a := range u.all("Service", "Environment", "PassEnvironment") {
+		words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
+		for _, word := range words {
+			name, _, _ := strings.Cut(word, "=")
+			if slices.Contains(variables, name) {
 				return true
 			}
 		}
