@@ -33,6 +33,7 @@ func TestTheReadmesExamplesAreBuilt(t *testing.T) {
 		_, err = os.Stat(filepath.Join(filepath.Dir(file), "MODULE.bazel"))
 		missing[file] = err != nil && strings.Contains(string(content), "//bzl:defs.bzl")
 	}
+	delete(missing, filepath.Join(examples, "needs/BUILD.bazel")) // bzl/docs/services.md shows excerpts.
 	blocks := block.FindAllStringSubmatch(readme, -1)
 	for _, b := range blocks {
 		name, shown := filepath.Join(examples, b[1]), b[2]
@@ -51,5 +52,23 @@ func TestTheReadmesExamplesAreBuilt(t *testing.T) {
 	}
 	if all := strings.Count(readme, "```python\n"); all != len(blocks) {
 		t.Errorf("%d of %d examples name a file below bzl/examples in their first line", len(blocks), all)
+	}
+}
+
+// excerpt is a part of an example: its first line names the file.
+var excerpt = regexp.MustCompile("(?s)```[a-z]+\n(?:#|//) (bzl/examples/\\S+)\n(.*?)```\n")
+
+// What pages show of a file is in it.
+func TestPagesShowExcerpts(t *testing.T) {
+	for page, atLeast := range map[string]int{"bzl/docs/services.md": 15, "bzl/docs/workspace.md": 2} {
+		found := excerpt.FindAllStringSubmatch(read(t, page), -1)
+		if len(found) < atLeast {
+			t.Errorf("%s has %d excerpts, and had %d", page, len(found), atLeast)
+		}
+		for _, e := range found {
+			if name, shown := e[1], e[2]; !strings.Contains(read(t, name), shown) {
+				t.Errorf("%s shows of %s what is not in it:\n%s", page, name, shown)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 """What the virtual machines are made of: Debian packages, a repository per suite."""
 
 load("//tools/provision:debian.bzl", "debian_packages")
+load("//tools/vm/realservices:services.bzl", "SUITE", "all_files", "all_packages")
 
 # For MODULE.bazel.
 visibility(["//"])
@@ -58,6 +59,18 @@ def _machine_packages_impl(_ctx):
         suite = "trixie",
     )
     debian_packages(
+        name = "vm_services",
+        architecture = "amd64",
+        # What their maintainer scripts call.
+        assume = [
+            "adduser",
+            "cron",
+        ],
+        data = all_files(),
+        packages = all_packages(),
+        suite = SUITE,
+    )
+    debian_packages(
         name = "vm_qemu",
         data = [
             "usr/share/qemu/kvmvapic.bin",
@@ -77,7 +90,7 @@ def _machine_packages_impl(_ctx):
 
 machine_packages = module_extension(
     implementation = _machine_packages_impl,
-    doc = "Repositories @vm_SUITE, with root.tar, and @vm_qemu, with QEMU.",
+    doc = "Repositories @vm_SUITE, with root.tar, @vm_qemu, with QEMU, and @vm_services, with real services.",
 )
 
 def _server_packages_impl(_ctx):

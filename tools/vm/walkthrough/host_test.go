@@ -153,6 +153,14 @@ func logged(t *testing.T) string {
 // settings changes a unit as an administrator would, until the test ends.
 func settings(t *testing.T, unit, text string) {
 	t.Helper()
+	t.Cleanup(func() { run(t, "systemctl", "daemon-reload") })
+	dropIn(t, unit, text)
+	run(t, "systemctl", "daemon-reload")
+}
+
+// dropIn is settings that systemd reads at its next reload.
+func dropIn(t *testing.T, unit, text string) {
+	t.Helper()
 	directory := "/run/systemd/system/" + unit + ".d"
 	must(t, os.MkdirAll(directory, 0o755))
 	must(t, os.WriteFile(filepath.Join(directory, "90-test.conf"), []byte(text), 0o644))
@@ -160,9 +168,7 @@ func settings(t *testing.T, unit, text string) {
 		if err := os.RemoveAll(directory); err != nil {
 			t.Error(err)
 		}
-		run(t, "systemctl", "daemon-reload")
 	})
-	run(t, "systemctl", "daemon-reload")
 }
 
 // systemd returns the version of PID 1.
