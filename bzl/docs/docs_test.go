@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write the pages instead of comparing them")
 
 func TestPagesAreUpToDate(t *testing.T) {
-	for _, page := range []string{"archives", "defs", "squashfs_toolchain", "test"} {
+	for _, page := range []string{"archives", "defs", "machines", "squashfs_toolchain", "test"} {
 		textproto, err := os.ReadFile(runfile.Of(t, strings.ToUpper(page)))
 		if err != nil {
 			t.Fatal(err)

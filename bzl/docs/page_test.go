@@ -108,6 +108,20 @@ func render(textproto string) (string, error) {
 			}
 		}
 	}
+	for _, extension := range file.messages["module_extension_info"] {
+		name := extension.text["extension_name"]
+		p.printf("\n## Module extension %s\n", name)
+		p.paragraph(extension, "doc_string", name)
+		for _, tag := range extension.messages["tag_class"] {
+			name := name + "." + tag.text["tag_name"]
+			p.printf("\n### %s\n", name)
+			p.paragraph(tag, "doc_string", name)
+			p.printf("\n")
+			for _, attribute := range tag.messages["attribute"] {
+				p.member(name, "attribute", attribute)
+			}
+		}
+	}
 	if len(p.undocumented) > 0 {
 		return "", fmt.Errorf("no docstring: %s", strings.Join(p.undocumented, ", "))
 	}

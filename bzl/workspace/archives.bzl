@@ -20,6 +20,7 @@ together.
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("//bzl/toolchains:repositories.bzl", "go_sdk_archive", "squashfs_tools_of_machine")
+load("//tools/vm:packages.bzl", "machine_repositories")
 
 # buildifier: disable=attr-applicable_licenses
 _ARCHIVES = {
@@ -50,7 +51,8 @@ _ARCHIVES = {
 def portable_archives():
     """Declares the repositories that are not declared yet.
 
-    mksquashfs is the machine's: WORKSPACE mode has no module of squashfs-tools.
+    mksquashfs is the machine's: WORKSPACE mode has no module of squashfs-tools. What the tests
+    in virtual machines need is fetched when one of them is asked for.
     """
     for name, archive in _ARCHIVES.items():
         if not native.existing_rule(name):
@@ -64,3 +66,5 @@ def portable_archives():
         go_sdk_archive(name = "go_sdk_archive")
     if not native.existing_rule("squashfs-tools"):
         squashfs_tools_of_machine(name = "squashfs-tools")
+    if not native.existing_rule("vm_qemu"):
+        machine_repositories(Label("//tools/vm:debian.lock"))

@@ -3,10 +3,12 @@
 What a test needs besides what is built here (QEMU, a machine's whole system, a
 server to talk to) comes from any suite, through this machine's own mirror: apt
 checks the suite's signature and each package's digest. `packages.lock` lists what
-came. Nothing is fetched until something asks for a target of the repository.
+came. Where there is no apt, Bazel itself downloads what a lock file names. Nothing is
+fetched until something asks for a target of the repository.
 """
 
 visibility([
+    "//bzl",
     "//tools/checkportable",
     "//tools/remote",
     "//tools/vm",
@@ -49,19 +51,22 @@ def _checked(ctx, what, result):
 def _debian_packages_impl(ctx):
     reason = "this is no Linux machine"
     if ctx.os.name == "linux":
-        reason = _unpack(ctx, "--check").stderr
-    if reason:
+        reason = _unpack(ctx, "--check").stderr.strip()
+    locked = _locked(ctx) if reason else None
+    if reason and not locked.packages:
         # buildifier: disable=print
-        print("repository '{}' is empty, and targets that need it are skipped: {}".format(ctx.name, reason))
+        print("repository '{}' is empty, and targets that need it are skipped: {}\n{}".format(ctx.name, reason, locked.reason))
         _write(ctx, [], _UNAVAILABLE)
         return
-
-    options = ["--assume=" + package for package in ctx.attr.assume]
-    if not ctx.attr.dependencies:
-        options.append("--alone")
-    if ctx.attr.architecture:
-        options.append("--architecture=" + ctx.attr.architecture)
-    _checked(ctx, "get its packages", _unpack(ctx, *(options + [ctx.attr.suite, "root"] + ctx.attr.packages)))
+    if locked:
+        _download(ctx, locked)
+    else:
+        options = ["--assume=" + package for package in ctx.attr.assume]
+        if not ctx.attr.dependencies:
+            options.append("--alone")
+        if ctx.attr.architecture:
+            options.append("--architecture=" + ctx.attr.architecture)
+        _checked(ctx, "get its packages", _unpack(ctx, *(options + [ctx.attr.suite, "root"] + ctx.attr.packages)))
 
     files = ["packages.lock"]
     _checked(ctx, "keep packages.lock", ctx.execute(["mv", "root/packages.lock", "packages.lock"]))
@@ -93,6 +98,78 @@ def _debian_packages_impl(ctx):
     ctx.delete("root")
     _write(ctx, files, _AVAILABLE, build)
 
+def _name(ctx):
+    """The repository's name in a lock file: without the marks of the extension that made it."""
+    return ctx.name.replace("+", "~").split("~")[-1]
+
+def _locked(ctx):
+    """What a lock file says of this repository.
+
+    Args:
+        ctx: the repository's context.
+
+    Returns:
+        A struct with packages, a list of (path, digest), addresses, a list of URLs that the
+        paths are below, and reason, which says why packages is empty.
+    """
+    if not ctx.attr.lock:
+        return struct(packages = [], addresses = [], reason = "no lock file names its packages")
+    archive = ctx.getenv("PROVISION_ARCHIVE")
+    if not archive:
+        return struct(packages = [], addresses = [], reason = "{} names its packages: to download them, set --repo_env=PROVISION_ARCHIVE=URL; see bzl/machines.bzl".format(ctx.attr.lock))
+    packages = []
+    timestamp = ""
+    for line in ctx.read(ctx.attr.lock).splitlines():
+        words = line.split(" ")
+        if words[0] == "timestamp":
+            timestamp = words[1]
+        elif words[0] == _name(ctx):
+            packages.append((words[1], words[2]))
+    return struct(
+        packages = packages,
+        addresses = [address.replace("{timestamp}", timestamp).removesuffix("/") for address in archive.split(" ")],
+        reason = "{} has no line for {}; make it anew, see bzl/machines.bzl".format(ctx.attr.lock, _name(ctx)),
+    )
+
+# Read by nobody in a machine: as for apt, in debs.sh.
+_UNREAD = ["usr/share/" + name for name in ["doc", "man", "locale", "info", "lintian"]]
+
+def _download(ctx, locked):
+    """Downloads and unpacks packages with nothing but Bazel and coreutils."""
+    _checked(ctx, "make a root", ctx.execute(["sh", "-c", """
+set -e
+for directory in bin sbin lib lib64; do
+  mkdir -p "root/usr/$directory"
+  ln -s "usr/$directory" "root/$directory"
+done"""]))
+    waiting = [
+        ctx.download(
+            [address + "/" + path for address in locked.addresses],
+            output = "debs/{}.deb".format(number),
+            sha256 = digest,
+            block = False,
+        )
+        for number, (path, digest) in enumerate(locked.packages)
+    ]
+    lines = []
+    for number, (path, digest) in enumerate(locked.packages):
+        waiting[number].wait()
+        ctx.report_progress("Unpacking " + path)
+        deb = "debs/{}".format(number)
+
+        # deb(5): an ar archive, in which data.tar with one of several endings has the files.
+        ctx.extract(deb + ".deb", output = deb)
+        for part in ctx.path(deb).readdir():
+            if part.basename.startswith("data.tar"):
+                ctx.extract(part, output = "root")
+        ctx.delete(deb)
+        ctx.delete(deb + ".deb")
+        name, version, _ = path.split("/")[-1].split("_")
+        lines.append("{} {} {}".format(name, version.replace("%3a", ":").replace("%2b", "+"), digest))
+    for path in _UNREAD:
+        ctx.delete("root/" + path)
+    ctx.file("root/packages.lock", "\n".join(sorted(lines)) + "\n")
+
 def _write(ctx, files, available, build = ""):
     # A load statement comes first.
     loads = "\n".join([line for line in build.split("\n") if line.startswith("load(")])
@@ -101,9 +178,14 @@ def _write(ctx, files, available, build = ""):
         for line in build.split("\n")
         if not line.startswith("load(") and not line.startswith("package(")
     ])
+    ctx.file("request", "\n".join(
+        [_name(ctx), ctx.attr.suite, ctx.attr.architecture] +
+        ["--assume=" + package for package in ctx.attr.assume] +
+        ctx.attr.packages,
+    ) + "\n")
     ctx.file("BUILD.bazel", _BUILD.format(
         available = available.strip(),
-        files = repr(files),
+        files = repr(files + ["request"]),
         loads = loads,
         suite = ctx.attr.suite,
     ) + rest)
@@ -112,9 +194,11 @@ debian_packages = repository_rule(
     implementation = _debian_packages_impl,
     doc = """Packages of a Debian suite, with all that they depend on or alone.
 
-`@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:available` is
-for `target_compatible_with`: where there is no apt or no mirror of Debian it can't be
-met, so that targets are skipped, and the reason is printed.
+`@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:request` is what the
+command `lock` makes a lock file from. `@NAME//:available` is for
+`target_compatible_with`: where there is neither apt with a mirror of Debian nor a lock file
+with an address to download from, it can't be met, so that targets are skipped, and the reason
+is printed.
 
 Suites move, so two machines may get different versions; what must be pinned is written
 PACKAGE=VERSION.""",
@@ -135,6 +219,10 @@ PACKAGE=VERSION.""",
         "dependencies": attr.bool(
             default = True,
             doc = "Get what the packages depend on, too.",
+        ),
+        "lock": attr.label(
+            doc = "What to download where there is no apt: a line \"timestamp TIME\", and lines \"REPOSITORY PATH SHA256\".",
+            allow_single_file = True,
         ),
         "packages": attr.string_list(
             doc = "Names, or NAME=VERSION; a version may end in *.",
@@ -163,6 +251,7 @@ PACKAGE=VERSION.""",
     },
     environ = [
         "PROVISION_APT_CONF",
+        "PROVISION_ARCHIVE",
         "PROVISION_KEYRING",
         "PROVISION_MIRROR",
     ],

@@ -3,8 +3,12 @@
 load("//tools/provision:debian.bzl", "debian_packages")
 load("//tools/vm/realservices:services.bzl", "SUITE", "all_files", "all_packages")
 
-# For MODULE.bazel.
-visibility(["//"])
+# "//" is for MODULE.bazel.
+visibility([
+    "//",
+    "//bzl",
+    "//bzl/workspace",
+])
 
 # systemd with portabled, a kernel, and what the scenarios call.
 _SYSTEM = [
@@ -40,13 +44,19 @@ SUITES = {
     "trixie": ["libcryptsetup12"],
 }
 
-def _machine_packages_impl(_ctx):
+def machine_repositories(lock):
+    """Declares @vm_SUITE, with root.tar, @vm_qemu, with QEMU, and @vm_services, with real services.
+
+    Args:
+        lock: the lock file's label.
+    """
     for suite, packages in SUITES.items():
         debian_packages(
             name = "vm_" + suite,
             archive = True,
             architecture = "amd64",
             assume = _ASSUME,
+            lock = lock,
             packages = _SYSTEM + packages + ["linux-image-cloud-amd64"],
             suite = suite,
         )
@@ -55,6 +65,7 @@ def _machine_packages_impl(_ctx):
         archive = True,
         architecture = "arm64",
         assume = _ASSUME,
+        lock = lock,
         packages = _SYSTEM + SUITES["trixie"] + ["linux-image-cloud-arm64"],
         suite = "trixie",
     )
@@ -77,21 +88,18 @@ def _machine_packages_impl(_ctx):
             "usr/share/qemu/linuxboot_dma.bin",
             "usr/share/seabios/bios-256k.bin",
         ],
+        lock = lock,
         packages = ["qemu-system-x86"],
         programs = ["qemu-system-x86_64"],
         suite = "forky",
     )
     debian_packages(
         name = "vm_qemu_arm",
+        lock = lock,
         packages = ["qemu-system-arm"],
         programs = ["qemu-system-aarch64"],
         suite = "forky",
     )
-
-machine_packages = module_extension(
-    implementation = _machine_packages_impl,
-    doc = "Repositories @vm_SUITE, with root.tar, @vm_qemu, with QEMU, and @vm_services, with real services.",
-)
 
 def _server_packages_impl(_ctx):
     for suite in SUITES:

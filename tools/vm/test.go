@@ -78,9 +78,18 @@ func test(ctx context.Context) (status int, err error) {
 		err = t.report(r)
 	}
 	if err != nil || r.Status != 0 {
-		fmt.Fprintf(t.log, "--- %s: consoles, journals and results of the machine are in %s\n", t.Machine.Suite, t.outputs)
+		fmt.Fprintf(t.log, "--- %s: the machine's consoles, journals and results are in %s\n", t.Machine.Suite, t.whereOutputsWillBe())
 	}
 	return r.Status, err
+}
+
+// whereOutputsWillBe is for people: Bazel moves outputs when the test has ended.
+func (t *vmTest) whereOutputsWillBe() string {
+	_, target, ok := strings.Cut(os.Getenv("TEST_TARGET"), "//")
+	if !ok {
+		return t.outputs
+	}
+	return filepath.Join("bazel-testlogs", strings.Replace(target, ":", "/", 1), "test.outputs")
 }
 
 // timeLimit is Bazel's, less the time to report a machine that hangs.

@@ -120,7 +120,7 @@ func newNested(t *testing.T, uses string, startup ...string) nested {
 		"bzl/toolchains/BUILD.bazel":  "",
 		"tools/provision/BUILD.bazel": `exports_files(glob(["**"]))`,
 		// A package that debian.bzl lets load it.
-		"tools/vm/BUILD.bazel":  "",
+		"tools/vm/BUILD.bazel":  `exports_files(["debian.lock"])`,
 		"tools/vm/packages.bzl": "load(\"//tools/provision:debian.bzl\", _rule = \"debian_packages\")\n\ndebian_packages = _rule\n",
 	} {
 		write(t, filepath.Join(dir, name), text)
@@ -315,20 +315,90 @@ bubblewrap_of_machine(name = "bubblewrap")
 func TestDebianPackages(t *testing.T) {
 	site := newSite(t, nil)
 	n := newNested(t, `debian_packages(name = "debian", suite = "trixie", packages = ["base-files"])`)
-	without := t.TempDir()
-	for _, program := range []string{"bash", "dirname", "readlink", "uname"} {
-		if err := os.Symlink("/usr/bin/"+program, filepath.Join(without, program)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	without := withoutApt(t)
 	out := n.Run(t, "build", "--repo_env=PATH="+without, "//:all")
 	for _, want := range []string{"repository 'debian' is empty, and targets that need it are skipped: unpack: error: not found: apt-get", "Target //:of_debian was skipped"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("without apt, Bazel does not print %q", want)
 		}
 	}
+	if !strings.Contains(out, "no lock file names its packages") {
+		t.Error("Bazel does not print that there is no lock file")
+	}
 	if _, err := os.Stat("/usr/bin/apt-get"); err != nil {
 		machine.Lacks(t, "%v", err)
 	}
 	n.Fail(t, "repository 'debian': can't get its packages: ", "build", "--repo_env=PATH=/usr/bin:/bin", "--repo_env=PROVISION_MIRROR="+site.URL, "//:all")
+}
+
+// withoutApt is a PATH with what every Linux machine has, and no apt.
+func withoutApt(t *testing.T) string {
+	t.Helper()
+	directory := t.TempDir()
+	for _, program := range []string{"bash", "cp", "dirname", "ln", "mkdir", "mv", "readlink", "sh", "tar", "uname"} {
+		if err := os.Symlink("/usr/bin/"+program, filepath.Join(directory, program)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
+}
+
+// deb returns a package, deb(5), of one file.
+func deb(t *testing.T, name, content string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString("!<arch>\n")
+	for _, member := range []struct {
+		name    string
+		content []byte
+	}{{"debian-binary", []byte("2.0\n")}, {"control.tar.gz", archive(t, "./control", "Package: x\n")}, {"data.tar.gz", archive(t, name, content)}} {
+		fmt.Fprintf(&b, "%-16s%-12d%-6d%-6d%-8s%-10d`\n", member.name, 0, 0, 0, "100644", len(member.content))
+		b.Write(member.content)
+		if len(member.content)%2 == 1 {
+			b.WriteByte('\n')
+		}
+	}
+	return b.Bytes()
+}
+
+// Where there is no apt Bazel downloads what a lock file names, when it is asked for and
+// with the digest that is written there. Files lie where apt's way puts them.
+func TestLockedPackages(t *testing.T) {
+	one, two := deb(t, "./usr/bin/one", "1"), deb(t, "./lib/two/file", "2")
+	const pool = "/debian/20260102T030405Z/pool/main/o/one/"
+	site := newSite(t, map[string][]byte{pool + "one_1+1_all.deb": one, pool + "two_2_amd64.deb": two})
+	n := newNested(t, `
+debian_packages(name = "debian", suite = "trixie", packages = ["one"], archive = True, data = ["usr/bin/one", "usr/lib/two/file"], lock = "//tools/vm:debian.lock")
+debian_packages(name = "wrong", suite = "trixie", packages = ["one"], lock = "//tools/vm:debian.lock")
+debian_packages(name = "gone", suite = "trixie", packages = ["one"], lock = "//tools/vm:debian.lock")
+debian_packages(name = "new", suite = "trixie", packages = ["one"], lock = "//tools/vm:debian.lock")
+`)
+	write(t, filepath.Join(n.Dir(), "tools/vm/debian.lock"), strings.NewReplacer("ONES", strings.Repeat("1", 64), "ONE", digest(one), "TWO", digest(two), "ZEROS", strings.Repeat("0", 64)).Replace(`# A lock file.
+timestamp 20260102T030405Z
+debian pool/main/o/one/one_1%2b1_all.deb ONE
+debian pool/main/o/one/two_2_amd64.deb TWO
+wrong pool/main/o/one/two_2_amd64.deb ZEROS
+gone pool/main/o/one/gone_1_all.deb ONES
+`))
+	without := "--repo_env=PATH=" + withoutApt(t)
+	from := "--repo_env=PROVISION_ARCHIVE=" + site.URL + "/debian/{timestamp}"
+	if out := n.Run(t, "build", without, "//:all"); !strings.Contains(out, "set --repo_env=PROVISION_ARCHIVE=URL") || !strings.Contains(out, "Target //:of_debian was skipped") {
+		t.Error("without an address, Bazel does not print what to set")
+	}
+	if len(site.fetched) > 0 {
+		t.Errorf("%q were fetched before a target was built", site.fetched)
+	}
+	n.has(t, "debian", "usr/bin/one", "1", without, from)
+	n.has(t, "debian", "usr/lib/two/file", "2", without, from)
+	n.has(t, "debian", "packages.lock", "one 1+1 "+digest(one)+"\ntwo 2 "+digest(two)+"\n", without, from)
+	n.has(t, "debian", "request", "debian\ntrixie\n\none\n", without, from)
+	if info, err := os.Stat(filepath.Join(n.base, "external/debian/usr/bin/one")); err != nil || info.Mode()&0o111 == 0 {
+		t.Errorf("a program is not executable: %v", err)
+	}
+	n.Run(t, "build", without, from, "@debian//:root.tar", "//:of_debian")
+	n.Fail(t, "but wanted "+strings.Repeat("0", 64), "build", without, from, "@wrong//:packages.lock")
+	n.Fail(t, "GET returned 404", "build", without, from, "@gone//:packages.lock")
+	if out, _ := n.Try(t, "build", without, from, "@new//:request"); !strings.Contains(out, "has no line for new; make it anew") {
+		t.Error("Bazel does not print that the lock file is too old")
+	}
 }

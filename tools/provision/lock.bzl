@@ -1,0 +1,31 @@
+"""The rule `debian_lock`: makes the lock file of debian_packages repositories."""
+
+visibility([
+    "//bzl/private",
+    "//tools/vm",
+])
+
+def _debian_lock_impl(ctx):
+    program = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(output = program, target_file = ctx.file._lock, is_executable = True)
+    return [
+        DefaultInfo(executable = program, runfiles = ctx.runfiles(ctx.files.requests)),
+        # bazel run starts it in the directory of its runfiles, below which they are.
+        RunEnvironmentInfo(environment = {"LOCK_REQUESTS": " ".join([file.short_path for file in ctx.files.requests])}),
+    ]
+
+debian_lock = rule(
+    implementation = _debian_lock_impl,
+    doc = "Prints a lock file, by bazel run: what the packages of repositories are today, and their digests.",
+    attrs = {
+        "requests": attr.label_list(
+            doc = "@NAME//:request of each repository.",
+            allow_files = True,
+        ),
+        "_lock": attr.label(
+            default = "//tools/provision:lock",
+            allow_single_file = True,
+        ),
+    },
+    executable = True,
+)
