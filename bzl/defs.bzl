@@ -20,6 +20,8 @@ load("//bzl/private:portable_image.bzl", _portable_image = "portable_image")
 load("//bzl/private:portable_image_info.bzl", _PortableImageInfo = "PortableImageInfo")
 load("//bzl/private:portable_image_set.bzl", _portable_image_set = "portable_image_set")
 load("//bzl/private:portable_image_set_info.bzl", _PortableImageSetInfo = "PortableImageSetInfo")
+load("//bzl/private:portable_sign.bzl", _portable_sign = "portable_sign")
+load("//bzl/private:portable_verity.bzl", _portable_verity = "portable_verity")
 load("//bzl/private:rootfs.bzl", _rootfs = "rootfs")
 load("//bzl/private:rootfs_info.bzl", _RootfsInfo = "RootfsInfo")
 
@@ -29,6 +31,8 @@ portable_channel = _portable_channel
 portable_deploy = _portable_deploy
 portable_image = _portable_image
 portable_image_set = _portable_image_set
+portable_sign = _portable_sign
+portable_verity = _portable_verity
 rootfs = _rootfs
 
 OsReleaseInfo = _OsReleaseInfo

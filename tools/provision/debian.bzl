@@ -11,6 +11,7 @@ visibility([
     "//bzl",
     "//tools/checkportable",
     "//tools/remote",
+    "//tools/verity/others",
     "//tools/vm",
 ])
 

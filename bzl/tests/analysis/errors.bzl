@@ -6,7 +6,7 @@ of files can tell is refused by the image action: see bzl/tests/bad.
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
-load("//bzl:defs.bzl", "os_release", "portable_channel", "portable_deploy", "portable_image", "portable_image_set", "rootfs")
+load("//bzl:defs.bzl", "PortableImageInfo", "os_release", "portable_channel", "portable_deploy", "portable_image", "portable_image_set", "portable_verity", "rootfs")
 load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
 visibility("private")
@@ -24,6 +24,11 @@ _ERRORS = {
         portable_channel,
         {"images": ["script-subject"], "url": "/srv/www", "version": "1"},
         ["\"url\"", "\"/srv/www\" is no address", "beginning with https://"],
+    ),
+    "cpu_without_partition_types": (
+        portable_verity,
+        {"image": "mainframe"},
+        ["\"image\"", ":mainframe is built for the architecture \"s390x\", but partition types are known for arm64, riscv64, x86-64", "Build it for one of those, with --platforms."],
     ),
     "deploy_keeps_none": (
         portable_deploy,
@@ -154,6 +159,11 @@ _error_test = analysistest.make(
     expect_failure = True,
 )
 
+_image_for_s390x = rule(
+    implementation = lambda _ctx: [PortableImageInfo(architecture = "s390x")],
+    doc = "As much of an image as tells which CPU it is for. Go has no toolchain for some.",
+)
+
 def error_tests(name):
     """Declares a test for each error, and a suite of them.
 
@@ -163,6 +173,11 @@ def error_tests(name):
     native.platform(
         name = "no_cpu",
         constraint_values = ["@platforms//os:linux"],
+    )
+
+    _image_for_s390x(
+        name = "mainframe",
+        tags = ["manual"],
     )
 
     # Go has no toolchain for such a platform.

@@ -9,6 +9,7 @@ _TOOLS = [
     "//tools/checkportable",
     "//tools/mkosrelease",
     "//tools/mkportable",
+    "//tools/verity/mkverity",
 ]
 
 def _static_test_impl(ctx):

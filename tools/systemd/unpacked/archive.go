@@ -10,15 +10,16 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 )
 
 // needed are the files of a suite that systemd-analyze reads, the profiles of portabled,
 // and mount(8).
 var needed = regexp.MustCompile(`^usr/(?:bin/(?:systemd-analyze|mount)$|lib/systemd/(?:systemd$|libsystemd-|system/|portable/profile/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
 
-// OpenArchive is [Open] for what systemd-analyze needs of a suite's archive, unpacked
-// below dir.
-func OpenArchive(ctx context.Context, archive, dir string) (*Root, error) {
+// OpenArchive is [Open] for what systemd-analyze needs of a suite's archive, and more files by
+// their paths, unpacked below dir.
+func OpenArchive(ctx context.Context, archive, dir string, more ...string) (*Root, error) {
 	file, err := os.Open(archive)
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func OpenArchive(ctx context.Context, archive, dir string) (*Root, error) {
 			return nil, fmt.Errorf("%s: %w", archive, err)
 		}
 		name := path.Clean("/" + header.Name)[1:]
-		if !needed.MatchString(name) || header.Typeflag == tar.TypeDir {
+		if !needed.MatchString(name) && !slices.Contains(more, name) || header.Typeflag == tar.TypeDir {
 			continue
 		}
 		if err := extract(files, header, dir, name); err != nil {

@@ -1,6 +1,7 @@
 package walkthrough
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,8 +14,8 @@ const (
 	version2 = guest.Files + "/" + name + "_2.raw"
 )
 
-// TestUpgrade replaces the image by another version, and that by the first one,
-// while clients come.
+// TestUpgrade replaces the image by another version, that by the first one, and that by one
+// with a hash tree, while clients come.
 func TestUpgrade(t *testing.T) {
 	needs(t, 248, "portablectl has no reattach")
 	attach(t, version1)
@@ -22,7 +23,12 @@ func TestUpgrade(t *testing.T) {
 	first := visit(t)
 	listening := inode(t)
 	all, stopLoad := load(4)
-	for _, image := range []string{version2, version1} {
+	images := []string{version2, version1}
+	withVerity := hasVerity(t)
+	if withVerity {
+		images = append(images, withRootHash(t, laid(t, verity2, 0)))
+	}
+	for _, image := range images {
 		all.after(t, 30)
 		run(t, "portablectl", "reattach", image)
 		all.after(t, 30)
@@ -35,17 +41,21 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("the socket was replaced: inode %s, before %s", got, listening)
 		}
 	}
+	if verity(t) != withVerity {
+		t.Errorf("dm-verity is in use: %v", verity(t))
+	}
 	stopLoad()
-	count, last := all.hold(t)
-	if last != first+uint64(count) {
-		t.Errorf("%d visitors after #%d, but the last one is #%d", count, first, last)
+	count, highest := all.hold(t)
+	if highest != first+uint64(count) {
+		t.Errorf("%d visitors after #%d, but the last one is #%d", count, first, highest)
 	}
 	t.Logf("%d requests", count)
 	hold(t, socket, "Result", "success")
-	if list := strings.Join(run(t, "portablectl", "list", "--no-legend"), "\n"); !strings.Contains(list, name+"_1") {
+	last := images[len(images)-1]
+	if list := strings.Join(run(t, "portablectl", "list", "--no-legend"), "\n"); !strings.Contains(list, strings.TrimSuffix(filepath.Base(last), ".raw")) {
 		t.Errorf("portablectl list: %q", list)
 	}
 	stop(t)
 	// Older systemds know the image by its version too.
-	run(t, "portablectl", "detach", version1)
+	run(t, "portablectl", "detach", last)
 }

@@ -1,0 +1,47 @@
+"""The rule `portable_sign`: a program that signs images, outside of the build."""
+
+load(":portable_image_info.bzl", "PortableImageInfo")
+load(":portable_image_set_info.bzl", "PortableImageSetInfo")
+
+visibility(["//bzl"])
+
+def _portable_sign_impl(ctx):
+    images = []
+    for target in ctx.attr.images:
+        if PortableImageSetInfo in target:
+            images.extend([info.image for info in target[PortableImageSetInfo].images.values()])
+        else:
+            images.append(target[PortableImageInfo].image)
+    program = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(output = program, target_file = ctx.executable._sign, is_executable = True)
+    return [
+        DefaultInfo(executable = program, runfiles = ctx.runfiles(images)),
+        # bazel run starts it in the runfiles, which these paths are relative to.
+        RunEnvironmentInfo(environment = {"SIGN_IMAGES": json.encode([image.short_path for image in images])}),
+    ]
+
+portable_sign = rule(
+    implementation = _portable_sign_impl,
+    doc = """Signs images of `portable_verity` when it is run; the key never enters the build.
+
+    bazel run //:sign -- --key=KEY.pem --certificate=CERTIFICATE.pem --into=DIRECTORY
+
+writes each image with the signature in it, and NAME.roothash and NAME.roothash.p7s beside
+it. `--verify` verifies signed images, and `--help` lists all flags. See
+[Images a host can trust](../../tools/verity/README.md).""",
+    attrs = {
+        "images": attr.label_list(
+            doc = "`portable_verity` targets, or `portable_image_set`s of them. No two images may have one name.",
+            allow_empty = False,
+            mandatory = True,
+            providers = [[PortableImageInfo], [PortableImageSetInfo]],
+        ),
+        "_sign": attr.label(
+            default = "//tools/verity/sign",
+            # It runs where bazel run is called, whatever the images are for.
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+    executable = True,
+)
