@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +20,7 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/deploy/host"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // A rig is this machine as a host, with programs that stand in for systemd's: the scripts run
@@ -206,24 +211,35 @@ func TestRollsBackByItself(t *testing.T) {
 }
 
 // A unit that a version has no more is stopped and disabled, and a new one started; going
-// back restores both.
+// back restores both. Templates are neither started nor stopped.
 func TestOtherUnits(t *testing.T) {
-	r := newRig(t, 257)
-	one := r.image("1", append(units, "unit hello-old.timer")...)
-	two := r.image("2", append(units, "unit hello-new.timer")...)
-	bad := r.image("bad", append(units, "unit hello-bad.timer", "fails")...)
-	timers := func() string { return r.read("state/hello-old.timer") + "," + r.read("state/hello-new.timer") }
-	r.do("attach", one, "")
-	if got := timers(); got != "active," {
-		t.Error(got)
-	}
-	r.do("upgrade", bad, "rolled back")
-	if _, err := os.Stat(filepath.Join(r.root, "enabled/hello-old.timer")); err != nil || timers() != "active," {
-		t.Errorf("%v, %s", err, timers())
-	}
-	r.do("upgrade", two, "")
-	if _, err := os.Stat(filepath.Join(r.root, "enabled/hello-old.timer")); err == nil || timers() != ",active" {
-		t.Errorf("%v, %s", err, timers())
+	for _, systemd := range []int{247, 257} {
+		t.Run(fmt.Sprint(systemd), func(t *testing.T) {
+			r := newRig(t, systemd)
+			one := r.image("1", append(units, "unit hello-old.timer", "unit hello-old@.service")...)
+			two := r.image("2", append(units, "unit hello-new.timer", "unit hello-new@.service")...)
+			bad := r.image("bad", append(units, "unit hello-bad.timer", "unit hello-bad@.service", "fails")...)
+			timers := func() string { return r.read("state/hello-old.timer") + "," + r.read("state/hello-new.timer") }
+			r.do("attach", bad, "was detached again")
+			r.do("attach", one, "")
+			if got := timers(); got != "active," {
+				t.Error(got)
+			}
+			r.do("upgrade", bad, "rolled back")
+			if _, err := os.Stat(filepath.Join(r.root, "enabled/hello-old.timer")); err != nil || timers() != "active," {
+				t.Errorf("%v, %s", err, timers())
+			}
+			r.serves(one)
+			r.do("upgrade", two, "")
+			if _, err := os.Stat(filepath.Join(r.root, "enabled/hello-old.timer")); err == nil || timers() != ",active" {
+				t.Errorf("%v, %s", err, timers())
+			}
+			r.serves(two)
+			if refused := strings.Contains(r.said.String(), "connections are refused"); refused != (systemd < 248) {
+				t.Errorf("it says that connections are refused: %v", refused)
+			}
+			r.do("detach", two, "")
+		})
 	}
 }
 
@@ -410,15 +426,85 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// A certificate is installed where that is asked for, and a key never.
 func TestCertificate(t *testing.T) {
 	r := newRig(t, 257)
+	r.do("attach", r.image("1", units...), "")
+	if _, err := os.Stat(r.o.trust); err == nil {
+		t.Error("something was installed without being asked for")
+	}
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(nil, template, template, public, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	r.o.certificate = filepath.Join(t.TempDir(), "certificate.pem")
+	if err := os.WriteFile(r.o.certificate, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.do("upgrade", r.image("2", append(units, "two")...), "")
+	if got := r.read("verity.d/hello.crt"); got != strings.TrimSpace(string(text)) {
+		t.Errorf("installed is %q", got)
+	}
+	if err := os.RemoveAll(r.o.trust); err != nil {
+		t.Fatal(err)
+	}
 	r.o.certificate = filepath.Join(t.TempDir(), "key.pem")
 	if err := os.WriteFile(r.o.certificate, []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.do("attach", r.image("1", units...), "not one certificate")
+	r.do("upgrade", r.image("3", append(units, "three")...), "not one certificate")
 	if _, err := os.Stat(r.o.trust); err == nil {
 		t.Error("something was installed")
+	}
+}
+
+// The image that is attached is fetched, and compared path by path.
+func TestInspect(t *testing.T) {
+	r := newRig(t, 257)
+	made := func(content string) map[string]image {
+		t.Helper()
+		root := t.TempDir()
+		if err := os.WriteFile(filepath.Join(root, "file"), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		mksquashfs, err := runfile.Program("MKSQUASHFS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "hello.raw")
+		if out, err := mksquashfs.Command(t.Context(), root, path, "-quiet", "-no-progress", "-all-root", "-all-time", "0", "-mkfs-time", "0").CombinedOutput(); err != nil {
+			t.Fatalf("mksquashfs: %v: %s", err, out)
+		}
+		i, err := openImage(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string]image{"": i}
+	}
+	one, two := made("one"), made("more")
+	if got := r.do("inspect", one, ""); got != "no image is attached" {
+		t.Error(got)
+	}
+	dropin := filepath.Join(r.o.attached, "hello.service.d/20-portable.conf")
+	if err := os.MkdirAll(filepath.Dir(dropin), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dropin, fmt.Appendf(nil, "# Drop-in created for image '%s', do not edit.\n", one[""].path), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.do("inspect", one, ""); got != "the same bytes" {
+		t.Error(got)
+	}
+	r.c.Unsquashfs = runfile.Of(t, "UNSQUASHFS")
+	r.do("inspect", two, "")
+	if !strings.Contains(r.said.String(), "/file: size 3, against 4") {
+		t.Error(r.said.String())
 	}
 }
 

@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # Attaches an image, in place of another one if one is attached, and goes back if the
 # services do not come up. The host does all of this by itself: a connection that is lost
 # leaves nothing half-done.
@@ -43,8 +45,8 @@ put() {
     try systemctl daemon-reload
     ;;
   replace)
-    # shellcheck disable=SC2086 # words
-    try systemctl stop $units $instances &&
+    # shellcheck disable=SC2046,SC2086 # words
+    try systemctl stop $(plain "$units") $instances &&
       try portablectl --no-pager $runtime detach "$3" $prefixes &&
       try portablectl --no-pager $runtime --profile="$2" attach "$1" $prefixes
     ;;
@@ -176,6 +178,7 @@ healthy() {
     waiting=''
     for unit in $1; do
       ActiveState='' SubState='' Result='' NRestarts='' Type='' TriggeredBy=''
+      # shellcheck disable=SC2034 # eval reads it
       while IFS='=' read -r key value; do
         case $key in ActiveState | SubState | Result | NRestarts | Type | TriggeredBy) eval "$key=\$value" ;; esac
       done <<SHOW
@@ -273,19 +276,21 @@ back() {
   # shellcheck disable=SC2086 # words
   if [ -n "$obsolete" ]; then
     try systemctl disable $obsolete
-    try systemctl stop $obsolete
+    # shellcheck disable=SC2046 # words
+    try systemctl stop $(plain "$obsolete")
   fi
   # A reattach that failed half-way may have left nothing attached.
+  # shellcheck disable=SC2086 # words
   put "$old" "$old_profile" "$new" ||
     try portablectl --no-pager --profile="$old_profile" --force attach "$old" $prefixes || {
-    # shellcheck disable=SC2086 # words
-    try systemctl stop $before $services
+    # shellcheck disable=SC2046,SC2086 # words
+    try systemctl stop $(plain "$before") $services
     # shellcheck disable=SC2086 # words
     try portablectl --no-pager --profile="$old_profile" attach "$old" $prefixes || fail "can't attach $old again"
   }
   # A service that failed too often, and its socket, would refuse to start.
-  # shellcheck disable=SC2086 # words
-  try systemctl reset-failed $before $services
+  # shellcheck disable=SC2046,SC2086 # words
+  try systemctl reset-failed $(plain "$before") $services
   # shellcheck disable=SC2086 # words
   [ -z "$services" ] || try systemctl restart $services || fail "can't start $services again"
   # shellcheck disable=SC2086 # words
@@ -306,7 +311,8 @@ away() {
   # shellcheck disable=SC2086 # words
   if [ -n "$units" ]; then
     try systemctl disable $units
-    try systemctl stop $units
+    # shellcheck disable=SC2046 # words
+    try systemctl stop $(plain "$units")
     must portablectl --no-pager detach "$new" $prefixes
   fi
   remove_others
@@ -369,9 +375,11 @@ for unit in $before $all_services; do
   template=${unit%%@*}@.${unit##*.}
   has "$unit" "$units" || has "$template" "$units" || obsolete="$obsolete $unit"
 done
-# shellcheck disable=SC2086 # words
-[ -z "$obsolete" ] || try systemctl stop $obsolete || say_words
-printf '%s\n' "$entries" >"$directory/.#$name.history" && sync "$directory/.#$name.history" &&
-  mv -T "$directory/.#$name.history" "$directory/$name.history" || fail "can't write $directory/$name.history"
+# shellcheck disable=SC2046 # words
+[ -z "$(plain "$obsolete")" ] || try systemctl stop $(plain "$obsolete") || say_words
+if ! { printf '%s\n' "$entries" >"$directory/.#$name.history" && sync "$directory/.#$name.history" &&
+  mv -T "$directory/.#$name.history" "$directory/$name.history"; }; then
+  fail "can't write $directory/$name.history"
+fi
 remove_others
-say done "$new"
+say "done" "$new"

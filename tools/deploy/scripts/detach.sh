@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # Stops and detaches what is attached. The services' state stays, and so do the images.
 # Set before: prefixes, purge (1: remove state and images).
 : "${prefixes:?}" "${purge=}"
@@ -21,10 +23,7 @@ if [ -n "$units" ]; then
     esac
     [ "$(property "$unit" UnitFileState)" != enabled ] || must systemctl disable "$unit"
   done
-  stopped=''
-  for unit in $units; do
-    case $unit in *@.*) ;; *) stopped="$stopped $unit" ;; esac
-  done
+  stopped=$(plain "$units")
   # In one go: else a socket would start its service again.
   # shellcheck disable=SC2086 # words
   must systemctl stop $stopped $instances
@@ -42,4 +41,4 @@ if [ "$purge" = 1 ]; then
   must rm -f "$directory/$name.history"
   remove_others
 fi
-say done "$image"
+say "done" "$image"

@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # What the host has and is. Changes nothing.
 # Set before: file (the image's name on the host), digest and size (the image's), modules
 # (kernel modules that mount it), option (the kernel's option of its compression), where (a

@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # Prints an image, as lines of base64.
 # Set before: image.
 : "${image:?}"

@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # What every step begins with. A host needs systemd's own programs, coreutils, flock and a
 # POSIX shell; no sed, grep or find. A step prints lines "KEY<TAB>VALUE" for the program
 # that started it:
@@ -6,7 +8,7 @@
 #   run COMMAND     a command that changes something is about to run
 #   words LINE      what a command or a service printed
 #   failed TEXT     the step failed; the exit status is 1
-#   fact VALUE …    see facts.sh and status.sh
+#   …               what else a step has to say; see each
 #
 # Set before this file: name (the portable name), directory (where images are stored),
 # attached (where portabled puts units, a directory for good and one until reboot).
@@ -70,6 +72,7 @@ find_attached() {
       esac
       unit=${dropin%.d/20-portable.conf}
       units="$units ${unit##*/}" image=$line
+      # shellcheck disable=SC2034 # for others
       case $where in /run/*) runtime=--runtime ;; esac
     done
   done
@@ -77,6 +80,13 @@ find_attached() {
 
 # property UNIT NAME: of systemctl show.
 property() { systemctl show --value --property="$2" "$1"; }
+
+# plain UNITS: without templates, which can't be started or stopped.
+plain() {
+  for unit in $1; do
+    case $unit in *@.*) ;; *) printf '%s ' "$unit" ;; esac
+  done
+}
 
 # has WORD LIST: is it one of them?
 has() {

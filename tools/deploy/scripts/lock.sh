@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # One deployment at a time: takes the lock and keeps it as long as the other side says, at
 # least every 30 s, that it is there. A connection that is lost frees it.
 # Set before: lock (a file below /run), who (the deployer, for people).

@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # The journal of the units that are attached.
 # Set before: lines (how many), follow (1: go on).
 : "${lines:?}" "${follow=}"

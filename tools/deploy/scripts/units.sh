@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # After facts.sh: the units and what they do.
 for unit in $units; do
   case $unit in *@.*) continue ;; esac

@@ -1,4 +1,6 @@
-# shellcheck shell=sh
+#!/bin/sh
+# shellcheck disable=SC2154 # what is set before
+
 # Receives an image on standard input. What an earlier, broken copy left is kept, if its
 # bytes are right, so that a copy goes on where it stopped. The image gets its name only when it is whole,
 # has the right digest and is on the disk.
@@ -33,6 +35,7 @@ if [ "${sum%% *}" != "$digest" ]; then
   rm -f "$part"
   fail "the copy has the digest ${sum%% *}, not $digest"
 fi
-chmod 0444 "$part" && sync "$part" && mv -T "$part" "$directory/$file" && sync "$directory" ||
+if ! { chmod 0444 "$part" && sync "$part" && mv -T "$part" "$directory/$file" && sync "$directory"; }; then
   fail "can't store $directory/$file"
+fi
 say stored "$directory/$file"
