@@ -17,8 +17,8 @@ and `packages = ["proxy"]` of a `portable_test` or `vm_test` puts it into the ma
 
 Packages come from two places. Where apt knows a mirror of Debian they come from there; apt
 verifies signatures and digests. Elsewhere Bazel downloads what a lock file names, and verifies
-its digest. The lock file names packages by their path on every mirror and by their digest, and
-no server; you say which server has them:
+its digest; tar and xz, which every Linux machine has, unpack it. The lock file names packages
+by their path on every mirror and by their digest, and no server; you say which server has them:
 
 ```
 common --repo_env=PROVISION_ARCHIVE=https://ARCHIVE.EXAMPLE/debian/{timestamp}

@@ -132,11 +132,18 @@ def _locked(ctx):
         reason = "{} has no line for {}; make it anew, see bzl/machines.bzl".format(ctx.attr.lock, _name(ctx)),
     )
 
-# Read by nobody in a machine: as for apt, in debs.sh.
-_UNREAD = ["usr/share/" + name for name in ["doc", "man", "locale", "info", "lintian"]]
+# As for apt, in debs.sh.
+_UNTAR = [
+    "tar",
+    "--extract",
+    "--directory=root",
+    "--keep-directory-symlink",
+    "--no-same-owner",
+    "--preserve-permissions",
+] + ["--exclude=./usr/share/" + name for name in ["doc", "man", "locale", "info", "lintian"]] + ["--file"]
 
 def _download(ctx, locked):
-    """Downloads and unpacks packages with nothing but Bazel and coreutils."""
+    """Downloads and unpacks packages with Bazel and what every Linux machine has."""
     _checked(ctx, "make a root", ctx.execute(["sh", "-c", """
 set -e
 for directory in bin sbin lib lib64; do
@@ -162,13 +169,12 @@ done"""]))
         ctx.extract(deb + ".deb", output = deb)
         for part in ctx.path(deb).readdir():
             if part.basename.startswith("data.tar"):
-                ctx.extract(part, output = "root")
+                # Not Bazel: it makes other modes, and symbolic links to places on this machine.
+                _checked(ctx, "unpack {} with tar".format(path), ctx.execute(_UNTAR + [part]))
         ctx.delete(deb)
         ctx.delete(deb + ".deb")
         name, version, _ = path.split("/")[-1].split("_")
         lines.append("{} {} {}".format(name, version.replace("%3a", ":").replace("%2b", "+"), digest))
-    for path in _UNREAD:
-        ctx.delete("root/" + path)
     ctx.file("root/packages.lock", "\n".join(sorted(lines)) + "\n")
 
 def _write(ctx, files, available, build = ""):

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -24,8 +25,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/machine"
 )
 
-// archive returns a tar.gz of one file.
-func archive(t *testing.T, name, content string) []byte {
+// archive returns a tar.gz of one file, and of symbolic links by their names.
+func archive(t *testing.T, name, content string, links ...[2]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -33,6 +34,11 @@ func archive(t *testing.T, name, content string) []byte {
 	err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))})
 	if err == nil {
 		_, err = w.Write([]byte(content))
+	}
+	for _, link := range links {
+		if err == nil {
+			err = w.WriteHeader(&tar.Header{Name: link[0], Linkname: link[1], Typeflag: tar.TypeSymlink, Mode: 0o777})
+		}
 	}
 	for _, c := range []interface{ Close() error }{w, z} {
 		if err == nil {
@@ -335,7 +341,7 @@ func TestDebianPackages(t *testing.T) {
 func withoutApt(t *testing.T) string {
 	t.Helper()
 	directory := t.TempDir()
-	for _, program := range []string{"bash", "cp", "dirname", "ln", "mkdir", "mv", "readlink", "sh", "tar", "uname"} {
+	for _, program := range []string{"bash", "cp", "dirname", "gzip", "ln", "mkdir", "mv", "readlink", "sh", "tar", "uname"} {
 		if err := os.Symlink("/usr/bin/"+program, filepath.Join(directory, program)); err != nil {
 			t.Fatal(err)
 		}
@@ -343,15 +349,15 @@ func withoutApt(t *testing.T) string {
 	return directory
 }
 
-// deb returns a package, deb(5), of one file.
-func deb(t *testing.T, name, content string) []byte {
+// deb returns a package, deb(5), of an archive's content.
+func deb(t *testing.T, name, content string, links ...[2]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	b.WriteString("!<arch>\n")
 	for _, member := range []struct {
 		name    string
 		content []byte
-	}{{"debian-binary", []byte("2.0\n")}, {"control.tar.gz", archive(t, "./control", "Package: x\n")}, {"data.tar.gz", archive(t, name, content)}} {
+	}{{"debian-binary", []byte("2.0\n")}, {"control.tar.gz", archive(t, "./control", "Package: x\n")}, {"data.tar.gz", archive(t, name, content, links...)}} {
 		fmt.Fprintf(&b, "%-16s%-12d%-6d%-6d%-8s%-10d`\n", member.name, 0, 0, 0, "100644", len(member.content))
 		b.Write(member.content)
 		if len(member.content)%2 == 1 {
@@ -364,7 +370,7 @@ func deb(t *testing.T, name, content string) []byte {
 // Where there is no apt Bazel downloads what a lock file names, when it is asked for and
 // with the digest that is written there. Files lie where apt's way puts them.
 func TestLockedPackages(t *testing.T) {
-	one, two := deb(t, "./usr/bin/one", "1"), deb(t, "./lib/two/file", "2")
+	one, two := deb(t, "./usr/bin/one", "1", [2]string{"./etc/link", "/usr/bin/one"}), deb(t, "./lib/two/file", "2")
 	const pool = "/debian/20260102T030405Z/pool/main/o/one/"
 	site := newSite(t, map[string][]byte{pool + "one_1+1_all.deb": one, pool + "two_2_amd64.deb": two})
 	n := newNested(t, `
@@ -396,6 +402,13 @@ gone pool/main/o/one/gone_1_all.deb ONES
 		t.Errorf("a program is not executable: %v", err)
 	}
 	n.Run(t, "build", without, from, "@debian//:root.tar", "//:of_debian")
+	listed, err := exec.CommandContext(t.Context(), "tar", "--list", "--verbose", "--file="+filepath.Join(n.base, "external/debian/root.tar")).CombinedOutput()
+	// As in the packages: modes, and symbolic links that lead nowhere on this machine.
+	for _, want := range []string{`-rwxr-xr-x .* \./usr/bin/one\n`, `lrwxrwxrwx .* \./etc/link -> /usr/bin/one\n`} {
+		if !regexp.MustCompile(want).Match(listed) {
+			t.Errorf("%v: no line %s in\n%s", err, want, listed)
+		}
+	}
 	n.Fail(t, "but wanted "+strings.Repeat("0", 64), "build", without, from, "@wrong//:packages.lock")
 	n.Fail(t, "GET returned 404", "build", without, from, "@gone//:packages.lock")
 	if out, _ := n.Try(t, "build", without, from, "@new//:request"); !strings.Contains(out, "has no line for new; make it anew") {
