@@ -28,10 +28,11 @@ def machine_of(rule, name, suite, architecture, packages):
     """
     known = _SUITES.get(architecture, [])
     if suite not in known:
-        fail("{} //{}:{}: there is no machine of {} for {}. {}".format(
+        fail("{} //{}:{}: attribute \"{}\": there is no machine of {} for {}. {}".format(
             rule,
             native.package_name(),
             name,
+            "suite" if rule == "vm_test" else "suites",
             suite,
             architecture,
             "Name one of {}.".format(", ".join(known)) if known else "Give architecture as one of {}.".format(", ".join(_SUITES)),

@@ -14,10 +14,10 @@ def _location(ctx, file):
 def _portable_image_test_impl(ctx):
     image = ctx.attr.image[PortableImageInfo]
     golden = ctx.file.golden
-    for name in ["contains", "absent"]:
-        for path in getattr(ctx.attr, name):
+    for attribute in ["contains", "absent"]:
+        for path in getattr(ctx.attr, attribute):
             if not path.startswith("/"):
-                refuse(ctx, "portable_image_test", name, "\"{}\" is no path in an image. Start it with a slash.", path)
+                refuse(ctx, "portable_image_test", attribute, "\"{}\" is no path in an image. Start it with a slash.", path)
     description = own_file(ctx, "expected.json")
     ctx.actions.write(description, json.encode({
         "absent": ctx.attr.absent,

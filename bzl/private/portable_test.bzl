@@ -203,7 +203,7 @@ def portable_test(
         **kwargs: attributes that all tests have, such as timeout, flaky and visibility.
     """
     if not suites:
-        fail("portable_test //{}:{}: attribute \"suites\": it is empty. Name the systemd to test on, as in [\"trixie\"].".format(native.package_name(), name))
+        fail("{} //{}:{}: attribute \"suites\": it is empty. Name the systemd to test on, as in [\"trixie\"].".format(_RULE, native.package_name(), name))
     files = files | {
         label: "/vm/drop_ins/{}.d/".format(unit)
         for label, unit in drop_ins.items()

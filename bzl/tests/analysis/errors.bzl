@@ -7,6 +7,7 @@ of files can tell is refused by the image action: see bzl/tests/bad.
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
 load("//bzl:defs.bzl", "PortableImageInfo", "os_release", "portable_channel", "portable_deploy", "portable_image", "portable_image_set", "portable_verity", "rootfs")
+load("//bzl:test.bzl", "portable_image_test", "portable_test")
 load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
 visibility("private")
@@ -15,6 +16,26 @@ _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
 # name: (rule, attributes, the attribute that is wrong and what else the message says).
 _ERRORS = {
+    "channel_for_no_cpu": (
+        portable_channel,
+        {"images": ["image_for_no_cpu"], "url": "https://example.org/", "version": "1"},
+        ["\"images\"", " is for no CPU that systemd has a name for", "Build it for a platform with one."],
+    ),
+    "channel_keeps_none": (
+        portable_channel,
+        {"images": ["script-subject"], "keep": 0, "url": "https://example.org/", "version": "1"},
+        ["\"keep\"", "it is 0", ". Keep at least 1 version."],
+    ),
+    "channel_of_another_version": (
+        portable_channel,
+        {"images": ["image_of_version_1"], "url": "https://example.org/", "version": "2"},
+        ["\"version\"", "it is \"2\", but other", " has the version ", "1. Leave it out."],
+    ),
+    "channel_of_two_images": (
+        portable_channel,
+        {"images": ["script-subject", "image_of_no_version"], "url": "https://example.org/", "version": "1"},
+        ["\"images\"", ". A channel has one image, in one version, for several architectures."],
+    ),
     "channel_without_a_version": (
         portable_channel,
         {"images": ["script-subject"], "url": "https://example.org/"},
@@ -140,6 +161,21 @@ _ERRORS = {
         {"binaries": {"/usr/bin/": "//service"}, "units": ["subject.service"]},
         ["\"binaries\"", "\"/usr/bin/\": ", "the path of //service:service ends in a slash", "ends in a slash, and so names a directory. Write", "\"/usr/bin/service\""],
     ),
+    "test_of_a_relative_path": (
+        portable_image_test,
+        {"contains": ["etc/hosts"], "image": "script-subject"},
+        ["\"contains\"", "\"etc/hosts\" is no path in an image", " is no path in an image. Start it with a slash."],
+    ),
+    "test_of_a_socket_without_a_kind": (
+        portable_test,
+        {"image": "script-subject", "sockets": {"localhost:80": "x"}, "suites": ["trixie"]},
+        ["\"sockets\"", "\"localhost:80\" is no address", " is no address of a stream socket. Write unix:/PATH or tcp:HOST:PORT."],
+    ),
+    "test_over_https": (
+        portable_test,
+        {"http": {"https://localhost/": "x"}, "image": "script-subject", "suites": ["trixie"]},
+        ["\"http\"", "\"https://localhost/\" is no URL", " is no URL that starts with http://.", "test https with commands."],
+    ),
     "two_platforms_of_one_architecture": (
         portable_image_set,
         {"image": "script-subject", "platforms": [_LINUX + "amd64", _LINUX + "amd64_cgo"]},
@@ -159,9 +195,19 @@ _error_test = analysistest.make(
     expect_failure = True,
 )
 
-_image_for_s390x = rule(
-    implementation = lambda _ctx: [PortableImageInfo(architecture = "s390x")],
-    doc = "As much of an image as tells which CPU it is for. Go has no toolchain for some.",
+_some_image = rule(
+    implementation = lambda ctx: [PortableImageInfo(
+        name = ctx.attr.portable_name,
+        architecture = ctx.attr.architecture,
+        image = None,
+        version = ctx.attr.version,
+    )],
+    doc = "As much of an image as tells what it is and which CPU it is for. Go has no toolchain for some.",
+    attrs = {
+        "architecture": attr.string(),
+        "portable_name": attr.string(),
+        "version": attr.string(),
+    },
 )
 
 def error_tests(name):
@@ -175,10 +221,13 @@ def error_tests(name):
         constraint_values = ["@platforms//os:linux"],
     )
 
-    _image_for_s390x(
-        name = "mainframe",
-        tags = ["manual"],
-    )
+    for image, attributes in {
+        "image_for_no_cpu": {"portable_name": "other"},
+        "image_of_no_version": {"architecture": "x86-64", "portable_name": "other"},
+        "image_of_version_1": {"architecture": "x86-64", "portable_name": "other", "version": "1"},
+        "mainframe": {"architecture": "s390x"},
+    }.items():
+        _some_image(name = image, tags = ["manual"], **attributes)
 
     # Go has no toolchain for such a platform.
     write_file(
@@ -203,17 +252,21 @@ def error_tests(name):
     for error, (rule, attributes, says) in _ERRORS.items():
         # The names of the errors are none for images.
         named = {"portable_name": "subject"} if rule == portable_image else {}
-        rule(name = error, tags = ["manual"], testonly = True, **(named | attributes))
-        kind = native.existing_rule(error)["kind"]
+        if rule not in (portable_image_test, portable_test):
+            named["testonly"] = True
+        rule(name = error, tags = ["manual"], **(named | attributes))
+
+        # A macro makes a target for each suite, or of another rule.
+        under_test = error + "_trixie" if rule == portable_test else error
+        kind = native.existing_rule(under_test)["kind"]
         _error_test(
             name = error + "_test",
             says = ["{} //bzl/tests/analysis:{}: attribute {}: ".format(
-                # A macro's name is its user's.
-                "portable_channel" if kind == "_channel_files" else kind,
-                error,
+                {"_channel_files": "portable_channel", "_portable_test": "portable_test"}.get(kind, kind),
+                under_test,
                 says[0],
             )] + says[1:],
-            target_under_test = error,
+            target_under_test = under_test,
         )
     native.test_suite(
         name = name,
