@@ -6,7 +6,7 @@ nothing is flattened while a build is analyzed.
 
 visibility("private")
 
-def entry(*, path, type, origin, mode = "", owner = "", source = None, files = None, dropins = [], target = "", runfiles_of = None):
+def entry(*, path, type, origin, mode = "", owner = "", source = None, files = None, dropins = [], target = "", runfiles_of = None, archive = None):
     """Makes an element of RootfsInfo.entries.
 
     Args:
@@ -24,6 +24,7 @@ def entry(*, path, type, origin, mode = "", owner = "", source = None, files = N
         target: a symlink's target.
         runfiles_of: a program whose runfiles go below path: struct with the fields
             `executable`, `runfiles`, `repo_mapping` (File or None) and `workspace`.
+        archive: the GoArchive of a Go program, for the image's inventory.
 
     Returns:
         The struct.
@@ -38,6 +39,7 @@ def entry(*, path, type, origin, mode = "", owner = "", source = None, files = N
         dropins = tuple(dropins),
         target = target,
         runfiles_of = runfiles_of,
+        archive = archive,
         origin = origin,
     )
 

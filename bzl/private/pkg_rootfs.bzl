@@ -68,7 +68,7 @@ def pkg_rootfs_rule(*, PackageDirsInfo, PackageFilegroupInfo, PackageFilesInfo, 
         files = depset(sources)
         return [
             DefaultInfo(files = files),
-            RootfsInfo(entries = depset(entries), files = files),
+            RootfsInfo(entries = depset(entries), files = files, metadata = depset()),
         ]
 
     return rule(

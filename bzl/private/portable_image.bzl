@@ -4,6 +4,7 @@ load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":entries.bzl", "entry", "entry_lines", "tells_symlinks")
+load(":inventory.bzl", "collect_inventory", "inventory_attrs")
 load(":names.bzl", "checked_names")
 load(":origin.bzl", "PATH_MAPPING", "declared_by", "own_file", "refuse", "shown")
 load(":os_release.bzl", "OS_RELEASE_TOOL", "write_os_release")
@@ -11,6 +12,8 @@ load(":os_release_info.bzl", "OsReleaseInfo")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":rootfs.bzl", "ROOTFS_ATTRS", "binary_entries", "declared_entries")
 load(":rootfs_info.bzl", "RootfsInfo")
+load(":sbom.bzl", "SBOM_ATTRS", "SBOM_TOOLCHAIN", "describe_image", "write_sbom")
+load(":size.bzl", "SIZE_ATTRS", "check_size")
 
 visibility(["//bzl"])
 
@@ -57,7 +60,6 @@ def _portable_image_impl(ctx):
     version = ctx.attr.version
     squashfs = ctx.exec_groups[_IMAGE].toolchains[_SQUASHFS_TOOLCHAIN].squashfs
     image = _output(ctx, "{}_{}.raw".format(name, version) if version else name + ".raw")
-    manifest = own_file(ctx, "manifest")
     spec = own_file(ctx, "spec.jsonl")
     facts = struct(
         architecture = ctx.attr._configuration[ConfigurationInfo].architecture,
@@ -67,7 +69,8 @@ def _portable_image_impl(ctx):
     )
     os_release = _os_release(ctx, facts)
     units = _units(ctx)
-    entries, files = declared_entries(ctx, _RULE)
+    declaration = declared_entries(ctx, _RULE)
+    entries = declaration.entries
     entries.append(entry(
         path = "/usr/lib/os-release",
         type = "file",
@@ -79,24 +82,21 @@ def _portable_image_impl(ctx):
     if ctx.attr.binary:
         binary = binary_entries(ctx, _RULE, "binary", ctx.attr.binary, "/usr/bin/" + name)
         entries.extend(binary.entries)
-        files.append(binary.files)
+        declaration.files.append(binary.files)
+        declaration.metadata.append(binary.metadata)
     parts = [part[RootfsInfo] for part in ctx.attr.rootfs]
-
-    # What the image is, for three actions. It is written when they run: nothing is flattened
-    # before. As each action's own parameter file it has paths that are mapped like the
-    # action's inputs (--experimental_output_paths=strip).
-    declared = ctx.actions.args()
-    declared.set_param_file_format("multiline")
-    declared.use_param_file("--spec=%s", use_always = True)
-    declared.add(_header(ctx, facts, image))
-    declared.add_all(
-        depset(entries, transitive = [part.entries for part in parts]),
-        map_each = entry_lines,
+    contents = struct(
+        entries = depset(entries, transitive = [part.entries for part in parts]),
+        metadata = depset(transitive = declaration.metadata + [getattr(part, "metadata", depset()) for part in parts]),
+        sources = depset(
+            [os_release] + ctx.files.units,
+            transitive = declaration.files + [part.files for part in parts],
+        ),
     )
-    sources = depset(
-        [os_release] + ctx.files.units,
-        transitive = files + [part.files for part in parts],
-    )
+    if ctx.attr.sbom:
+        contents = _with_sbom(ctx, facts, contents, squashfs, image)
+    declared = _declared(ctx, facts, contents, image)
+    sources = contents.sources
     inputs = depset(transitive = [sources, squashfs.files])
     processors = ctx.attr._processors[BuildSettingInfo].value
     ctx.actions.run(
@@ -113,18 +113,9 @@ def _portable_image_impl(ctx):
     )
 
     # Not the image action's: digests take time, and most builds ask for none.
-    arguments = ctx.actions.args()
-    arguments.add(manifest, format = "--manifest=%s")
-    ctx.actions.run(
-        mnemonic = "PortableManifest",
-        progress_message = "Listing portable service image %{output}",
-        executable = ctx.executable._lister,
-        arguments = [arguments, declared],
-        inputs = sources,
-        outputs = [manifest],
-        env = {},
-        execution_requirements = PATH_MAPPING,
-    )
+    manifest = _manifest(ctx, "manifest", declared, contents)
+    inventory = _inventory(ctx, "inventory.json", declared, contents, manifest, squashfs)
+    documents = describe_image(ctx, inventory, image)
     checks = check_image(ctx, declared, sources)
 
     # For people and their tools.
@@ -132,26 +123,100 @@ def _portable_image_impl(ctx):
     return [
         DefaultInfo(files = depset([image]), runfiles = ctx.runfiles([image])),
         OutputGroupInfo(
-            _validation = checks.validation,
+            _validation = depset(check_size(ctx, image, manifest), transitive = [checks.validation]),
             checks = checks.report,
             manifest = depset([manifest]),
+            provenance = depset([documents.provenance]),
+            sbom = depset([documents.sbom]),
             spec = depset([spec]),
         ),
         PortableImageInfo(
             architecture = facts.architecture,
             image = image,
             inputs = inputs,
+            inventory = inventory,
             manifest = manifest,
             minimum_systemd = ctx.attr.minimum_systemd,
             name = name,
             os_release = os_release,
             prefixes = facts.prefixes,
             profile = ctx.attr.profile,
+            provenance = documents.provenance,
+            sbom = documents.sbom,
             spec = spec,
             units = [unit.source for unit in units],
             version = version,
         ),
     ]
+
+def _declared(ctx, facts, contents, image):
+    """What the image is, for several actions, as the flag --spec.
+
+    It is written when they run: nothing is flattened before. As each action's own parameter
+    file it has paths that are mapped like the action's inputs
+    (--experimental_output_paths=strip).
+    """
+    declared = ctx.actions.args()
+    declared.set_param_file_format("multiline")
+    declared.use_param_file("--spec=%s", use_always = True)
+    declared.add(_header(ctx, facts, image))
+    declared.add_all(contents.entries, map_each = entry_lines)
+    return declared
+
+def _manifest(ctx, name, declared, contents):
+    manifest = own_file(ctx, name)
+    arguments = ctx.actions.args()
+    arguments.add(manifest, format = "--manifest=%s")
+    ctx.actions.run(
+        mnemonic = "PortableManifest",
+        progress_message = "Listing portable service image %{output}",
+        executable = ctx.executable._lister,
+        arguments = [arguments, declared],
+        inputs = contents.sources,
+        outputs = [manifest],
+        env = {},
+        execution_requirements = PATH_MAPPING,
+    )
+    return manifest
+
+def _inventory(ctx, name, declared, contents, manifest, squashfs):
+    return collect_inventory(
+        ctx,
+        name = name,
+        declared = declared,
+        entries = contents.entries,
+        exec_group = _IMAGE,
+        inputs = depset(transitive = [contents.sources, squashfs.files]),
+        manifest = manifest,
+        metadata = contents.metadata,
+        parameters = {
+            "block_size": ctx.attr.block_size,
+            "compression": ctx.attr.compression,
+            "compression_level": _level(ctx),
+            "timestamp": ctx.attr.timestamp,
+        },
+        squashfs = squashfs,
+    )
+
+def _with_sbom(ctx, facts, contents, squashfs, image):
+    """Adds an SBOM of the other contents. Neither its digest nor the image's is in it."""
+    declared = _declared(ctx, facts, contents, image)
+    manifest = _manifest(ctx, "embedded/manifest", declared, contents)
+    inventory = _inventory(ctx, "embedded/inventory.json", declared, contents, manifest, squashfs)
+    name = image.basename.removesuffix(".raw") + ".cdx.json"
+    document = write_sbom(ctx, name = "embedded/" + name, inventory = inventory)
+    embedded = entry(
+        path = ctx.attr.sbom + name if ctx.attr.sbom.endswith("/") else ctx.attr.sbom,
+        type = "file",
+        mode = "0644",
+        source = document,
+        origin = declared_by(ctx, "sbom"),
+    )
+    return struct(
+        entries = depset([embedded], transitive = [contents.entries]),
+        metadata = contents.metadata,
+        sources = depset([document], transitive = [contents.sources]),
+    )
 
 def _output(ctx, name):
     """The image's file, whose name is what portablectl takes the portable name from."""
@@ -297,12 +362,17 @@ There are further output groups, for `--output_groups=+NAME`:
 
 - `manifest`: a list of the image's contents, with the reason for each path.
 - `checks`: the report of all checks, as text and as JSON.
+- `sbom`: NAME.cdx.json, a software bill of materials in CycloneDX 1.6: every file, and the Go
+  modules that each program was linked from. It needs a toolchain, so that only those who want
+  an SBOM fetch a library for it:
+  `register_toolchains("@portable_walkthrough_go//bzl/toolchains/sbom")` in MODULE.bazel.
+- `provenance`: NAME.provenance.json, an unsigned in-toto statement in SLSA's format 1.
 - `spec`: what the image is, a line of JSON for each path. mkportable and checkportable read the same.
 
 The image action has the execution group `image`. With remote execution,
 `exec_properties = {"image.Pool": "large"}` on a target or a platform selects a worker for
 that action alone.""",
-    attrs = ROOTFS_ATTRS | OS_RELEASE_TOOL | CHECK_ATTRS | {
+    attrs = ROOTFS_ATTRS | OS_RELEASE_TOOL | CHECK_ATTRS | SIZE_ATTRS | SBOM_ATTRS | inventory_attrs(_IMAGE) | {
         "binary": attr.label(
             doc = """The service: short for `binaries = {"/usr/bin/PORTABLE_NAME": "//service"}`.
 
@@ -366,6 +436,12 @@ leaves each service tightest.""",
             doc = "Parts of the image that are declared elsewhere: `rootfs` targets.",
             providers = [RootfsInfo],
         ),
+        "sbom": attr.string(
+            doc = """Where in the image to pack its SBOM, as in `"/usr/share/sbom/"`. A slash at the end stands for the file name NAME.cdx.json.
+
+The packed document lists all other files, and has no digest of the image. Default: it is
+not packed. The output group `sbom` has it in either case.""",
+        ),
         "timestamp": attr.int(
             doc = "The time of all that is in the image, in seconds since 1970. Never the time of the build: that would be other bytes each time.",
         ),
@@ -412,6 +488,7 @@ knows. Default: no version, NAME.raw.""",
             providers = [BuildSettingInfo],
         ),
     },
+    toolchains = [SBOM_TOOLCHAIN],
     exec_groups = {_IMAGE: exec_group(toolchains = [_SQUASHFS_TOOLCHAIN])},
     provides = [PortableImageInfo],
 )

@@ -41,15 +41,12 @@ def _portable_image_set_impl(ctx):
                 info.architecture,
             )
 
-        image = own_file(ctx, "{}_{}.raw".format(info.image.basename.removesuffix(".raw"), info.architecture))
-        ctx.actions.symlink(
-            output = image,
-            target_file = info.image,
-            progress_message = "Naming portable service image %{output}",
-        )
-        images[info.architecture] = _renamed(info, image)
+        named = _named(ctx, info)
+        images[info.architecture] = named
         for group in _GROUPS:
             groups.setdefault(group, []).append(getattr(target[OutputGroupInfo], group))
+        for group in _DOCUMENTS:
+            groups.setdefault(group, []).append(depset([getattr(named, group)]))
     files = [info.image for info in images.values()]
     return [
         DefaultInfo(files = depset(files), runfiles = ctx.runfiles(files)),
@@ -60,9 +57,22 @@ def _portable_image_set_impl(ctx):
 # Output groups that a set has as well.
 _GROUPS = ["checks", "manifest", "spec"]
 
-def _renamed(info, image):
+# Those whose files get the architecture into their names, as the images do.
+_DOCUMENTS = ["provenance", "sbom"]
+
+def _named(ctx, info):
+    """PortableImageInfo whose files have the architecture in their names."""
+    stem = info.image.basename.removesuffix(".raw")
     fields = {name: getattr(info, name) for name in dir(info) if name not in ["to_json", "to_proto"]}
-    return PortableImageInfo(**(fields | {"image": image}))
+    for field in ["image"] + _DOCUMENTS:
+        file = fields[field]
+        fields[field] = own_file(ctx, "{}_{}{}".format(stem, info.architecture, file.basename.removeprefix(stem)))
+        ctx.actions.symlink(
+            output = fields[field],
+            target_file = file,
+            progress_message = "Naming %{output}",
+        )
+    return PortableImageInfo(**fields)
 
 portable_image_set = rule(
     implementation = _portable_image_set_impl,

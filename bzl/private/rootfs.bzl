@@ -1,6 +1,9 @@
 """The rule `rootfs`, and the attributes that it shares with `portable_image`."""
 
+# Not from //go:def.bzl, with which the reference pages would need the sources of rules_cc.
+load("@io_bazel_rules_go//go/private:providers.bzl", "GoArchive")
 load(":entries.bzl", "entry")
+load(":inventory.bzl", "metadata_files")
 load(":origin.bzl", "declared_by", "refuse", "shown")
 load(":rootfs_info.bzl", "RootfsInfo")
 
@@ -76,14 +79,17 @@ def declared_entries(ctx, rule):
         rule: the rule's name.
 
     Returns:
-        A list of entries, and a list of depsets of the Files that they are made from.
+        A struct with the fields `entries`, a list, `files`, a list of depsets of the Files
+        that they are made from, and `metadata`, a list of depsets of Files, see RootfsInfo.
     """
     entries = []
     files = []
+    metadata = []
     for path, target in ctx.attr.binaries.items():
         program = binary_entries(ctx, rule, "binaries", target, path)
         entries.extend(program.entries)
         files.append(program.files)
+        metadata.append(program.metadata)
     for path in ctx.attr.directories:
         entries.append(entry(path = path, type = "directory", mode = "0755", origin = declared_by(ctx, "directories")))
     for path in ctx.attr.empty_files:
@@ -104,7 +110,7 @@ def declared_entries(ctx, rule):
         entries.append(entry(path = path, type = "attributes", mode = mode, origin = declared_by(ctx, "modes")))
     for path, owner in ctx.attr.owners.items():
         entries.append(entry(path = path, type = "attributes", owner = owner, origin = declared_by(ctx, "owners")))
-    return entries, files
+    return struct(entries = entries, files = files, metadata = metadata)
 
 def binary_entries(ctx, rule, attribute, target, path):
     """Packs a program and its runfiles.
@@ -117,7 +123,7 @@ def binary_entries(ctx, rule, attribute, target, path):
         path: its path in the image.
 
     Returns:
-        A struct with `entries`, a list, and `files`, a depset.
+        A struct with `entries`, a list, and `files` and `metadata`, depsets.
     """
     origin = declared_by(ctx, attribute)
     program = _program(ctx, rule, attribute, target, path)
@@ -132,8 +138,9 @@ def binary_entries(ctx, rule, attribute, target, path):
             path + target.label.name,
         )
     runfiles = target[DefaultInfo].default_runfiles or ctx.runfiles()
+    archive = target[GoArchive] if GoArchive in target else None
     entries = [
-        entry(path = path, type = "file", mode = "0755", source = program.file, origin = origin),
+        entry(path = path, type = "file", mode = "0755", source = program.file, archive = archive, origin = origin),
         # Bazel marks whatever it makes as executable, and programs may rely on that.
         entry(
             path = path + ".runfiles/",
@@ -154,7 +161,11 @@ def binary_entries(ctx, rule, attribute, target, path):
     files = [program.file] + [link.target_file for link in links]
     if program.repo_mapping:
         files.append(program.repo_mapping)
-    return struct(entries = entries, files = depset(files, transitive = [runfiles.files]))
+    return struct(
+        entries = entries,
+        files = depset(files, transitive = [runfiles.files]),
+        metadata = metadata_files(archive) if archive else depset(),
+    )
 
 def _program(ctx, rule, attribute, target, path):
     """What a label stands for as a program: what `bazel run` would run, or its only file."""
@@ -189,11 +200,15 @@ def _program(ctx, rule, attribute, target, path):
     )
 
 def _rootfs_impl(ctx):
-    entries, files = declared_entries(ctx, "rootfs")
-    sources = depset(transitive = files)
+    declared = declared_entries(ctx, "rootfs")
+    sources = depset(transitive = declared.files)
     return [
         DefaultInfo(files = sources),
-        RootfsInfo(entries = depset(entries), files = sources),
+        RootfsInfo(
+            entries = depset(declared.entries),
+            files = sources,
+            metadata = depset(transitive = declared.metadata),
+        ),
     ]
 
 rootfs = rule(

@@ -7,5 +7,6 @@ RootfsInfo = provider(
     fields = {
         "entries": "depset of struct: what is declared. Opaque: their fields are no part of the API; what an image holds is in its manifest.",
         "files": "depset of File: all that entries are made from.",
+        "metadata": "depset of File: what rules_go says of the packages in the programs, for the image's inventory.",
     },
 )

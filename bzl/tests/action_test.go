@@ -17,10 +17,15 @@ import (
 type action struct {
 	root  string
 	flags []string // of mkportable, in order
+	// inventory are those of collect; listedFile and targetsFile have the rest.
+	inventory []string
 }
 
 // specFile is what an action's parameter file becomes, below its root.
 const specFile = "spec.jsonl"
+
+// listedFile and targetsFile are what the parameter files of the inventory's action become.
+const listedFile, targetsFile = "listed.jsonl", "targets.jsonl"
 
 // trees hold the inputs of all actions, in the runfiles and below the paths that their
 // arguments name.
@@ -58,11 +63,20 @@ func readAction(t *testing.T, root, file string) *action {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var spec []string
+	var spec, listed, targets []string
 	for line := range strings.Lines(string(content)) {
-		if strings.HasPrefix(line, "--") {
-			a.flags = append(a.flags, strings.TrimSuffix(line, "\n"))
-		} else {
+		flag := strings.TrimSuffix(line, "\n")
+		rest, ofInventory := strings.CutPrefix(line, "inventory ")
+		switch {
+		case ofInventory && strings.HasPrefix(rest, "--"):
+			a.inventory = append(a.inventory, strings.TrimPrefix(flag, "inventory "))
+		case ofInventory && strings.HasPrefix(rest, `{"label":`):
+			targets = append(targets, rest)
+		case ofInventory:
+			listed = append(listed, rest)
+		case strings.HasPrefix(flag, "--"):
+			a.flags = append(a.flags, flag)
+		default:
 			spec = append(spec, line)
 		}
 	}
@@ -71,6 +85,11 @@ func readAction(t *testing.T, root, file string) *action {
 	}
 	if err := os.WriteFile(filepath.Join(root, specFile), []byte(strings.Join(spec, "")), 0o644); err != nil {
 		t.Fatal(err)
+	}
+	for name, lines := range map[string][]string{listedFile: listed, targetsFile: targets} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(strings.Join(lines, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	a.flags = append(a.flags, "--spec="+specFile)
 	a.set(t, "output", "made/image.raw")
@@ -116,7 +135,13 @@ func (a *action) output() string { return a.file("output") }
 // source returns the file that an entry is made from.
 func (a *action) source(t *testing.T, path string) string {
 	t.Helper()
-	spec, err := os.ReadFile(filepath.Join(a.root, specFile))
+	return a.sourceIn(t, specFile, path)
+}
+
+// sourceIn is source for another spec than the image action's.
+func (a *action) sourceIn(t *testing.T, file, path string) string {
+	t.Helper()
+	spec, err := os.ReadFile(filepath.Join(a.root, file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,12 +6,21 @@ visibility(["//bzl/tests/..."])
 
 _ArgumentsInfo = provider(
     doc = "The command line of an image action.",
-    fields = {"arguments": "list of string: the flags, and among them the lines of the spec, which its parameter file has."},
+    fields = {
+        "arguments": "list of string: the flags, and among them the lines of the spec, which its parameter file has.",
+        "inventory": "list of string: the same of the action that takes the inventory. Bazel may map the paths of one action and not of the other.",
+        "metadata": "list of File: what the lines of inventory name besides the image's inputs.",
+    },
 )
 
 def _arguments_impl(target, _ctx):
-    action = [action for action in target.actions if action.mnemonic == "PortableImage"][0]
-    return [_ArgumentsInfo(arguments = action.argv[1:])]
+    # Some images have a second inventory, for the SBOM in them: the last one is the image's.
+    actions = {action.mnemonic: action for action in target.actions}
+    return [_ArgumentsInfo(
+        arguments = actions["PortableImage"].argv[1:],
+        inventory = actions["PortableInventory"].argv[1:],
+        metadata = [file for file in actions["PortableInventory"].inputs.to_list() if file.basename.endswith(".package-metadata.json")],
+    )]
 
 _arguments = aspect(
     implementation = _arguments_impl,
@@ -23,12 +32,16 @@ def _image_action_impl(ctx):
     files = []
     for image in ctx.attr.images:
         file = ctx.actions.declare_file(image.label.name + ".action")
-        ctx.actions.write(file, "\n".join(image[_ArgumentsInfo].arguments) + "\n")
+        info = image[_ArgumentsInfo]
+        ctx.actions.write(file, "\n".join(info.arguments + ["inventory " + line for line in info.inventory]) + "\n")
         files.append(file)
 
     # Under the paths that the arguments name, so that the actions can be run again: with the
     # configuration's name, or mapped.
-    inputs = depset(transitive = [image[PortableImageInfo].inputs for image in ctx.attr.images]).to_list()
+    inputs = depset(
+        [file for image in ctx.attr.images for file in image[_ArgumentsInfo].metadata],
+        transitive = [image[PortableImageInfo].inputs for image in ctx.attr.images],
+    ).to_list()
     return [DefaultInfo(
         files = depset(files),
         runfiles = ctx.runfiles(

@@ -91,27 +91,34 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// The sums of WORKSPACE are those of go.sum, for the versions of go.mod.
+// The sums of the Go modules that Bazel's files declare are those of go.sum, for the versions
+// of go.mod.
 func TestGoRepositories(t *testing.T) {
 	sums, required := read(t, "go.sum"), read(t, "go.mod")
-	declared := regexp.MustCompile(`(?s)go_repository\(\n(.*?)\n\)`).FindAllStringSubmatch(read(t, "WORKSPACE"), -1)
-	if len(declared) == 0 {
-		t.Fatal("WORKSPACE declares no Go module")
-	}
-	for _, repository := range declared {
-		attribute := func(name string) string {
-			match := regexp.MustCompile(name + ` = "([^"]+)"`).FindStringSubmatch(repository[1])
-			if match == nil {
-				t.Fatalf("no %s in %s", name, repository[0])
+	for file, pattern := range map[string]string{
+		"WORKSPACE":              `(?s)go_repository\(\n(.*?)\n\)`,
+		"MODULE.bazel":           `(?s)go_deps\.module\(\n(.*?)\n\)`,
+		"bzl/workspace/sbom.bzl": `(?s)go_repository\(\n(.*?)\n        \)`,
+	} {
+		declared := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
+		if len(declared) == 0 {
+			t.Errorf("%s declares no Go module", file)
+		}
+		for _, repository := range declared {
+			attribute := func(name string) string {
+				match := regexp.MustCompile(`(?m)^ *(?:` + name + `) = "([^"]+)"`).FindStringSubmatch(repository[1])
+				if match == nil {
+					t.Fatalf("%s: no %s in %s", file, name, repository[0])
+				}
+				return match[1]
 			}
-			return match[1]
-		}
-		module := attribute("importpath") + " " + attribute("version")
-		if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
-			t.Errorf("WORKSPACE has another sum for %s than go.sum", module)
-		}
-		if !strings.Contains(required, module) {
-			t.Errorf("WORKSPACE has another version than go.mod: %s", module)
+			module := attribute("importpath|path") + " " + attribute("version")
+			if !strings.Contains(sums, module+" "+attribute("sum")+"\n") {
+				t.Errorf("%s has another sum for %s than go.sum", file, module)
+			}
+			if !strings.Contains(required, module) {
+				t.Errorf("%s has another version than go.mod: %s", file, module)
+			}
 		}
 	}
 }

@@ -40,17 +40,23 @@ func main() {
 	flag.Int64Var(&fs.Timestamp, "timestamp", 0, "the time of all files, in `SECONDS` since 1970")
 	flag.IntVar(&fs.Processors, "processors", 0, "the number of the compressor's threads, 0 for all processors")
 	flag.IntVar(&fs.Memory, "memory", 0, "the `MIB` for mksquashfs's caches, 0 for a quarter of the machine's")
+	label := flag.String("label", "", "the `TARGET` to name in an error about the size")
+	made := flag.String("image", "", "make nothing, but compare the size of this `FILE`, listed by --manifest, with --max-size")
+	maxSize := flag.Int64("max-size", 0, "how many `BYTES` an image may have")
 	flag.Parse()
-	if *name == "" || flag.NArg() != 0 {
-		fmt.Fprintln(os.Stderr, "mkportable: make an image with --spec=FILE --output=FILE --mksquashfs=PROGRAM, or a list of its contents with --spec=FILE --manifest=FILE")
+	if (*name == "") == (*made == "") || flag.NArg() != 0 {
+		fmt.Fprintln(os.Stderr, "mkportable: make an image with --spec=FILE --output=FILE --mksquashfs=PROGRAM, a list of its contents with --spec=FILE --manifest=FILE, or verify its size with --image=FILE --manifest=FILE --max-size=BYTES --output=FILE")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if *manifest != "" {
+	switch {
+	case *made != "":
+		err = image.CheckSize(*label, *made, *manifest, fs.Output, *maxSize)
+	case *manifest != "":
 		err = image.List(*name, *manifest)
-	} else {
+	default:
 		err = image.Build(ctx, *name, &fs)
 	}
 	if err != nil {

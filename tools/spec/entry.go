@@ -55,6 +55,8 @@ type Entry struct {
 	Content string `json:"-"`
 	// Guess is how sure it is that a mount point must be of this type.
 	Guess Guess `json:"-"`
+	// declared is where a file of a tree is as the spec names the tree.
+	declared string
 	// anyType is whether it gives way to a declared entry of another type.
 	anyType bool
 	// unknown is whether only the host knows what Path is.
@@ -130,6 +132,15 @@ func (e *Entry) DeclaredBy() string {
 		return "the spec"
 	}
 	return e.Origin
+}
+
+// DeclaredSource is the entry's source as the spec names it, on every machine: that of a file in
+// a tree may be where a sandbox brings it from.
+func (e *Entry) DeclaredSource() string {
+	if e.declared != "" {
+		return e.declared
+	}
+	return e.Source
 }
 
 // isBelow tells whether the path lies below a directory, at any depth.

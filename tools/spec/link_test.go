@@ -124,6 +124,10 @@ func TestTreesOfASandbox(t *testing.T) {
 	if want := []string{"/srv 0755", "/srv/d/file 0644", "/srv/dir -> d", "/srv/link -> d/file"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
+	entries, err := withTrees([]*Entry{{Path: "/srv", Type: Tree, Mode: "0644", Source: mapped + "tree"}})
+	if err != nil || entries[1].DeclaredSource() != mapped+"tree/d/file" || entries[1].Source != filepath.Join(tree, "d/file") {
+		t.Errorf("got %+v, %v", entries[1], err)
+	}
 	// One that leads out is refused, and not read through.
 	s.link(t, s.canary, filepath.Join(tree, "out"))
 	s.link(t, filepath.Join(tree, "out"), filepath.Join(mapped, "tree/out"))

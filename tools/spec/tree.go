@@ -27,7 +27,9 @@ func withTrees(entries []*Entry) ([]*Entry, error) {
 				all = append(all, &Entry{Path: e.Path, Type: Directory, Mode: "0755", Origin: e.Origin, Added: true})
 			}
 			tree := *e
-			tree.Source = treeRoot(e.Source)
+			if root := treeRoot(e.Source); root != e.Source {
+				tree.Source, tree.declared = root, e.Source
+			}
 			err = tree.eachFile("", func(file *Entry) { all = append(all, file) })
 		}
 		if err != nil {
@@ -78,6 +80,9 @@ func (e *Entry) eachFile(below string, visit func(*Entry)) error {
 	for _, m := range members {
 		name := path.Join(below, m.Name())
 		file := &Entry{Path: path.Join(e.Path, name), Type: File, Mode: e.Mode, Owner: e.Owner, Source: path.Join(e.Source, name), Origin: e.Origin}
+		if e.declared != "" {
+			file.declared = path.Join(e.declared, name)
+		}
 		switch kind := m.Type(); {
 		case kind.IsDir():
 			if err := e.eachFile(name, visit); err != nil {
