@@ -18,7 +18,7 @@ def shown(label):
     """
 
     # buildifier: disable=canonical-repository
-    return str(label).removeprefix("@@") if not label.repo_name else str(label)
+    return str(label).lstrip("@") if not label.repo_name else str(label)
 
 def own_file(ctx, name):
     """Declares an output in the target's own directory.

@@ -126,9 +126,8 @@ def _portable_image_impl(ctx):
             _validation = depset(check_size(ctx, image, manifest), transitive = [checks.validation]),
             checks = checks.report,
             manifest = depset([manifest]),
-            provenance = depset([documents.provenance]),
-            sbom = depset([documents.sbom]),
             spec = depset([spec]),
+            **documents.groups
         ),
         PortableImageInfo(
             architecture = facts.architecture,

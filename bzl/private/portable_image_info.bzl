@@ -16,7 +16,7 @@ PortableImageInfo = provider(
         "prefixes": "list of string: what units' names start with; the portable name first.",
         "profile": "string: the profile that the image is meant to be attached with.",
         "provenance": "File: where the image came from, an unsigned in-toto statement.",
-        "sbom": "File: the image's software bill of materials, in CycloneDX. Its action fails where no toolchain for it is registered.",
+        "sbom": "File: the image's software bill of materials, in CycloneDX; None where no toolchain for it is registered.",
         "spec": "File: what the image is, as JSON lines: the declaration that mkportable and checkportable read. It does not say how the image is made.",
         "units": "list of File: the unit files, without their drop-ins.",
         "version": "string: the image's version, \"\" if it has none.",

@@ -46,7 +46,10 @@ def _portable_image_set_impl(ctx):
         for group in _GROUPS:
             groups.setdefault(group, []).append(getattr(target[OutputGroupInfo], group))
         for group in _DOCUMENTS:
-            groups.setdefault(group, []).append(depset([getattr(named, group)]))
+            file = getattr(named, group)
+
+            # Without a toolchain for SBOMs, the image's output group says so.
+            groups.setdefault(group, []).append(depset([file]) if file else getattr(target[OutputGroupInfo], group))
     files = [info.image for info in images.values()]
     return [
         DefaultInfo(files = depset(files), runfiles = ctx.runfiles(files)),
@@ -64,7 +67,7 @@ def _named(ctx, info):
     """PortableImageInfo whose files have the architecture in their names."""
     stem = info.image.basename.removesuffix(".raw")
     fields = {name: getattr(info, name) for name in dir(info) if name not in ["to_json", "to_proto"]}
-    for field in ["image"] + _DOCUMENTS:
+    for field in ["image"] + [document for document in _DOCUMENTS if fields[document]]:
         file = fields[field]
         fields[field] = own_file(ctx, "{}_{}{}".format(stem, info.architecture, file.basename.removeprefix(stem)))
         ctx.actions.symlink(

@@ -6,18 +6,23 @@ load(":portable_image_set_info.bzl", "PortableImageSetInfo")
 visibility(["//bzl"])
 
 def _portable_sign_impl(ctx):
-    images = []
+    infos = []
     for target in ctx.attr.images:
         if PortableImageSetInfo in target:
-            images.extend([info.image for info in target[PortableImageSetInfo].images.values()])
+            infos.extend(target[PortableImageSetInfo].images.values())
         else:
-            images.append(target[PortableImageInfo].image)
+            infos.append(target[PortableImageInfo])
+    images = [info.image for info in infos]
+    documents = [file for info in infos for file in [info.provenance, info.sbom] if file]
     program = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(output = program, target_file = ctx.executable._sign, is_executable = True)
     return [
-        DefaultInfo(executable = program, runfiles = ctx.runfiles(images)),
+        DefaultInfo(executable = program, runfiles = ctx.runfiles(images + documents)),
         # bazel run starts it in the runfiles, which these paths are relative to.
-        RunEnvironmentInfo(environment = {"SIGN_IMAGES": json.encode([image.short_path for image in images])}),
+        RunEnvironmentInfo(environment = {
+            "SIGN_DOCUMENTS": json.encode([document.short_path for document in documents]),
+            "SIGN_IMAGES": json.encode([image.short_path for image in images]),
+        }),
     ]
 
 portable_sign = rule(
@@ -27,7 +32,8 @@ portable_sign = rule(
     bazel run //:sign -- --key=KEY.pem --certificate=CERTIFICATE.pem --into=DIRECTORY
 
 writes each image with the signature in it, and NAME.roothash and NAME.roothash.p7s beside
-it. `--verify` verifies signed images, and `--help` lists all flags. See
+it. With the same key it signs the image's provenance and, where a toolchain for SBOMs is
+registered, its SBOM: NAME.provenance.dsse.json and NAME.cdx.dsse.json. `--verify` verifies signed images, and `--help` lists all flags. See
 [Images a host can trust](../../tools/verity/README.md).""",
     attrs = {
         "images": attr.label_list(

@@ -2,6 +2,7 @@
 
 load(":origin.bzl", "PATH_MAPPING", "own_file", "refuse")
 load(":portable_image_info.bzl", "PortableImageInfo")
+load(":sbom.bzl", "SBOM_ATTRS", "SBOM_TOOLCHAIN", "describe_image")
 
 visibility(["//bzl"])
 
@@ -57,6 +58,7 @@ def _portable_verity_impl(ctx):
             policy = own_file(ctx, "policy/{}.d/{}".format(unit.basename, _POLICY))
             ctx.actions.write(policy, _POLICY_TEXT)
             policies.append(policy)
+    documents = describe_image(ctx, info.inventory, image)
     groups = target[OutputGroupInfo]
     fields = {name: getattr(info, name) for name in dir(info) if name not in ["to_json", "to_proto"]}
     return [
@@ -68,8 +70,13 @@ def _portable_verity_impl(ctx):
             policy = depset(policies),
             roothash = depset([roothash]),
             spec = groups.spec,
+            **documents.groups
         ),
-        PortableImageInfo(**(fields | {"image": image})),
+        PortableImageInfo(**(fields | {
+            "image": image,
+            "provenance": documents.provenance,
+            "sbom": documents.sbom,
+        })),
     ]
 
 portable_verity = rule(
@@ -81,7 +88,8 @@ second partition, and the hash of those, the root hash, is what `portable_sign` 
 file has the image's name, in a directory of its own, and portablectl attaches it like the
 other. Equal squashfs file systems for one architecture give equal bytes.
 
-Output groups besides those of the image:
+It has the output groups of the image; its SBOM and its provenance have the digest of the
+disk image. And these:
 
 - `roothash`: the root hash in hex, without a newline. systemd finds it beside the image.
 - `partitions`: partitions.json, with offsets, sizes and UUIDs. It is also in `manifest`.
@@ -89,7 +97,7 @@ Output groups besides those of the image:
   signed image.
 
 [Images a host can trust](../../tools/verity/README.md) says how hosts verify it.""",
-    attrs = {
+    attrs = SBOM_ATTRS | {
         "image": attr.label(
             doc = "The `portable_image`, for x86-64, arm64 or riscv64.",
             mandatory = True,
@@ -102,4 +110,5 @@ Output groups besides those of the image:
         ),
     },
     provides = [PortableImageInfo],
+    toolchains = [SBOM_TOOLCHAIN],
 )

@@ -66,7 +66,9 @@ def describe_image(ctx, inventory, image):
         image: File: that image, or one that was made from it.
 
     Returns:
-        A struct with the fields `sbom` and `provenance`, Files.
+        A struct with the fields `provenance`, a File; `sbom`, a File, or None where no toolchain
+        is registered; and `groups`, a dict of depsets: the output groups `provenance` and
+        `sbom`, of which the second fails in that case.
     """
     stem = image.basename.removesuffix(".raw")
     statement = own_file(ctx, stem + ".provenance.json")
@@ -85,4 +87,8 @@ def describe_image(ctx, inventory, image):
         execution_requirements = PATH_MAPPING,
     )
     document = write_sbom(ctx, name = stem + ".cdx.json", inventory = inventory, image = image)
-    return struct(provenance = statement, sbom = document)
+    return struct(
+        groups = {"provenance": depset([statement]), "sbom": depset([document])},
+        provenance = statement,
+        sbom = document if ctx.toolchains[_TOOLCHAIN_TYPE] else None,
+    )

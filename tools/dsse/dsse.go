@@ -15,11 +15,8 @@ import (
 	"fmt"
 )
 
-// Types of the documents that an image has.
-const (
-	InToto    = "application/vnd.in-toto+json"
-	CycloneDX = "application/vnd.cyclonedx+json"
-)
+// InToto is the type of an in-toto statement.
+const InToto = "application/vnd.in-toto+json"
 
 // An Envelope is a signed document.
 type Envelope struct {

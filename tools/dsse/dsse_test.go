@@ -13,6 +13,8 @@ import (
 	"testing"
 )
 
+const other = "application/octet-stream"
+
 // The example of the specification (protocol.md).
 func TestPreauthentication(t *testing.T) {
 	got := string(Preauthentication("http://example.com/HelloWorld", []byte("hello world")))
@@ -98,8 +100,8 @@ func TestOthersAreRefused(t *testing.T) {
 		"other key":     {all["RSA"].Public(), InToto, envelope, "no valid signature"},
 		"unknown key":   {"none", InToto, envelope, "no valid signature"},
 		"other payload": {all["ECDSA"].Public(), InToto, changed(func(e *Envelope) { e.Payload = []byte("[]") }), "no valid signature"},
-		"other type":    {all["ECDSA"].Public(), CycloneDX, changed(func(e *Envelope) { e.PayloadType = CycloneDX }), "no valid signature"},
-		"type asked":    {all["ECDSA"].Public(), CycloneDX, envelope, `has the type "application/vnd.in-toto+json"`},
+		"other type":    {all["ECDSA"].Public(), other, changed(func(e *Envelope) { e.PayloadType = other }), "no valid signature"},
+		"type asked":    {all["ECDSA"].Public(), other, envelope, `has the type "application/vnd.in-toto+json"`},
 		"no signature":  {all["ECDSA"].Public(), InToto, changed(func(e *Envelope) { e.Signatures = nil }), "no valid signature"},
 		"not JSON":      {all["ECDSA"].Public(), InToto, []byte("-----BEGIN"), "DSSE envelope: "},
 	} {

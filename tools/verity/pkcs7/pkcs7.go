@@ -107,27 +107,41 @@ func Sign(content []byte, certificate *x509.Certificate, key crypto.Signer) ([]b
 // with.
 var ErrOtherSigner = errors.New("made with the key of another certificate")
 
-// Verify checks a signature in DER of content with the signer's certificate. It looks at no
-// date and at no issuer, as systemd does not. Certificates in the signature don't matter.
-func Verify(der, content []byte, certificate *x509.Certificate) error {
+// Value returns the signature in a PKCS #7 signature in DER: without attributes, it is the
+// key's own signature of the content.
+func Value(der []byte) ([]byte, error) {
+	signer, err := parseSigner(der)
+	return signer.Signature, err
+}
+
+func parseSigner(der []byte) (signer signerInfo, err error) {
 	const form = "; make it with `openssl smime -sign -binary -noattr -nocerts -outform der`, or the like"
 	var outer contentInfo
 	if rest, err := asn1.Unmarshal(der, &outer); err != nil || len(rest) > 0 || !outer.Type.Equal(oidSignedData) {
-		return errors.New("not a PKCS #7 signature in DER" + form)
+		return signer, errors.New("not a PKCS #7 signature in DER" + form)
 	}
 	var data signedData
 	if rest, err := asn1.Unmarshal(outer.Content.Bytes, &data); err != nil || len(rest) > 0 {
-		return errors.New("not a PKCS #7 signature in DER" + form)
+		return signer, errors.New("not a PKCS #7 signature in DER" + form)
 	}
 	switch {
 	case !data.Content.Type.Equal(oidData) || len(data.Content.Content.FullBytes) > 0:
-		return errors.New("not detached: it has the content in it" + form)
+		return signer, errors.New("not detached: it has the content in it" + form)
 	case len(data.Signers) != 1:
-		return fmt.Errorf("%d signers, want one"+form, len(data.Signers))
+		return signer, fmt.Errorf("%d signers, want one"+form, len(data.Signers))
 	case len(data.Signers[0].Attributes.FullBytes) > 0:
-		return errors.New("it has attributes" + form)
+		return signer, errors.New("it has attributes" + form)
 	}
-	signer := data.Signers[0]
+	return data.Signers[0], nil
+}
+
+// Verify checks a signature in DER of content with the signer's certificate. It looks at no
+// date and at no issuer, as systemd does not. Certificates in the signature don't matter.
+func Verify(der, content []byte, certificate *x509.Certificate) error {
+	signer, err := parseSigner(der)
+	if err != nil {
+		return err
+	}
 	if !names(signer.Signer, certificate) {
 		return ErrOtherSigner
 	}

@@ -28,8 +28,8 @@ signed ones.
 
 `
 
-// imagesVariable names the target's images, as JSON.
-const imagesVariable = "SIGN_IMAGES"
+// imagesVariable names the target's images, and documentsVariable what is said of them, as JSON.
+const imagesVariable, documentsVariable = "SIGN_IMAGES", "SIGN_DOCUMENTS"
 
 // A usageError is a mistake on the command line.
 type usageError string
@@ -41,6 +41,8 @@ type command struct {
 	key, signer, passphraseFile, certificate, into string
 	verify                                         bool
 	images                                         []string
+	// documents are the target's; there are none for images that are named.
+	documents []string
 
 	now  func() time.Time
 	out  io.Writer
@@ -54,7 +56,7 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 	// Errors are the caller's to print.
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.key, "key", "", "sign with this private `key`: a PEM file (RSA or ECDSA, encrypted or not), or pkcs11:… for one in a token")
-	flags.StringVar(&c.signer, "signer", "", "sign with this shell `command`: it gets the root hash in hex on its standard input, and answers with PKCS #7 in DER")
+	flags.StringVar(&c.signer, "signer", "", "sign with this shell `command`: it gets the root hash in hex, or the text of a DSSE envelope, on its standard input, and answers with PKCS #7 in DER")
 	flags.StringVar(&c.certificate, "certificate", "", "the key's X.509 certificate, a `file` in PEM or DER")
 	flags.StringVar(&c.passphraseFile, "passphrase-file", "", "open an encrypted key, or a token, with the first line of this `file`, and do not ask on the terminal")
 	flags.StringVar(&c.into, "into", "", "the `directory` for NAME.raw, NAME.roothash and NAME.roothash.p7s")
@@ -90,9 +92,11 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 	if len(c.images) > 0 {
 		return c, nil
 	}
-	if text := os.Getenv(imagesVariable); text != "" {
-		if err := json.Unmarshal([]byte(text), &c.images); err != nil {
-			return nil, fmt.Errorf("$%s: %w", imagesVariable, err)
+	for variable, files := range map[string]*[]string{imagesVariable: &c.images, documentsVariable: &c.documents} {
+		if text := os.Getenv(variable); text != "" {
+			if err := json.Unmarshal([]byte(text), files); err != nil {
+				return nil, fmt.Errorf("$%s: %w", variable, err)
+			}
 		}
 	}
 	if c.verify {
@@ -189,7 +193,7 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 	}
 	var files outputs.Files
 	defer files.Discard()
-	seen := map[string]string{}
+	seen, subjects := map[string]string{}, map[string][]subject{}
 	var said []string
 	for _, image := range c.images {
 		base := filepath.Base(image)
@@ -197,11 +201,27 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 			return fmt.Errorf("%s and %s have one name: sign them into two directories", other, image)
 		}
 		seen[base] = image
-		hash, err := signOne(ctx, &files, image, filepath.Join(c.into, base), certificate, sign)
+		hash, digest, err := signOne(ctx, &files, image, filepath.Join(c.into, base), certificate, sign)
 		if err != nil {
 			return fmt.Errorf("%s: %w", image, err)
 		}
+		unsigned, err := digestOfFile(image)
+		if err != nil {
+			return fmt.Errorf("%s: %w", image, err)
+		}
+		subjects[base] = []subject{{base, map[string]string{"sha256": digest}}, {"unsigned/" + base, map[string]string{"sha256": unsigned}}}
 		said = append(said, fmt.Sprintf("signed %s, root hash %s", filepath.Join(c.into, base), hash))
+	}
+	for _, document := range c.documents {
+		to := c.envelope(document)
+		image, err := imageOf(document)
+		if err == nil {
+			err = signDocument(&files, document, to, subjects[image], certificate, sign)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", document, err)
+		}
+		said = append(said, "signed "+to)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -213,30 +233,33 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 	return err
 }
 
-func signOne(ctx context.Context, files *outputs.Files, image, to string, certificate *x509.Certificate, sign func([]byte) ([]byte, error)) (rootHash string, err error) {
+func signOne(ctx context.Context, files *outputs.Files, image, to string, certificate *x509.Certificate, sign func([]byte) ([]byte, error)) (rootHash, digest string, err error) {
 	from, err := os.Open(image)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer from.Close()
 	name, ok := strings.CutSuffix(to, ".raw")
 	if !ok {
-		return "", errors.New("the file's name does not end in .raw, as portablectl wants it")
+		return "", "", errors.New("the file's name does not end in .raw, as portablectl wants it")
 	}
 	if there, err := os.Stat(to); err == nil {
 		if info, err := from.Stat(); err == nil && os.SameFile(info, there) {
-			return "", errors.New("--into is the directory of the unsigned image, which signing must not change: give another one")
+			return "", "", errors.New("--into is the directory of the unsigned image, which signing must not change: give another one")
 		}
 	}
 	output, err := files.Create(to)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	signed, err := ddi.Sign(ctx, from, certificate, sign, output)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return signed.RootHash, errors.Join(
+	if digest, err = digestOf(output); err != nil {
+		return "", "", err
+	}
+	return signed.RootHash, digest, errors.Join(
 		files.Write(name+".roothash", signed.RootHash),
 		files.Write(name+".roothash.p7s", string(signed.Signature)),
 	)
@@ -253,6 +276,18 @@ func (c *command) verifyAll(ctx context.Context, certificate *x509.Certificate) 
 			continue
 		}
 		fmt.Fprintf(c.out, "%s: good, root hash %s\n", name, hash)
+	}
+	for _, document := range c.documents {
+		name := c.envelope(document)
+		image, err := imageOf(document)
+		if err == nil {
+			err = verifyDocument(name, filepath.Join(c.into, image), certificate)
+		}
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		fmt.Fprintf(c.out, "%s: good\n", name)
 	}
 	return errors.Join(bad...)
 }
