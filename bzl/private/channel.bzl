@@ -2,7 +2,7 @@
 
 load(":origin.bzl", "PATH_MAPPING", "own_file", "refuse", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
-load(":portable_image_set_info.bzl", "PortableImageSetInfo")
+load(":portable_image_set_info.bzl", "PortableImageSetInfo", "images_of")
 load(":runfile_location.bzl", "runfile_location")
 
 visibility(["//bzl"])
@@ -69,20 +69,12 @@ Persistent=true
 WantedBy=timers.target
 """
 
-def _all_images(ctx):
-    all = []
-    for target in ctx.attr.images:
-        if PortableImageSetInfo in target:
-            all.extend(target[PortableImageSetInfo].images.values())
-        else:
-            all.append(target[PortableImageInfo])
-    return all
-
 def _channel_files_impl(ctx):
     images = {}
     names = {}
     versions = {}
-    for info in _all_images(ctx):
+    infos = [info for target in ctx.attr.images for info in images_of(target)]
+    for info in infos:
         version = info.version or ctx.attr.version
         if not version:
             refuse(ctx, _RULE, "version", "{} has no version, and hosts tell new from old by it. Write a version here, or on the image.", info.name)
@@ -106,7 +98,7 @@ def _channel_files_impl(ctx):
         refuse(ctx, _RULE, "keep", "it is {}. Keep at least 1 version.", ctx.attr.keep)
 
     name = names.keys()[0]
-    first = _all_images(ctx)[0]
+    first = infos[0]
     words = dict(
         directory = ctx.attr.directory,
         keep = max(ctx.attr.keep, 2),  # InstancesMax= is at least 2: the running one and the new one.
@@ -185,10 +177,10 @@ def _channel_publish_impl(ctx):
     ctx.actions.symlink(output = executable, target_file = ctx.executable._channel, is_executable = True)
     config = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(config, json.encode_indent({
-        "images": {published: runfile_location(ctx, image) for published, image in channel.images.items()},
+        "images": {published: runfile_location(ctx.workspace_name, image) for published, image in channel.images.items()},
         "keep": channel.keep,
         "label": channel.label,
-        "settings": {published: runfile_location(ctx, file) for published, file in channel.settings.items()},
+        "settings": {published: runfile_location(ctx.workspace_name, file) for published, file in channel.settings.items()},
         "version": channel.version,
     }) + "\n")
     return DefaultInfo(

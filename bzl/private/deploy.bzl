@@ -2,7 +2,7 @@
 
 load(":origin.bzl", "refuse", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
-load(":portable_image_set_info.bzl", "PortableImageSetInfo")
+load(":portable_image_set_info.bzl", "PortableImageSetInfo", "images_of")
 load(":runfile_location.bzl", "runfile_location")
 
 visibility(["//bzl"])
@@ -10,11 +10,7 @@ visibility(["//bzl"])
 _RULE = "portable_deploy"
 
 def _portable_deploy_impl(ctx):
-    target = ctx.attr.image
-    if PortableImageSetInfo in target:
-        images = target[PortableImageSetInfo].images
-    else:
-        images = {target[PortableImageInfo].architecture: target[PortableImageInfo]}
+    images = {info.architecture: info for info in images_of(ctx.attr.image)}
     first = images.values()[0]
     if ctx.attr.keep < 1:
         refuse(ctx, _RULE, "keep", "it is {}, and the image that is attached must stay. Write 1 or more; with 2 or more `rollback` works.", ctx.attr.keep)
@@ -31,14 +27,14 @@ def _portable_deploy_impl(ctx):
         "health_settle": ctx.attr.health_settle,
         "health_timeout": ctx.attr.health_timeout,
         "hosts": ctx.attr.hosts,
-        "images": {architecture: runfile_location(ctx, info.image) for architecture, info in images.items()},
+        "images": {architecture: runfile_location(ctx.workspace_name, info.image) for architecture, info in images.items()},
         "keep": ctx.attr.keep,
         "label": shown(ctx.label),
         "minimum_systemd": first.minimum_systemd,
         "name": first.name,
         "prefixes": first.prefixes,
         "profile": ctx.attr.profile or first.profile,
-        "unsquashfs": runfile_location(ctx, ctx.executable._unsquashfs),
+        "unsquashfs": runfile_location(ctx.workspace_name, ctx.executable._unsquashfs),
         "version": first.version,
     }) + "\n")
     return DefaultInfo(

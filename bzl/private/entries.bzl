@@ -4,6 +4,8 @@ An entry may stand for many files, which are looked at when the spec is written:
 nothing is flattened while a build is analyzed.
 """
 
+load(":runfile_location.bzl", "runfile_location")
+
 visibility("private")
 
 def entry(*, path, type, origin, mode = "", owner = "", source = None, files = None, dropins = [], target = "", runfiles_of = None, archive = None):
@@ -77,7 +79,7 @@ def _runfiles_lines(entry, program):
     lines = []
     for file in program.runfiles.files.to_list():
         if file != program.executable:
-            lines.append(_line(entry, entry.path + _runfile_path(file, program.workspace), entry.type, file))
+            lines.append(_line(entry, entry.path + runfile_location(program.workspace, file), entry.type, file))
     for link in program.runfiles.symlinks.to_list():
         lines.append(_line(entry, "{}{}/{}".format(entry.path, program.workspace, link.path), entry.type, link.target_file))
     for link in program.runfiles.root_symlinks.to_list():
@@ -118,8 +120,3 @@ def _name_below(file):
 
 def _below_repository(file):
     return file.short_path.split("/", 2)[2] if file.short_path.startswith("../") else file.short_path
-
-def _runfile_path(file, workspace):
-    if file.short_path.startswith("../"):
-        return file.short_path.removeprefix("../")
-    return workspace + "/" + file.short_path

@@ -2,14 +2,9 @@
 
 load(":origin.bzl", "own_file", "refuse", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
+load(":runfile_location.bzl", "runfile_location")
 
 visibility(["//bzl"])
-
-def _location(ctx, file):
-    """Where the runfiles library finds a file."""
-    if file.short_path.startswith("../"):
-        return file.short_path[3:]
-    return ctx.workspace_name + "/" + file.short_path
 
 def _portable_image_test_impl(ctx):
     image = ctx.attr.image[PortableImageInfo]
@@ -22,10 +17,10 @@ def _portable_image_test_impl(ctx):
     ctx.actions.write(description, json.encode({
         "absent": ctx.attr.absent,
         "contains": ctx.attr.contains,
-        "golden": _location(ctx, golden) if golden else "",
-        "image": _location(ctx, image.image),
+        "golden": runfile_location(ctx.workspace_name, golden) if golden else "",
+        "image": runfile_location(ctx.workspace_name, image.image),
         "label": shown(ctx.label),
-        "manifest": _location(ctx, image.manifest),
+        "manifest": runfile_location(ctx.workspace_name, image.manifest),
         "max_size": ctx.attr.max_size,
         "source": golden.short_path if golden else "",
     }))
@@ -36,7 +31,7 @@ def _portable_image_test_impl(ctx):
             executable = test,
             runfiles = ctx.runfiles([description, image.image, image.manifest] + ctx.files.golden),
         ),
-        RunEnvironmentInfo(environment = {"IMAGE_TEST": _location(ctx, description)}),
+        RunEnvironmentInfo(environment = {"IMAGE_TEST": runfile_location(ctx.workspace_name, description)}),
     ]
 
 portable_image_test = rule(

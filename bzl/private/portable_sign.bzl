@@ -1,17 +1,12 @@
 """The rule `portable_sign`: a program that signs images, outside of the build."""
 
 load(":portable_image_info.bzl", "PortableImageInfo")
-load(":portable_image_set_info.bzl", "PortableImageSetInfo")
+load(":portable_image_set_info.bzl", "PortableImageSetInfo", "images_of")
 
 visibility(["//bzl"])
 
 def _portable_sign_impl(ctx):
-    infos = []
-    for target in ctx.attr.images:
-        if PortableImageSetInfo in target:
-            infos.extend(target[PortableImageSetInfo].images.values())
-        else:
-            infos.append(target[PortableImageInfo])
+    infos = [info for target in ctx.attr.images for info in images_of(target)]
     images = [info.image for info in infos]
     documents = [file for info in infos for file in [info.provenance, info.sbom] if file]
     program = ctx.actions.declare_file(ctx.label.name)

@@ -1,17 +1,17 @@
-"""Where a program finds a file that it is given with `bazel run`."""
+"""Where a program finds its runfiles."""
 
-visibility("private")
+visibility(["//tools/vm"])
 
-def runfile_location(ctx, file):
-    """The file's path for a runfiles library.
+def runfile_location(workspace, file):
+    """A file's path below a runfiles directory, which is also its path for a runfiles library.
 
     Args:
-        ctx: the context of the target's rule.
-        file: a File of the target's runfiles.
+        workspace: the name of the main repository: `ctx.workspace_name`.
+        file: a File of a target's runfiles.
 
     Returns:
         A string.
     """
     if file.short_path.startswith("../"):
         return file.short_path.removeprefix("../")
-    return ctx.workspace_name + "/" + file.short_path
+    return workspace + "/" + file.short_path

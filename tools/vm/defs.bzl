@@ -1,5 +1,7 @@
 """Virtual machines with systemd: what to boot, tests that run in them, a console."""
 
+load("//bzl/private:runfile_location.bzl", "runfile_location")
+
 visibility([
     "//bzl/...",
     "//tools/...",
@@ -12,12 +14,6 @@ VmMachineInfo = provider(
         "runfiles": "All files that are named there.",
     },
 )
-
-def _location(ctx, file):
-    """Where the runfiles library finds a file."""
-    if file.short_path.startswith("../"):
-        return file.short_path[3:]
-    return ctx.workspace_name + "/" + file.short_path
 
 def _vm_machine_impl(ctx):
     kernel = ctx.actions.declare_file(ctx.label.name + ".vmlinuz")
@@ -41,11 +37,11 @@ def _vm_machine_impl(ctx):
         VmMachineInfo(
             config = {
                 "architecture": ctx.attr.architecture,
-                "firmware": [_location(ctx, file) for file in ctx.files.firmware],
-                "initrd": _location(ctx, initrd),
-                "kernel": _location(ctx, kernel),
-                "lock": _location(ctx, ctx.file.lock),
-                "qemu": _location(ctx, ctx.executable.qemu),
+                "firmware": [runfile_location(ctx.workspace_name, file) for file in ctx.files.firmware],
+                "initrd": runfile_location(ctx.workspace_name, initrd),
+                "kernel": runfile_location(ctx.workspace_name, kernel),
+                "lock": runfile_location(ctx.workspace_name, ctx.file.lock),
+                "qemu": runfile_location(ctx.workspace_name, ctx.executable.qemu),
                 "suite": ctx.attr.suite or ctx.label.name,
             },
             runfiles = ctx.runfiles(files).merge(ctx.attr.qemu[DefaultInfo].default_runfiles),
@@ -181,7 +177,7 @@ def _machine_config(ctx, machine):
     agent = ctx.attr._agent[0][DefaultInfo].files_to_run.executable
     return struct(
         config = machine.config | {
-            "agent": _location(ctx, agent),
+            "agent": runfile_location(ctx.workspace_name, agent),
             "memory": ctx.attr.memory,
             "processors": ctx.attr.processors,
         },
@@ -207,9 +203,9 @@ def run_in_machine(ctx, files = {}, before = []):
     files = _guest_files(ctx) | files
     config = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(config, json.encode({
-        "files": {name: _location(ctx, file) for name, file in files.items()},
+        "files": {name: runfile_location(ctx.workspace_name, file) for name, file in files.items()},
         "machine": machine.config,
-        "programs": [_location(ctx, program) for program in programs],
+        "programs": [runfile_location(ctx.workspace_name, program) for program in programs],
         "run": ctx.attr.run,
     }))
     return [
@@ -217,7 +213,7 @@ def run_in_machine(ctx, files = {}, before = []):
             executable = _runner(ctx),
             runfiles = ctx.runfiles([config] + programs + files.values()).merge(machine.runfiles),
         ),
-        RunEnvironmentInfo(environment = {"VM_TEST": _location(ctx, config)}, inherited_environment = ["VM_ACCEL"]),
+        RunEnvironmentInfo(environment = {"VM_TEST": runfile_location(ctx.workspace_name, config)}, inherited_environment = ["VM_ACCEL"]),
     ]
 
 _GUEST_ATTRS = {
@@ -306,7 +302,7 @@ def console_in_machine(ctx, files = {}, before = []):
     config = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(config, json.encode({
         "before": before,
-        "files": {name: _location(ctx, file) for name, file in files.items()},
+        "files": {name: runfile_location(ctx.workspace_name, file) for name, file in files.items()},
         "machines": [machine.config for machine in machines],
     }))
     return [
@@ -314,7 +310,7 @@ def console_in_machine(ctx, files = {}, before = []):
             executable = _runner(ctx),
             runfiles = ctx.runfiles([config] + files.values()).merge_all([machine.runfiles for machine in machines]),
         ),
-        RunEnvironmentInfo(environment = {"VM_CONSOLE": _location(ctx, config)}),
+        RunEnvironmentInfo(environment = {"VM_CONSOLE": runfile_location(ctx.workspace_name, config)}),
     ]
 
 VM_CONSOLE_ATTRS = _GUEST_ATTRS | {
