@@ -45,12 +45,13 @@ func defaults(declared []*Entry) []*Entry {
 	})
 }
 
-// stateRoots are where systemd keeps a service's directories (systemd.exec(5)).
-// That of RuntimeDirectory= is /run, which is mounted, so that it needs nothing.
-var stateRoots = map[string]string{
+// DirectoryRoots are where systemd keeps a service's directories (systemd.exec(5)), by
+// directive.
+var DirectoryRoots = map[string]string{
 	"CacheDirectory":         "/var/cache",
 	"ConfigurationDirectory": "/etc",
 	"LogsDirectory":          "/var/log",
+	"RuntimeDirectory":       "/run",
 	"StateDirectory":         "/var/lib",
 }
 
@@ -132,7 +133,8 @@ func mountPointsFor(name, directive string, tuple []string) []*Entry {
 		text, known := unitfile.Expand(name, text)
 		fields = append(fields, field{text, known})
 	}
-	if root, ok := stateRoots[directive]; ok {
+	// /run is mounted, so that RuntimeDirectory= needs nothing.
+	if root, ok := DirectoryRoots[directive]; ok && directive != "RuntimeDirectory" {
 		return stateDirectory(root, fields)
 	}
 	source := fields[0]

@@ -104,11 +104,6 @@ func (m *mount) fix() string {
 	return "Put the file elsewhere, or remove the path from " + m.Name + "=."
 }
 
-// directoryRoots are where the directories of a service lie (systemd.exec(5)).
-var directoryRoots = map[string]string{
-	"CacheDirectory": "/var/cache", "ConfigurationDirectory": "/etc", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run", "StateDirectory": "/var/lib",
-}
-
 // volatile are file systems that every profile has mounted first (MountAPIVFS=, and
 // PrivateTmp= or DynamicUser=), and in which the host can make places.
 var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
@@ -153,7 +148,7 @@ func (u *Unit) ownMounts() []mount {
 		for _, tuple := range tuples {
 			source, optional := strings.CutPrefix(tuple[0], "-")
 			source = strings.TrimPrefix(source, "+")
-			root, isDirectory := directoryRoots[a.Name]
+			root, isDirectory := spec.DirectoryRoots[a.Name]
 			switch {
 			case isDirectory && !path.IsAbs(source) && source != "":
 				add(a, path.Join(root, source), false, true)

@@ -153,28 +153,29 @@ func (u *Unit) startLimit(names ...string) Assignment {
 	return Assignment{}
 }
 
+// binary is the program of a service; nil if it is no ELF file, or not in the image.
+func (img *Image) binary(u *Unit) *program {
+	starts := u.starts()
+	if len(starts) == 0 {
+		return nil
+	}
+	e := img.find(starts[0].path)
+	if e == nil || e.Type != spec.File || img.head(e).elf == nil {
+		return nil
+	}
+	return img.head(e)
+}
+
 // lacks tells whether the program of a service certainly never says a text: it is
 // static, and the text is not in it.
 func (img *Image) lacks(u *Unit, text string) bool {
-	starts := u.starts()
-	if len(starts) == 0 {
-		return false
-	}
-	e := img.find(starts[0].path)
-	if e == nil || e.Type != spec.File {
-		return false
-	}
-	b := img.head(e)
-	return b.elf != nil && len(b.elf.needed) == 0 && !b.holds(text)
+	b := img.binary(u)
+	return b != nil && len(b.elf.needed) == 0 && !b.holds(text)
 }
 
 func (img *Image) programHolds(u *Unit, text string) bool {
-	starts := u.starts()
-	if len(starts) == 0 {
-		return false
-	}
-	e := img.find(starts[0].path)
-	return e != nil && e.Type == spec.File && img.head(e).elf != nil && img.head(e).holds(text)
+	b := img.binary(u)
+	return b != nil && b.holds(text)
 }
 
 // isStarted tells whether a unit of the image starts another one.

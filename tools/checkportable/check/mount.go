@@ -152,7 +152,7 @@ func (img *Image) hasLike(name string) bool {
 
 // writableFix says how a service gets a path to write to.
 func writableFix(name string) string {
-	for directive, root := range directoryRoots {
+	for directive, root := range spec.DirectoryRoots {
 		below, ok := strings.CutPrefix(name, root+"/")
 		if ok && directive != "ConfigurationDirectory" {
 			return "Write " + directive + "=" + below + ": the host keeps that directory, and mounts it at " + path.Join(root, below) + "."

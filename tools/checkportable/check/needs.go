@@ -117,16 +117,8 @@ func (u *Unit) sets(variables ...string) bool {
 // imports tells whether the program of a service calls a function of a shared library:
 // the names of those are texts of their own in an ELF file.
 func (img *Image) imports(u *Unit, function string) bool {
-	starts := u.starts()
-	if len(starts) == 0 {
-		return false
-	}
-	e := img.find(starts[0].path)
-	if e == nil || e.Type != spec.File {
-		return false
-	}
-	b := img.head(e)
-	return b.elf != nil && len(b.elf.needed) > 0 && holds(e, "\x00"+function+"\x00")
+	b := img.binary(u)
+	return b != nil && len(b.elf.needed) > 0 && b.holds("\x00"+function+"\x00")
 }
 
 // A dataPath is a path below one of a host's directories for changing data.
@@ -136,22 +128,22 @@ type dataPath struct {
 	where Finding
 }
 
-// dataDirectories are those for which systemd has a directive.
-var dataDirectories = []struct{ dir, directive string }{
-	{"/var/lib", "StateDirectory"},
-	{"/var/log", "LogsDirectory"},
-	{"/var/cache", "CacheDirectory"},
-	{"/run", "RuntimeDirectory"},
-	{"/var/spool", ""},
-}
-
-// directory is what a service would have to have of its own: /var/lib/foo.
+// directory is what a service would have to have of its own, such as /var/lib/foo, and the
+// directive for it, if there is one.
 func (d dataPath) directory() (dir, directive string) {
-	for _, data := range dataDirectories {
-		if rest, ok := strings.CutPrefix(d.path, data.dir+"/"); ok {
-			name, _, _ := strings.Cut(rest, "/")
-			return data.dir + "/" + name, data.directive
+	below := func(root string) bool {
+		rest, ok := strings.CutPrefix(d.path, root+"/")
+		name, _, _ := strings.Cut(rest, "/")
+		dir = root + "/" + name
+		return ok
+	}
+	for directive, root := range spec.DirectoryRoots {
+		if below(root) {
+			return dir, directive
 		}
+	}
+	if below("/var/spool") {
+		return dir, ""
 	}
 	return path.Dir(d.path), ""
 }
@@ -236,27 +228,10 @@ func (img *Image) configures(u *Unit, e *spec.Entry, named []string) bool {
 // makes or mounts for it. In /run only RuntimeDirectory= is the service's own; the rest
 // is root's.
 func (u *Unit) writes(name string) bool {
-	var own []string
-	for _, data := range dataDirectories {
-		for _, a := range u.all("Service", data.directive) {
-			words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
-			for _, word := range words {
-				word, _, _ = strings.Cut(word, ":")
-				if word, ok := u.expand(word); ok {
-					own = append(own, path.Join(data.dir, word))
-				}
-			}
-		}
-	}
-	for _, directive := range []string{"BindPaths", "TemporaryFileSystem"} {
-		for _, a := range u.all("Service", directive) {
-			known, _ := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
-			for _, e := range known {
-				own = append(own, e.Path)
-			}
-		}
-	}
-	return slices.ContainsFunc(own, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+	return slices.ContainsFunc(u.ownMounts(), func(m mount) bool {
+		_, isDirectory := spec.DirectoryRoots[m.Name]
+		return within(name, m.path) && (isDirectory || m.Name == "BindPaths" || m.Name == "TemporaryFileSystem")
+	})
 }
 
 // holdsData tells whether the image itself has a path, as data to be read.
