@@ -253,15 +253,8 @@ func (l *life) healthy(names []string) error {
 // answer asks for all that must answer. That starts services which wait on sockets;
 // those that have not run after it are started.
 func (l *life) answer(t *testing.T) error {
-	for _, url := range slices.Sorted(maps.Keys(l.HTTP)) {
-		if err := l.ask(t, url, l.HTTP[url], get); err != nil {
-			return err
-		}
-	}
-	for _, socket := range slices.Sorted(maps.Keys(l.Sockets)) {
-		if err := l.ask(t, socket, l.Sockets[socket], listen); err != nil {
-			return err
-		}
+	if err := l.askAll(t, func(want string) string { return want }); err != nil {
+		return err
 	}
 	if len(l.Start) > 0 {
 		return l.healthy(l.byKind(".service"))
@@ -499,13 +492,18 @@ func (l *life) idle(t *testing.T) error {
 // again asks once more for what answers: whatever happened, it still does. A body may
 // have changed, as a count of visitors does.
 func (l *life) again(t *testing.T) error {
+	return l.askAll(t, func(string) string { return "" })
+}
+
+// askAll asks all that must answer, for what wanted makes of the plan's answer.
+func (l *life) askAll(t *testing.T, wanted func(answer string) string) error {
 	for _, url := range slices.Sorted(maps.Keys(l.HTTP)) {
-		if err := l.ask(t, url, "", get); err != nil {
+		if err := l.ask(t, url, wanted(l.HTTP[url]), get); err != nil {
 			return err
 		}
 	}
 	for _, socket := range slices.Sorted(maps.Keys(l.Sockets)) {
-		if err := l.ask(t, socket, "", listen); err != nil {
+		if err := l.ask(t, socket, wanted(l.Sockets[socket]), listen); err != nil {
 			return err
 		}
 	}
