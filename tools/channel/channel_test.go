@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 // build is what portable_channel makes for a version.
@@ -113,7 +115,7 @@ func TestSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, string(into), "hello_1_arm64.raw", "hello_1_x86-64.raw", signatureName, "BEST-BEFORE-2030-12-31")
-	digest, err := digestOf(into.path(sumsName))
+	digest, err := sha256sum.OfFile(into.path(sumsName))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 // A directory of this machine.
@@ -23,7 +25,7 @@ func (d directory) read(_ context.Context, name string) ([]byte, error) {
 }
 
 func (d directory) digest(_ context.Context, name string) (string, error) {
-	digest, err := digestOf(d.path(name))
+	digest, err := sha256sum.OfFile(d.path(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
@@ -107,7 +109,7 @@ func (r rsync) digest(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	defer os.Remove(path)
-	digest, err := digestOf(path)
+	digest, err := sha256sum.OfFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}

@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 // A place is where a channel is published.
@@ -51,7 +53,7 @@ func (p publication) publish(ctx context.Context, to place) error {
 	// Everything is checked before anything is written.
 	digests := sums{}
 	for _, name := range slices.Sorted(maps.Keys(p.config.Images)) {
-		if digests[name], err = digestOf(p.config.Images[name]); err != nil {
+		if digests[name], err = sha256sum.OfFile(p.config.Images[name]); err != nil {
 			return err
 		}
 		if err := p.unchanged(ctx, to, name, digests[name], old[name]); err != nil {
@@ -69,7 +71,7 @@ func (p publication) publish(ctx context.Context, to place) error {
 		now[name] = digests[name]
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.config.Settings)) {
-		if now[name], err = digestOf(p.config.Settings[name]); err != nil {
+		if now[name], err = sha256sum.OfFile(p.config.Settings[name]); err != nil {
 			return err
 		}
 		if now[name] != old[name] {

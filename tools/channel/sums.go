@@ -3,14 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 // sums are the digests of a directory's files, by name: the file SHA256SUMS.
@@ -46,19 +46,6 @@ func (s sums) text() []byte {
 	return b.Bytes()
 }
 
-func digestOf(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
 // writeSums is the rule's action.
 func writeSums(out string, named []string) error {
 	all := sums{}
@@ -68,7 +55,7 @@ func writeSums(out string, named []string) error {
 			return fmt.Errorf("%q: want NAME=FILE", word)
 		}
 		var err error
-		if all[name], err = digestOf(path); err != nil {
+		if all[name], err = sha256sum.OfFile(path); err != nil {
 			return err
 		}
 	}

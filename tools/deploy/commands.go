@@ -30,9 +30,6 @@ var commands = map[string]command{
 	"logs":     logs,
 }
 
-// readings are the commands that change nothing.
-var readings = []string{"status", "inspect", "logs"}
-
 // prepare looks at the host and chooses its image. The error lists everything that would keep
 // the image from working there.
 func (d *deployment) prepare(ctx context.Context, images map[string]image) error {

@@ -21,6 +21,7 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/deploy/host"
 	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/verity/gpt"
 )
 
 // A rig is this machine as a host, with programs that stand in for systemd's: the scripts run
@@ -570,13 +571,17 @@ func TestParse(t *testing.T) {
 // Images are read as a host reads them.
 func TestOpenImage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hello.raw")
-	disk := make([]byte, 8*sector)
-	copy(disk[sector:], "EFI PART")
-	disk[sector+72], disk[sector+80], disk[sector+84] = 2, 4, 128
-	disk[2*sector+32] = 4
-	copy(disk[4*sector:], "hsqs")
-	disk[4*sector+20] = 4
-	if err := os.WriteFile(path, disk, 0o644); err != nil {
+	super := make([]byte, 96)
+	copy(super, "hsqs")
+	super[20] = 4
+	disk, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := gpt.Table{Disk: gpt.GUID{1}, Size: gpt.HeadSize + gpt.SectorSize + gpt.TailSize}
+	table.Partitions = []gpt.Partition{{Type: gpt.GUID{2}, ID: gpt.GUID{3}, Offset: gpt.HeadSize, Size: gpt.SectorSize}}
+	_, writeErr := disk.WriteAt(super, gpt.HeadSize)
+	if err := errors.Join(disk.Truncate(table.Size), writeErr, table.Write(disk), disk.Close()); err != nil {
 		t.Fatal(err)
 	}
 	i, err := openImage(path)

@@ -1,15 +1,16 @@
 package main
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"example.org/portable-walkthrough-go/tools/sha256sum"
+	"example.org/portable-walkthrough-go/tools/verity/gpt"
 )
 
 // An image is the file to be deployed, and what a host must have for it.
@@ -29,9 +30,6 @@ var compressors = map[uint16]string{
 	1: "CONFIG_SQUASHFS_ZLIB", 3: "CONFIG_SQUASHFS_LZO", 4: "CONFIG_SQUASHFS_XZ", 5: "CONFIG_SQUASHFS_LZ4", 6: "CONFIG_SQUASHFS_ZSTD",
 }
 
-// Sectors of GPT (UEFI specification, chapter 5).
-const sector = 512
-
 // openImage reads an image: a squashfs, or a GPT disk whose root partition is one.
 func openImage(path string) (image, error) {
 	i := image{path: path, modules: []string{"loop", "squashfs"}}
@@ -40,22 +38,24 @@ func openImage(path string) (image, error) {
 		return i, err
 	}
 	defer file.Close()
-	digest := sha256.New()
-	if i.size, err = io.Copy(digest, file); err != nil {
+	info, err := file.Stat()
+	if err != nil {
 		return i, err
 	}
-	i.digest = hex.EncodeToString(digest.Sum(nil))
+	i.size = info.Size()
+	if i.digest, err = sha256sum.Of(file); err != nil {
+		return i, err
+	}
 	start := int64(0)
-	head := make([]byte, 2*sector)
-	if _, err := file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
-		return i, err
-	}
-	if string(head[sector:sector+8]) == "EFI PART" {
-		if start, err = rootPartition(file, head[sector:]); err != nil {
+	switch table, err := gpt.Read(file, i.size); {
+	case err == nil:
+		if start, err = rootPartition(file, table); err != nil {
 			return i, fmt.Errorf("%s: %w", path, err)
 		}
 		i.verity = true
 		i.modules = append(i.modules, "dm_verity")
+	case !errors.Is(err, gpt.ErrNoTable):
+		return i, fmt.Errorf("%s: %w", path, err)
 	}
 	super := make([]byte, 96)
 	if _, err := file.ReadAt(super, start); err != nil || string(super[:4]) != "hsqs" {
@@ -66,23 +66,11 @@ func openImage(path string) (image, error) {
 }
 
 // rootPartition returns where the first partition begins that has a squashfs.
-func rootPartition(file io.ReaderAt, header []byte) (int64, error) {
-	table := int64(binary.LittleEndian.Uint64(header[72:])) * sector
-	count, size := binary.LittleEndian.Uint32(header[80:]), binary.LittleEndian.Uint32(header[84:])
-	if count > 1024 || size < 128 || size > 4096 {
-		return 0, fmt.Errorf("a partition table of %d entries of %d bytes is not one that portable_image makes", count, size)
-	}
-	entry, magic := make([]byte, size), make([]byte, 4)
-	for n := range int64(count) {
-		if _, err := file.ReadAt(entry, table+n*int64(size)); err != nil {
-			return 0, fmt.Errorf("partition %d: %w", n, err)
-		}
-		start := int64(binary.LittleEndian.Uint64(entry[32:])) * sector
-		if start == 0 {
-			continue
-		}
-		if _, err := file.ReadAt(magic, start); err == nil && string(magic) == "hsqs" {
-			return start, nil
+func rootPartition(file io.ReaderAt, table *gpt.Table) (int64, error) {
+	magic := make([]byte, 4)
+	for _, p := range table.Partitions {
+		if _, err := file.ReadAt(magic, p.Offset); err == nil && string(magic) == "hsqs" {
+			return p.Offset, nil
 		}
 	}
 	return 0, errors.New("no partition has a squashfs")
@@ -110,9 +98,6 @@ func versionOf(path, name string) string {
 
 // startsWith says whether the first bytes of a file have a digest.
 func startsWith(file io.Reader, length int64, digest string) (bool, error) {
-	sum := sha256.New()
-	if _, err := io.CopyN(sum, file, length); err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return hex.EncodeToString(sum.Sum(nil)) == digest, nil
+	sum, err := sha256sum.Of(io.LimitReader(file, length))
+	return sum == digest, err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/CycloneDX/cyclonedx-go"
 
 	"example.org/portable-walkthrough-go/tools/runfile"
-	"example.org/portable-walkthrough-go/tools/sbom/inventory"
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/squashfs"
 )
 
@@ -41,7 +41,7 @@ func TestImages(t *testing.T) {
 		}
 		bom := decode(t, text)
 		checkReferences(t, bom)
-		digest, err := inventory.Digest(runfile.Of(t, name))
+		digest, err := sha256sum.OfFile(runfile.Of(t, name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"example.org/portable-walkthrough-go/tools/sbom/inventory"
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 // version is MODULE.bazel's.
@@ -40,8 +41,8 @@ func write(name, image, output string) error {
 	}
 	b := &bill{Inventory: inv}
 	if image != "" {
-		if b.digest, err = inventory.Digest(image); err != nil {
-			return fmt.Errorf("%s: %w", inv.Label, err)
+		if b.digest, err = sha256sum.OfFile(image); err != nil {
+			return fmt.Errorf("%s: read: %w", inv.Label, err)
 		}
 	}
 	var document bytes.Buffer

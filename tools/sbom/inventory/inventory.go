@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
@@ -145,7 +146,7 @@ func inputs(s *spec.Spec, files []File) ([]Input, error) {
 			continue
 		}
 		for _, name := range append([]string{e.Source}, e.Dropins...) {
-			digest, err := Digest(name)
+			digest, err := sha256sum.OfFile(name)
 			if err != nil {
 				return nil, e.Blame(err)
 			}

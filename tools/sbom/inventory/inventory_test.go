@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
@@ -215,7 +216,7 @@ func TestRead(t *testing.T) {
 	}
 	want := map[string]string{self: "go", other: "other"}
 	for _, name := range []string{unit, dropin} {
-		if want[name], err = Digest(name); err != nil {
+		if want[name], err = sha256sum.OfFile(name); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"path"
 
 	"example.org/portable-walkthrough-go/tools/sbom/inventory"
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 func main() {
@@ -42,9 +43,9 @@ func write(name, image, output string) error {
 	if err != nil {
 		return err
 	}
-	digest, err := inventory.Digest(image)
+	digest, err := sha256sum.OfFile(image)
 	if err != nil {
-		return fmt.Errorf("%s: %w", inv.Label, err)
+		return fmt.Errorf("%s: read: %w", inv.Label, err)
 	}
 	content, err := json.MarshalIndent(newStatement(inv, path.Base(image), digest), "", "  ")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/runfile"
 	"example.org/portable-walkthrough-go/tools/sbom/inventory"
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
 func TestStatement(t *testing.T) {
@@ -61,7 +62,7 @@ func TestShipped(t *testing.T) {
 		"portable-walkthrough-go.raw":        "IMAGE",
 		"bazel-bin/service/service_/service": "SERVICE",
 	} {
-		if want, err := inventory.Digest(runfile.Of(t, variable)); err != nil || digests[name] != want {
+		if want, err := sha256sum.OfFile(runfile.Of(t, variable)); err != nil || digests[name] != want {
 			t.Errorf("%s has the digest %q, want %s, %v", name, digests[name], want, err)
 		}
 	}

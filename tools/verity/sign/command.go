@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/verity/ddi"
 	"example.org/portable-walkthrough-go/tools/verity/outputs"
 	"example.org/portable-walkthrough-go/tools/verity/pkcs7"
@@ -205,7 +206,7 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 		if err != nil {
 			return fmt.Errorf("%s: %w", image, err)
 		}
-		unsigned, err := digestOfFile(image)
+		unsigned, err := sha256sum.OfFile(image)
 		if err != nil {
 			return fmt.Errorf("%s: %w", image, err)
 		}
@@ -256,7 +257,10 @@ func signOne(ctx context.Context, files *outputs.Files, image, to string, certif
 	if err != nil {
 		return "", "", err
 	}
-	if digest, err = digestOf(output); err != nil {
+	if _, err := output.Seek(0, io.SeekStart); err != nil {
+		return "", "", err
+	}
+	if digest, err = sha256sum.Of(output); err != nil {
 		return "", "", err
 	}
 	return signed.RootHash, digest, errors.Join(

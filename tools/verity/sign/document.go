@@ -1,18 +1,16 @@
 package main
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/dsse"
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/verity/outputs"
 	"example.org/portable-walkthrough-go/tools/verity/pkcs7"
 )
@@ -36,27 +34,6 @@ type statement struct {
 type subject struct {
 	Name   string            `json:"name"`
 	Digest map[string]string `json:"digest"`
-}
-
-// digestOf is the SHA-256 of a file from its start, in hexadecimal.
-func digestOf(file io.ReadSeeker) (string, error) {
-	digest := sha256.New()
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	if _, err := io.Copy(digest, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(digest.Sum(nil)), nil
-}
-
-func digestOfFile(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	return digestOf(file)
 }
 
 // imageOf is the file name of a document's image.
@@ -127,7 +104,7 @@ func verifyDocument(name, image string, certificate *x509.Certificate) error {
 	if err := json.Unmarshal(payload, &s); err != nil {
 		return err
 	}
-	digest, err := digestOfFile(image)
+	digest, err := sha256sum.OfFile(image)
 	if err != nil {
 		return err
 	}

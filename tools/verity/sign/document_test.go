@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/dsse"
+	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/verity/outputs"
 	"example.org/portable-walkthrough-go/tools/verity/pkcs7"
 )
@@ -40,9 +41,9 @@ func TestDocuments(t *testing.T) {
 	name := p.path("signed-key.pem/one.provenance.dsse.json")
 	envelope, err := os.ReadFile(name)
 	must(t, err)
-	signed, err := digestOfFile(p.path("signed-key.pem/one.raw"))
+	signed, err := sha256sum.OfFile(p.path("signed-key.pem/one.raw"))
 	must(t, err)
-	unsigned, err := digestOfFile(p.path("unsigned/one.raw"))
+	unsigned, err := sha256sum.OfFile(p.path("unsigned/one.raw"))
 	must(t, err)
 	subjects := `"subject":[{"name":"one.raw","digest":{"sha256":"` + signed + `"}},{"name":"unsigned/one.raw","digest":{"sha256":"` + unsigned + `"}}]`
 	for name, want := range map[string]string{
