@@ -94,7 +94,10 @@ func (v *visitors) hold(t *testing.T) (count int, last uint64) {
 
 // load visits from several clients at once, with fresh and kept connections, until
 // stop is called.
-func load(clients int) (v *visitors, stop func()) {
+func load(clients int) (v *visitors, stop func()) { return pacedLoad(clients, 0) }
+
+// pacedLoad is load whose clients pause after each answer, and so leave the processors to others.
+func pacedLoad(clients int, pause time.Duration) (v *visitors, stop func()) {
 	v = &visitors{}
 	done := make(chan struct{})
 	var all sync.WaitGroup
@@ -109,7 +112,7 @@ func load(clients int) (v *visitors, stop func()) {
 				case <-done:
 					c.CloseIdleConnections()
 					return
-				default:
+				case <-time.After(pause):
 					v.add(c.visit())
 				}
 			}
