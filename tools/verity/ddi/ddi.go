@@ -53,17 +53,12 @@ func typesOf(architecture string) (types, error) {
 	return types{}, fmt.Errorf("architecture %q: partition types are known for %s", architecture, strings.Join(names, ", "))
 }
 
-// derive makes 32 bytes for a purpose out of a digest.
-func derive(digest []byte, purpose string) []byte {
-	h := hmac.New(sha256.New, digest)
+// deriveGUID makes a UUID for a purpose out of a root hash, of the version for UUIDs that are
+// made in a way of one's own (RFC 9562, section 5.8).
+func deriveGUID(root hashtree.Hash, purpose string) gpt.GUID {
+	h := hmac.New(sha256.New, root[:])
 	_, _ = io.WriteString(h, purpose)
-	return h.Sum(nil)
-}
-
-// deriveGUID makes a UUID for a purpose, of the version for those that are made in a way
-// of one's own (RFC 9562, section 5.8).
-func deriveGUID(digest []byte, purpose string) gpt.GUID {
-	g := gpt.GUID(derive(digest, purpose)[:16])
+	g := gpt.GUID(h.Sum(nil)[:16])
 	g[6] = g[6]&0x0f | 0x80
 	g[8] = g[8]&0x3f | 0x80
 	return g

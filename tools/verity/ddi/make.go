@@ -16,10 +16,7 @@ import (
 type Manifest struct {
 	Architecture string `json:"architecture"`
 	// RootHash is in hex.
-	RootHash string `json:"root_hash"`
-	// Digest is the squashfs's, in hex: the root hash of its hash tree without a salt. Salt
-	// and UUIDs are derived from it.
-	Digest     string      `json:"squashfs_digest"`
+	RootHash   string      `json:"root_hash"`
 	Size       int64       `json:"size"`
 	DiskUUID   string      `json:"disk_uuid"`
 	Partitions []Partition `json:"partitions"`
@@ -57,9 +54,8 @@ type Room struct {
 }
 
 // Make writes the image of a squashfs to output, which must be empty, and says what is where.
-// Equal squashfs file systems give equal bytes. It reads the squashfs twice: the salt of the
-// hash tree is derived from the squashfs's digest. That is the root hash of such a tree without
-// a salt, which takes all processors, as the SHA-256 of the file would not.
+// Equal squashfs file systems give equal bytes: the salt of the hash tree is derived from the
+// squashfs, and the UUIDs from the root hash, the squashfs's digest.
 func Make(ctx context.Context, squashfs *os.File, architecture string, output *os.File) (*Manifest, error) {
 	types, err := typesOf(architecture)
 	if err != nil {
@@ -81,18 +77,20 @@ func Make(ctx context.Context, squashfs *os.File, architecture string, output *o
 		return nil, err
 	}
 	tree := region{io.NewSectionReader(output, verity.Offset, verity.Size), io.NewOffsetWriter(output, verity.Offset)}
-	superblock := &hashtree.Superblock{DataBlocks: size / hashtree.BlockSize}
-	unsalted, err := hashtree.Write(ctx, superblock, squashfs, tree)
+	salt, err := hashtree.Salt(ctx, squashfs, size)
 	if err != nil {
 		return nil, err
 	}
-	digest := unsalted[:]
-	superblock.UUID, superblock.Salt = deriveGUID(digest, "verity-uuid"), derive(digest, "verity-salt")
-	hash, err := hashtree.Write(ctx, superblock, copying{squashfs, io.NewOffsetWriter(output, root.Offset)}, tree)
+	superblock := &hashtree.Superblock{DataBlocks: size / hashtree.BlockSize, Salt: salt}
+	hash, err := superblock.WriteTree(ctx, copying{squashfs, io.NewOffsetWriter(output, root.Offset)}, tree)
 	if err != nil {
 		return nil, err
 	}
-	table := &gpt.Table{Disk: deriveGUID(digest, "disk-uuid"), Size: total}
+	superblock.UUID = deriveGUID(hash, "verity-uuid")
+	if err := superblock.Write(tree); err != nil {
+		return nil, err
+	}
+	table := &gpt.Table{Disk: deriveGUID(hash, "disk-uuid"), Size: total}
 	root.ID, verity.ID = rootIDs(hash)
 	table.Partitions = []gpt.Partition{root, verity}
 	if err := table.Write(output); err != nil {
@@ -101,7 +99,6 @@ func Make(ctx context.Context, squashfs *os.File, architecture string, output *o
 	return &Manifest{
 		Architecture: architecture,
 		RootHash:     hex.EncodeToString(hash[:]),
-		Digest:       hex.EncodeToString(digest),
 		Size:         table.Size,
 		DiskUUID:     table.Disk.String(),
 		Partitions:   []Partition{listed("root", root), listed("root-verity", verity)},

@@ -83,7 +83,7 @@ func Sign(ctx context.Context, unsigned *os.File, certificate *x509.Certificate,
 
 	table := *image.table
 	table.Partitions = append(table.Partitions, gpt.Partition{
-		Type: image.types.signature, ID: deriveGUID([]byte(hash), "verity-signature-uuid"), Label: image.root.Label + "-verity-sig",
+		Type: image.types.signature, ID: deriveGUID(image.hash(), "verity-signature-uuid"), Label: image.root.Label + "-verity-sig",
 		Offset: offset, Size: signatureSize, Attributes: gpt.ReadOnly,
 	})
 	if _, err := unsigned.Seek(0, io.SeekStart); err != nil {

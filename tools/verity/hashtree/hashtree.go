@@ -50,15 +50,13 @@ func (s *Superblock) levels() (all []level) {
 	return all
 }
 
-// Write writes the superblock and the tree of the data to to, and returns the root hash.
-// Each byte of data is read once, in no order, by several goroutines.
-func Write(ctx context.Context, s *Superblock, data io.ReaderAt, to interface {
+// WriteTree writes the tree of the data to to, behind the room for the superblock, and returns
+// the root hash. The tree depends on the superblock's DataBlocks and Salt. Several goroutines
+// read each byte of data once, in no order.
+func (s *Superblock) WriteTree(ctx context.Context, data io.ReaderAt, to interface {
 	io.ReaderAt
 	io.WriterAt
 }) (root Hash, err error) {
-	if _, err := to.WriteAt(s.bytes(), 0); err != nil {
-		return root, err
-	}
 	below, size := data, s.DataBlocks*BlockSize
 	for _, l := range s.levels() {
 		err := s.hash(ctx, below, size, func(block int64, hashes []byte) error {
@@ -84,9 +82,9 @@ func (s *Superblock) root(ctx context.Context, below io.ReaderAt) (root Hash, er
 	return root, err
 }
 
-// chunkSize is what one goroutine hashes at a time: so much that its hashes are whole
-// blocks.
-const chunkSize = 2 * perBlock * BlockSize
+// chunkSize is how many bytes one goroutine hashes at a time. The hashes of a chunk fill a
+// block.
+const chunkSize = perBlock * BlockSize
 
 // hash passes on the hashes of blocks, those of a chunk together with the number of the
 // chunk's first block. Chunks come in no order.

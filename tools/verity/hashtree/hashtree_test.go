@@ -54,8 +54,11 @@ func write(t *testing.T, data []byte) (*os.File, Hash) {
 	}
 	t.Cleanup(func() { file.Close() })
 	s := &Superblock{UUID: [16]byte{1, 2, 3}, DataBlocks: int64(len(data) / BlockSize), Salt: salt}
-	root, err := Write(t.Context(), s, bytes.NewReader(data), file)
+	root, err := s.WriteTree(t.Context(), bytes.NewReader(data), file)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(file); err != nil {
 		t.Fatal(err)
 	}
 	return file, root
@@ -169,16 +172,16 @@ func TestErrorsAndCancelling(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := Write(t.Context(), s, broken{bytes.NewReader(data)}, file); !errors.Is(err, errBroken) {
+	if _, err := s.WriteTree(t.Context(), broken{bytes.NewReader(data)}, file); !errors.Is(err, errBroken) {
 		t.Errorf("a disk that can't be read: %v", err)
 	}
 	s.DataBlocks = 1001
-	if _, err := Write(t.Context(), s, bytes.NewReader(data), file); err == nil {
+	if _, err := s.WriteTree(t.Context(), bytes.NewReader(data), file); err == nil {
 		t.Error("too little data: no error")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Write(ctx, s, bytes.NewReader(data), file); !errors.Is(err, context.Canceled) {
+	if _, err := s.WriteTree(ctx, bytes.NewReader(data), file); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

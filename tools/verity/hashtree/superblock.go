@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 )
 
@@ -19,6 +20,12 @@ type Superblock struct {
 }
 
 const magic = "verity\x00\x00"
+
+// Write writes the superblock to the start of a tree.
+func (s *Superblock) Write(to io.WriterAt) error {
+	_, err := to.WriteAt(s.bytes(), 0)
+	return err
+}
 
 // bytes are the superblock, padded to a block.
 func (s *Superblock) bytes() []byte {

@@ -3,7 +3,7 @@
 // It is the action of portable_verity (bzl/private/portable_verity.bzl). The contract:
 //
 //   - Equal squashfs file systems for one architecture give equal bytes. Salt and UUIDs
-//     are derived from the squashfs's digest; nothing else has a say.
+//     depend on nothing but the squashfs's content.
 //   - The squashfs is streamed; memory does not grow with it. Blocks are hashed in parallel.
 //   - The outputs appear whole or not at all.
 package main
