@@ -141,6 +141,7 @@ def _portable_image_impl(ctx):
             prefixes = facts.prefixes,
             profile = ctx.attr.profile,
             provenance = documents.provenance,
+            roothash = None,
             sbom = documents.sbom,
             spec = spec,
             units = [unit.source for unit in units],

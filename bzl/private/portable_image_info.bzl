@@ -16,6 +16,7 @@ PortableImageInfo = provider(
         "prefixes": "list of string: what units' names start with; the portable name first.",
         "profile": "string: the profile that the image is meant to be attached with.",
         "provenance": "File: where the image came from, an unsigned in-toto statement.",
+        "roothash": "File: the root hash of the image's hash tree, in hex; None if the image has none. See `portable_verity`.",
         "sbom": "File: the image's software bill of materials, in CycloneDX; None where no toolchain for it is registered.",
         "spec": "File: what the image is, as JSON lines: the declaration that mkportable and checkportable read. It does not say how the image is made.",
         "units": "list of File: the unit files, without their drop-ins.",

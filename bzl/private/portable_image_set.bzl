@@ -21,6 +21,7 @@ _for_each_platform = transition(
 def _portable_image_set_impl(ctx):
     images = {}
     groups = {}
+    policies = {}
     for platform, target in ctx.split_attr.image.items():
         info = target[PortableImageInfo]
         if not info.architecture:
@@ -41,15 +42,18 @@ def _portable_image_set_impl(ctx):
                 info.architecture,
             )
 
-        named = _named(ctx, info)
-        images[info.architecture] = named
+        image, named = _named(ctx, target)
+        images[info.architecture] = image
         for group in _GROUPS:
             groups.setdefault(group, []).append(getattr(target[OutputGroupInfo], group))
-        for group in _DOCUMENTS:
-            file = getattr(named, group)
-
-            # Without a toolchain for SBOMs, the image's output group says so.
-            groups.setdefault(group, []).append(depset([file]) if file else getattr(target[OutputGroupInfo], group))
+        for group, files in named.items():
+            groups.setdefault(group, []).append(depset(files))
+        if hasattr(target[OutputGroupInfo], "policy"):
+            for file in target[OutputGroupInfo].policy.to_list():
+                # policy/UNIT.d/NAME.conf, which the architectures have in common.
+                policies["/".join(file.short_path.split("/")[-3:])] = file
+    if policies:
+        groups["policy"] = [depset([_link(ctx, name, file) for name, file in policies.items()])]
     files = [info.image for info in images.values()]
     return [
         DefaultInfo(files = depset(files), runfiles = ctx.runfiles(files)),
@@ -60,22 +64,49 @@ def _portable_image_set_impl(ctx):
 # Output groups that a set has as well.
 _GROUPS = ["checks", "manifest", "spec"]
 
-# Those whose files get the architecture into their names, as the images do.
-_DOCUMENTS = ["provenance", "sbom"]
+# Those whose files get the architecture into their names, as the images do. Some images have
+# some of them.
+_NAMED = ["partitions", "provenance", "roothash", "sbom"]
 
-def _named(ctx, info):
-    """PortableImageInfo whose files have the architecture in their names."""
+def _named(ctx, target):
+    """An image whose files have the architecture in their names.
+
+    Args:
+        ctx: the context of the set's rule.
+        target: the image's Target.
+
+    Returns:
+        The image's PortableImageInfo, and a dict of lists of File: its output groups.
+    """
+    info = target[PortableImageInfo]
     stem = info.image.basename.removesuffix(".raw")
+    links = {}
+
+    def named(file):
+        if file not in links:
+            rest = file.basename.removeprefix(stem + ".")
+            links[file] = _link(ctx, "{}_{}.{}".format(stem, info.architecture, rest), file)
+        return links[file]
+
     fields = {name: getattr(info, name) for name in dir(info) if name not in ["to_json", "to_proto"]}
-    for field in ["image"] + [document for document in _DOCUMENTS if fields[document]]:
-        file = fields[field]
-        fields[field] = own_file(ctx, "{}_{}{}".format(stem, info.architecture, file.basename.removeprefix(stem)))
-        ctx.actions.symlink(
-            output = fields[field],
-            target_file = file,
-            progress_message = "Naming %{output}",
-        )
-    return PortableImageInfo(**fields)
+    for field in ["image", "provenance", "roothash", "sbom"]:
+        if fields[field]:
+            fields[field] = named(fields[field])
+    return PortableImageInfo(**fields), {
+        # Without a toolchain for SBOMs, making that file fails and says so.
+        group: [named(file) for file in getattr(target[OutputGroupInfo], group).to_list()]
+        for group in _NAMED
+        if hasattr(target[OutputGroupInfo], group)
+    }
+
+def _link(ctx, name, file):
+    link = own_file(ctx, name)
+    ctx.actions.symlink(
+        output = link,
+        target_file = file,
+        progress_message = "Naming %{output}",
+    )
+    return link
 
 portable_image_set = rule(
     implementation = _portable_image_set_impl,
@@ -86,11 +117,12 @@ the architecture in systemd's words, as in hello_1.0_arm64.raw. So they can lie 
 one directory, portablectl knows each of them as NAME, and systemd.v(7) picks the
 right one by itself. Their bytes are those of the image built with --platforms.
 
-A set has the output groups of its images. However many platforms it has, it provides
+The image may be one of `portable_verity`. A set has the output groups of its images, with
+the architecture in the names of files that belong to one. However many platforms it has, it provides
 PortableImageSetInfo, and never PortableImageInfo.""",
     attrs = {
         "image": attr.label(
-            doc = "The `portable_image`.",
+            doc = "The `portable_image`, or a `portable_verity` of one.",
             cfg = _for_each_platform,
             mandatory = True,
             providers = [PortableImageInfo],

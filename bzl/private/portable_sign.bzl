@@ -1,12 +1,36 @@
 """The rule `portable_sign`: a program that signs images, outside of the build."""
 
+load(":origin.bzl", "refuse")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":portable_image_set_info.bzl", "PortableImageSetInfo", "images_of")
 
 visibility(["//bzl"])
 
 def _portable_sign_impl(ctx):
-    infos = [info for target in ctx.attr.images for info in images_of(target)]
+    infos = []
+    names = {}
+    for target in ctx.attr.images:
+        for info in images_of(target):
+            if not info.roothash:
+                refuse(
+                    ctx,
+                    "portable_sign",
+                    "images",
+                    "{} has no hash tree, whose root hash could be signed. Make a portable_verity of it, and list that.",
+                    target.label,
+                )
+            if info.image.basename in names:
+                refuse(
+                    ctx,
+                    "portable_sign",
+                    "images",
+                    "{} and {} both have an image {}, and signed ones go into one directory. Sign them with two portable_sign targets.",
+                    names[info.image.basename],
+                    target.label,
+                    info.image.basename,
+                )
+            names[info.image.basename] = target.label
+            infos.append(info)
     images = [info.image for info in infos]
     documents = [file for info in infos for file in [info.provenance, info.sbom] if file]
     program = ctx.actions.declare_file(ctx.label.name)

@@ -75,6 +75,7 @@ def _portable_verity_impl(ctx):
         PortableImageInfo(**(fields | {
             "image": image,
             "provenance": documents.provenance,
+            "roothash": roothash,
             "sbom": documents.sbom,
         })),
     ]

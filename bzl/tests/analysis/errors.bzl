@@ -6,7 +6,7 @@ of files can tell is refused by the image action: see bzl/tests/bad.
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
-load("//bzl:defs.bzl", "PortableImageInfo", "os_release", "portable_channel", "portable_deploy", "portable_image", "portable_image_set", "portable_verity", "rootfs")
+load("//bzl:defs.bzl", "PortableImageInfo", "os_release", "portable_channel", "portable_deploy", "portable_image", "portable_image_set", "portable_sign", "portable_verity", "rootfs")
 load("//bzl:test.bzl", "portable_image_test", "portable_test")
 load("//bzl/tests/pkg:pkg_rootfs.bzl", "pkg_rootfs")
 
@@ -161,6 +161,16 @@ _ERRORS = {
         {"binaries": {"/usr/bin/": "//service"}, "units": ["subject.service"]},
         ["\"binaries\"", "\"/usr/bin/\": ", "the path of //service:service ends in a slash", "ends in a slash, and so names a directory. Write", "\"/usr/bin/service\""],
     ),
+    "sign_a_naked_image": (
+        portable_sign,
+        {"images": ["script-subject"]},
+        ["\"images\"", ":script-subject has no hash tree", "Make a portable_verity of it"],
+    ),
+    "sign_two_images_of_one_name": (
+        portable_sign,
+        {"images": ["verity-subject", "verity-subject_2"]},
+        ["\"images\"", ":verity-subject_2 both have an image script-subject.raw", "two portable_sign targets"],
+    ),
     "test_of_a_relative_path": (
         portable_image_test,
         {"contains": ["etc/hosts"], "image": "script-subject"},
@@ -244,6 +254,13 @@ def error_tests(name):
         tags = ["manual"],
         units = ["subject.service"],
     )
+    for verity in ["verity-subject", "verity-subject_2"]:
+        portable_verity(
+            name = verity,
+            testonly = True,
+            image = "script-subject",
+            tags = ["manual"],
+        )
     os_release(
         name = "os_release_1.3",
         image_version = "1.3",

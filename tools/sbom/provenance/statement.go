@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"example.org/portable-walkthrough-go/tools/dsse"
 	"example.org/portable-walkthrough-go/tools/sbom/inventory"
 )
 
 const (
-	statementType = "https://in-toto.io/Statement/v1"
 	predicateType = "https://slsa.dev/provenance/v1"
 	// buildType names the meaning of the parameters, which tools/sbom/README.md documents.
 	buildType = "https://example.org/portable-walkthrough-go/portable_image/v1"
@@ -18,27 +18,12 @@ const (
 	anyBuilder = "https://example.org/portable-walkthrough-go/any-builder/v1"
 )
 
-// A statement is an in-toto attestation without its envelope.
-type statement struct {
-	Type          string     `json:"_type"`
-	Subject       []resource `json:"subject"`
-	PredicateType string     `json:"predicateType"`
-	Predicate     provenance `json:"predicate"`
-}
-
-// A resource is an in-toto ResourceDescriptor.
-type resource struct {
-	Name   string            `json:"name,omitempty"`
-	URI    string            `json:"uri,omitempty"`
-	Digest map[string]string `json:"digest,omitempty"`
-}
-
 // provenance is SLSA's predicate, as far as a build without a builder can fill it in.
 type provenance struct {
 	BuildDefinition struct {
 		BuildType            string            `json:"buildType"`
 		ExternalParameters   map[string]string `json:"externalParameters"`
-		ResolvedDependencies []resource        `json:"resolvedDependencies"`
+		ResolvedDependencies []dsse.Resource   `json:"resolvedDependencies"`
 	} `json:"buildDefinition"`
 	RunDetails struct {
 		Builder struct {
@@ -48,10 +33,10 @@ type provenance struct {
 }
 
 // newStatement is about the image with that name and SHA-256.
-func newStatement(inv *inventory.Inventory, name, digest string) *statement {
-	s := &statement{
-		Type:          statementType,
-		Subject:       []resource{{Name: name, Digest: map[string]string{"sha256": digest}}},
+func newStatement(inv *inventory.Inventory, name, digest string) *dsse.Statement[provenance] {
+	s := &dsse.Statement[provenance]{
+		Type:          dsse.StatementType,
+		Subject:       []dsse.Resource{dsse.File(name, digest)},
 		PredicateType: predicateType,
 	}
 	build := &s.Predicate.BuildDefinition
@@ -64,12 +49,12 @@ func newStatement(inv *inventory.Inventory, name, digest string) *statement {
 		build.ExternalParameters["architecture"] = inv.Architecture
 	}
 	for _, input := range inv.Inputs {
-		build.ResolvedDependencies = append(build.ResolvedDependencies, resource{Name: input.Path, Digest: map[string]string{"sha256": input.SHA256}})
+		build.ResolvedDependencies = append(build.ResolvedDependencies, dsse.File(input.Path, input.SHA256))
 	}
 	for _, c := range inv.Components {
 		// Without a URL and a digest it would identify nothing; the SBOM has it all the same.
 		if c.URL != "" {
-			build.ResolvedDependencies = append(build.ResolvedDependencies, resource{Name: c.Name, URI: c.URL, Digest: dirHash(c.Sum)})
+			build.ResolvedDependencies = append(build.ResolvedDependencies, dsse.Resource{Name: c.Name, URI: c.URL, Digest: dirHash(c.Sum)})
 		}
 	}
 	s.Predicate.RunDetails.Builder.ID = anyBuilder

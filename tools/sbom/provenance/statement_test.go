@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.org/portable-walkthrough-go/tools/dsse"
 	"example.org/portable-walkthrough-go/tools/runfile"
 	"example.org/portable-walkthrough-go/tools/sbom/inventory"
 	"example.org/portable-walkthrough-go/tools/sha256sum"
@@ -47,7 +48,7 @@ func TestShipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s statement
+	var s dsse.Statement[provenance]
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&s); err != nil {

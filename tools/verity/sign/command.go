@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"example.org/portable-walkthrough-go/tools/dsse"
 	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/verity/ddi"
 	"example.org/portable-walkthrough-go/tools/verity/outputs"
@@ -26,6 +27,9 @@ const usage = `usage: bazel run TARGET -- --key=KEY.pem --certificate=CERTIFICAT
 
 Signs the target's images, or those that are named instead, into a directory; or verifies
 signed ones.
+
+bazel run prints its command line. The variables $SIGN_KEY, $SIGN_CERTIFICATE and
+$SIGN_PASSPHRASE_FILE stand for flags that are left out, and nothing prints them.
 
 `
 
@@ -50,7 +54,7 @@ type command struct {
 	warn func(format string, values ...any)
 }
 
-// parse reads the command line. Paths are relative to where the user is.
+// parse reads the command line, and the environment for what it leaves out. Paths are relative to where the user is.
 func parse(arguments []string, help io.Writer) (*command, error) {
 	c := &command{now: time.Now}
 	flags := flag.NewFlagSet("sign", flag.ContinueOnError)
@@ -71,15 +75,16 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 		}
 		return nil, usageError(err.Error() + "; --help lists the flags")
 	}
+	c.fromEnvironment()
 	switch {
 	case c.certificate == "":
-		return nil, usageError("--certificate is missing: give the signer's certificate")
+		return nil, usageError("--certificate is missing: give the signer's certificate, or its path in $SIGN_CERTIFICATE")
 	case c.verify && (c.key != "" || c.signer != ""):
 		return nil, usageError("--verify needs no key: leave --key and --signer out")
 	case !c.verify && c.into == "":
 		return nil, usageError("--into is missing: give the directory for the signed images")
 	case !c.verify && (c.key == "") == (c.signer == ""):
-		return nil, usageError("give one of --key and --signer")
+		return nil, usageError("give one of --key and --signer, or the key's path in $SIGN_KEY")
 	}
 	for _, path := range []*string{&c.certificate, &c.passphraseFile, &c.into} {
 		*path = here(*path)
@@ -112,6 +117,20 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 		return nil, usageError("name an image")
 	}
 	return c, nil
+}
+
+// fromEnvironment fills in what the command line leaves out, so that no path of a secret need
+// be on it.
+func (c *command) fromEnvironment() {
+	if c.certificate == "" {
+		c.certificate = os.Getenv("SIGN_CERTIFICATE")
+	}
+	if c.passphraseFile == "" {
+		c.passphraseFile = os.Getenv("SIGN_PASSPHRASE_FILE")
+	}
+	if c.key == "" && c.signer == "" && !c.verify {
+		c.key = os.Getenv("SIGN_KEY")
+	}
 }
 
 // here is a path of where `bazel run` was called: Bazel starts programs elsewhere.
@@ -194,7 +213,7 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 	}
 	var files outputs.Files
 	defer files.Discard()
-	seen, subjects := map[string]string{}, map[string][]subject{}
+	seen, subjects := map[string]string{}, map[string][]dsse.Resource{}
 	var said []string
 	for _, image := range c.images {
 		base := filepath.Base(image)
@@ -210,7 +229,7 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 		if err != nil {
 			return fmt.Errorf("%s: %w", image, err)
 		}
-		subjects[base] = []subject{{base, map[string]string{"sha256": digest}}, {"unsigned/" + base, map[string]string{"sha256": unsigned}}}
+		subjects[base] = []dsse.Resource{dsse.File(base, digest), dsse.File("unsigned/"+base, unsigned)}
 		said = append(said, fmt.Sprintf("signed %s, root hash %s", filepath.Join(c.into, base), hash))
 	}
 	for _, document := range c.documents {

@@ -22,20 +22,6 @@ const (
 	envelopeSuffix   = ".dsse.json"
 )
 
-// A statement is an in-toto statement (https://in-toto.io/Statement/v1), as far as signing
-// looks at it.
-type statement struct {
-	Type          string          `json:"_type"`
-	Subject       []subject       `json:"subject"`
-	PredicateType string          `json:"predicateType"`
-	Predicate     json.RawMessage `json:"predicate"`
-}
-
-type subject struct {
-	Name   string            `json:"name"`
-	Digest map[string]string `json:"digest"`
-}
-
 // imageOf is the file name of a document's image.
 func imageOf(document string) (string, error) {
 	base := filepath.Base(document)
@@ -55,12 +41,12 @@ func (c *command) envelope(document string) string {
 // state makes the statement to sign. A signed image has another digest than the one that was
 // built, so that its subjects are both. An SBOM becomes the predicate of a statement, as cosign
 // has it.
-func state(document string, subjects []subject) ([]byte, error) {
+func state(document string, subjects []dsse.Resource) ([]byte, error) {
 	content, err := os.ReadFile(document)
 	if err != nil {
 		return nil, err
 	}
-	s := statement{Type: "https://in-toto.io/Statement/v1", PredicateType: "https://cyclonedx.org/bom", Predicate: content}
+	s := dsse.Statement[json.RawMessage]{Type: dsse.StatementType, PredicateType: "https://cyclonedx.org/bom", Predicate: content}
 	if strings.HasSuffix(document, provenanceSuffix) {
 		if err := json.Unmarshal(content, &s); err != nil {
 			return nil, err
@@ -72,7 +58,7 @@ func state(document string, subjects []subject) ([]byte, error) {
 
 // signDocument signs with what signs root hashes. Without attributes, the signature in PKCS #7
 // is the one that an envelope has.
-func signDocument(files *outputs.Files, document, to string, subjects []subject, certificate *x509.Certificate, sign func([]byte) ([]byte, error)) error {
+func signDocument(files *outputs.Files, document, to string, subjects []dsse.Resource, certificate *x509.Certificate, sign func([]byte) ([]byte, error)) error {
 	payload, err := state(document, subjects)
 	if err != nil {
 		return err
@@ -100,7 +86,7 @@ func verifyDocument(name, image string, certificate *x509.Certificate) error {
 	if err != nil {
 		return err
 	}
-	var s statement
+	var s dsse.Statement[json.RawMessage]
 	if err := json.Unmarshal(payload, &s); err != nil {
 		return err
 	}

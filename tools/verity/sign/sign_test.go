@@ -195,6 +195,30 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
+// Paths of secrets may be in the environment, where bazel run does not print them. Flags come
+// first, and what only signing takes does not disturb --verify.
+func TestEnvironment(t *testing.T) {
+	p := newPlace(t)
+	t.Setenv("SIGN_KEY", "encrypted.pem")
+	t.Setenv("SIGN_CERTIFICATE", "cert.pem")
+	t.Setenv("SIGN_PASSPHRASE_FILE", "passphrase")
+	for _, arguments := range [][]string{
+		{"--into=signed"},
+		{"--into=signed", "--verify"},
+		{"--into=signed", "--key=key.pem"},
+		{"--into=other", "--key=other.key.pem", "--certificate=other.pem"},
+		{"--into=third", "--signer=cat signed/one.roothash.p7s", "unsigned/one.raw"},
+	} {
+		if said, err := p.run(t.Context(), arguments...); err != nil {
+			t.Errorf("%q: %v: %s", arguments, err, said)
+		}
+	}
+	t.Setenv("SIGN_PASSPHRASE_FILE", "wrong")
+	if said, err := p.run(t.Context(), "--into=signed"); err == nil || !strings.Contains(said, "--key: the passphrase is wrong") {
+		t.Errorf("a wrong passphrase: %v: %s", err, said)
+	}
+}
+
 // What is wrong is said by naming the flag or the image, and nothing is left; neither is
 // any secret printed, nor where one is.
 func TestRefusals(t *testing.T) {
