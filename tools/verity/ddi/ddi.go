@@ -50,7 +50,7 @@ func typesOf(architecture string) (types, error) {
 		return t, nil
 	}
 	names := []string{"arm64", "riscv64", "x86-64"}
-	return types{}, fmt.Errorf("architecture %q: partition types are known for %s", architecture, strings.Join(names, ", "))
+	return types{}, fmt.Errorf("architecture %q: partition types are known for %s; give one of these", architecture, strings.Join(names, ", "))
 }
 
 // deriveGUID makes a UUID for a purpose out of a root hash, of the version for UUIDs that are

@@ -83,6 +83,15 @@ func TestFailuresLeaveNothing(t *testing.T) {
 	}
 }
 
+func TestTwoOutputsOfOneName(t *testing.T) {
+	to := t.TempDir()
+	name := filepath.Join(to, "a.raw")
+	if err := run(t.Context(), squashfs(t, 1<<20), "arm64", name, name, ""); err == nil || !strings.Contains(err.Error(), name+": two outputs have this name") {
+		t.Errorf("got %v", err)
+	}
+	empty(t, to, 0)
+}
+
 func TestFullDisk(t *testing.T) {
 	from := squashfs(t, 4<<20)
 	smalldisk.Run(t, "1m", func(directory string) {

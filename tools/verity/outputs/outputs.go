@@ -3,8 +3,10 @@ package outputs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // Files are outputs that are being written, under temporary names beside their own.
@@ -20,6 +22,9 @@ const partial = ".partial"
 
 // Create opens an output, empty, for reading and writing.
 func (f *Files) Create(name string) (*os.File, error) {
+	if slices.ContainsFunc(f.files, func(o output) bool { return o.name == name }) {
+		return nil, fmt.Errorf("%s: two outputs have this name; give each one of its own", name)
+	}
 	// Left by a process that was killed.
 	if err := os.Remove(name + partial); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err

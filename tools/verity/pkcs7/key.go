@@ -37,7 +37,7 @@ func ParseKey(file []byte, passphrase func() ([]byte, error)) (crypto.Signer, er
 	for rest := file; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("no private key in PEM")
+			return nil, errors.New("no private key in PEM; convert one in DER with `openssl pkey -inform DER`")
 		}
 		der, kind := block.Bytes, block.Type
 		// OpenSSL still writes such keys with -traditional.

@@ -193,7 +193,7 @@ func Fits(key crypto.Signer, certificate *x509.Certificate) error {
 		return unsupported(key.Public())
 	}
 	if !ok || !public.Equal(certificate.PublicKey) {
-		return errors.New("the key is not the one that the certificate is of")
+		return errors.New("the key is not the one that the certificate is of; give the two of one pair")
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 	flags.StringVar(&c.signer, "signer", "", "sign with this shell `command`: it gets the root hash in hex, or the text of a DSSE envelope, on its standard input, and answers with PKCS #7 in DER")
 	flags.StringVar(&c.certificate, "certificate", "", "the key's X.509 certificate, a `file` in PEM or DER")
 	flags.StringVar(&c.passphraseFile, "passphrase-file", "", "open an encrypted key, or a token, with the first line of this `file`, and do not ask on the terminal")
-	flags.StringVar(&c.into, "into", "", "the `directory` for NAME.raw, NAME.roothash and NAME.roothash.p7s")
+	flags.StringVar(&c.into, "into", "", "the `directory` for NAME.raw, NAME.roothash and NAME.roothash.p7s, and for the target's signed documents")
 	flags.BoolVar(&c.verify, "verify", false, "verify signed images, by default those in the directory of --into")
 	if err := flags.Parse(arguments); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -114,7 +114,7 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 		}
 	}
 	if len(c.images) == 0 {
-		return nil, usageError("name an image")
+		return nil, usageError("no image to work on: name one, or run a portable_sign target")
 	}
 	return c, nil
 }
@@ -200,7 +200,10 @@ func (c *command) signAll(ctx context.Context, certificate *x509.Certificate) (e
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.into); errors.Is(err, fs.ErrNotExist) {
+	switch info, missing := os.Stat(c.into); {
+	case missing == nil && !info.IsDir():
+		return fmt.Errorf("--into: %s is not a directory; give one, or a new name", c.into)
+	case errors.Is(missing, fs.ErrNotExist):
 		if err := os.MkdirAll(c.into, 0o777); err != nil {
 			return fmt.Errorf("--into: %w", err)
 		}

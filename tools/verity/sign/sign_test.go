@@ -257,7 +257,8 @@ func TestRefusals(t *testing.T) {
 		"one name twice":       {[]string{key, certificate, into, "unsigned/one.raw", "done/../unsigned/one.raw"}, "have one name"},
 		"good and bad":         {[]string{key, certificate, into, "unsigned/one.raw", "naked.raw"}, "naked.raw: a naked squashfs"},
 		"over the unsigned":    {[]string{key, certificate, "--into=unsigned"}, "--into is the directory of the unsigned image"},
-		"into a file":          {[]string{key, certificate, "--into=file"}, "not a directory"},
+		"into a file":          {[]string{key, certificate, "--into=file"}, "--into: " + p.path("file") + " is not a directory; give one"},
+		"signer says little":   {[]string{"--signer=echo hi", certificate, into}, "the signer's answer: not a PKCS #7 signature in DER"},
 		"signer fails":         {[]string{"--signer=exit 3", certificate, into}, "--signer: exit status 3"},
 		"signer says nothing":  {[]string{"--signer=true", certificate, into}, "the signer's answer: not a PKCS #7 signature in DER; make it with"},
 	} {

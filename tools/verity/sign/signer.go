@@ -95,6 +95,10 @@ func (c *command) askToken(ctx context.Context, certificate *x509.Certificate, c
 	cmd := exec.CommandContext(ctx, "openssl", arguments...)
 	cmd.Stdin, cmd.Stderr, cmd.ExtraFiles = bytes.NewReader(content), os.Stderr, files
 	answer, err := cmd.Output()
+	if err == nil && len(answer) == 0 {
+		// It says what is wrong, and may still end with 0.
+		err = errors.New("it made no signature")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--key: openssl, with its provider for PKCS #11 (Debian's package pkcs11-provider): %w", err)
 	}
