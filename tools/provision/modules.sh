@@ -146,6 +146,9 @@ modules_go_rules() {
     sed -i -E "0,/^module\(/s/^module\(/module(\n    version = \"$version\",/; /^    version = \"\",$/d" \
       "$into/$name/MODULE.bazel"
   done
+  # rules_go compiles its builder on one processor, since there may be many of them at once.
+  # Here there is one, and all else waits for it.
+  sed -i '/^ *"GOMAXPROCS": "1",$/d' "$into/rules_go/go/private/rules/binary.bzl"
   # gazelle is two Go modules in one tree. Its release archive has both and a vendor
   # directory, from which its repository tools are built; a Go module has neither. The
   # tests import what is nowhere.

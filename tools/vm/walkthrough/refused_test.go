@@ -307,13 +307,15 @@ func attachFoo(t *testing.T) (said string, err error) {
 	logged(t)
 	out, err := exec.Command("portablectl", "attach", "--profile=trusted", foo).CombinedOutput()
 	t.Cleanup(func() {
-		all, _ := filepath.Glob("/etc/systemd/system.attached/foo*.*")
-		for _, unit := range all {
+		attached, _ := filepath.Glob("/etc/systemd/system.attached/foo*.*")
+		var units []string
+		for _, unit := range attached {
 			if filepath.Ext(unit) != ".d" {
-				_ = exec.Command("systemctl", "kill", "--signal=KILL", filepath.Base(unit)).Run()
-				_ = exec.Command("systemctl", "stop", filepath.Base(unit)).Run()
+				units = append(units, filepath.Base(unit))
 			}
 		}
+		_ = exec.Command("systemctl", append([]string{"kill", "--signal=KILL"}, units...)...).Run()
+		_ = exec.Command("systemctl", append([]string{"stop"}, units...)...).Run()
 		_ = exec.Command("portablectl", "detach", foo).Run()
 		_ = exec.Command("systemctl", "reset-failed").Run()
 		nothingLeft(t)
