@@ -1,4 +1,4 @@
-"""Portable service images from Bazel: all that other repositories load.
+"""The rules for portable service images, for other repositories to load.
 
 ```python
 load("@portable_walkthrough_go//bzl:defs.bzl", "portable_image")

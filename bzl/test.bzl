@@ -14,7 +14,7 @@ portable_image_test(
     name = "contents_test",
     contains = ["/usr/bin/hello"],
     image = ":image",
-    max_size = "10 MiB",
+    max_size = 10000000,
 )
 ```
 

@@ -1,4 +1,4 @@
-"""The rule `portable_channel`: images as hosts update themselves from them, and the way to publish them."""
+"""The macro `portable_channel`: a directory from which hosts update themselves, and its publication."""
 
 load(":origin.bzl", "PATH_MAPPING", "own_file", "refuse", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
@@ -10,17 +10,17 @@ visibility(["//bzl"])
 _RULE = "portable_channel"
 
 _ChannelInfo = provider(
-    doc = "What a channel publishes.",
+    doc = "The files that a channel publishes.",
     fields = {
         "images": "dict of string to File: by published name.",
-        "keep": "int: how many versions stay.",
+        "keep": "int: the number of versions to keep.",
         "label": "string: the channel's, as its user writes it.",
-        "settings": "dict of string to File: what hosts copy into their configuration, by published name.",
+        "settings": "dict of string to File: files for the configuration of hosts, by published name.",
         "version": "string: the images' version.",
     },
 )
 
-# sysupdate.d(5). %a is the host's architecture in systemd's words, as in the images' names.
+# sysupdate.d(5). %a is the host's architecture under systemd's name, as in the images' names.
 _TRANSFER = """# From {label}. To be put into /etc/sysupdate.{name}.d/ for `systemd-sysupdate --component={name}`.
 [Transfer]
 Verify={verify}
@@ -77,23 +77,23 @@ def _channel_files_impl(ctx):
     for info in infos:
         version = info.version or ctx.attr.version
         if not version:
-            refuse(ctx, _RULE, "version", "{} has no version, and hosts tell new from old by it. Write a version here, or on the image.", info.name)
+            refuse(ctx, _RULE, "version", "{} has no version, but hosts need it to find newer images. Write a version here, or on the image.", info.name)
         if info.version and ctx.attr.version and info.version != ctx.attr.version:
             refuse(ctx, _RULE, "version", "it is \"{}\", but {} has the version {}. Leave it out.", ctx.attr.version, info.name, info.version)
         if "_" in version or "/" in version:
             refuse(ctx, _RULE, "version", "\"{}\" has a `_` or a `/`, which separate names. Use letters, digits and `.~^-`.", version)
         if not info.architecture:
-            refuse(ctx, _RULE, "images", "{} is for no CPU that systemd has a name for. Build it for a platform with one.", info.name)
+            refuse(ctx, _RULE, "images", "{} is built for a CPU that systemd has no name for. Build it for another platform.", info.name)
         published = "{}_{}_{}.raw".format(info.name, version, info.architecture)
         if published in images:
-            refuse(ctx, _RULE, "images", "{} is in it twice. List each image once, or only the portable_image_set.", published)
+            refuse(ctx, _RULE, "images", "it contains {} twice. List each image once, or only the portable_image_set.", published)
         images[published] = info.image
         names[info.name] = None
         versions[version] = None
     if len(names) != 1 or len(versions) != 1:
         refuse(ctx, _RULE, "images", "they have the names {} and the versions {}. A channel has one image, in one version, for several architectures.", ", ".join(names), ", ".join(versions))
     if not ctx.attr.url.startswith("https://") and not ctx.attr.url.startswith("http://"):
-        refuse(ctx, _RULE, "url", "\"{}\" is no address. Write the one under which the directory is served, beginning with https://.", ctx.attr.url)
+        refuse(ctx, _RULE, "url", "\"{}\" is not a URL. Write the URL of the directory, beginning with https://.", ctx.attr.url)
     if ctx.attr.keep < 1:
         refuse(ctx, _RULE, "keep", "it is {}. Keep at least 1 version.", ctx.attr.keep)
 
@@ -208,21 +208,23 @@ _channel_publish = rule(
 def portable_channel(name, images, url, version = "", keep = 3, verify = True, directory = "/var/lib/portables", **kwargs):
     """A directory from which hosts update themselves, and its publication.
 
-    `bazel build //:channel` makes the files: NAME_VERSION_ARCHITECTURE.raw, SHA256SUMS and NAME.transfer, as
-    systemd-sysupdate(8), importctl(1) and sha256sum(1) read them, and a service and a timer for hosts, update-NAME. `bazel run //:channel.publish -- --into=TO` adds them to
-    a directory or a target of rsync(1). Files that are published under their version never change: it refuses
-    other bytes. SHA256SUMS comes last, and old versions go. `--sign=COMMAND` signs it, `--best-before=90d` limits its life.
+    `bazel build //:channel` makes NAME_VERSION_ARCHITECTURE.raw, SHA256SUMS and NAME.transfer, for systemd-sysupdate(8),
+    importctl(1) and sha256sum(1), and a service and a timer for hosts, update-NAME.
 
-    [The page on channels](../../tools/channel/README.md) says what a host needs.
+    `bazel run //:channel.publish -- --into=TO` adds them to a directory or a target of rsync(1). A published version
+    never changes: the command refuses other bytes. It writes SHA256SUMS last, and removes old versions. `--sign=COMMAND`
+    signs the channel, and `--best-before=90d` limits its life.
+
+    [The page on channels](../../tools/channel/README.md) describes the setup of hosts.
 
     Args:
-        name: the target's name. NAME.publish is the target that publishes.
-        images: `portable_image` and `portable_image_set` targets: one portable name and version, each architecture once.
-        url: the address under which the directory is served.
-        version: the version, if the images have none of their own.
-        keep: how many versions stay, in the channel and on hosts (there at least 2).
-        verify: whether hosts verify the signature of SHA256SUMS. Without it they trust whoever answers at `url`.
-        directory: where hosts store images: a directory that systemd searches.
+        name: the target's name. The target NAME.publish publishes the channel.
+        images: `portable_image` and `portable_image_set` targets with one portable name and version, each architecture once.
+        url: the URL of the directory.
+        version: the version, if the images have none.
+        keep: the number of versions to keep in the channel and on hosts (there at least 2).
+        verify: whether hosts verify the signature of SHA256SUMS. Otherwise they trust any server at `url`.
+        directory: the directory for images on hosts, which systemd must search.
         **kwargs: further attributes of both targets, such as `visibility` and `tags`.
     """
     _channel_files(

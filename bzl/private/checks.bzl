@@ -1,4 +1,4 @@
-"""The checks of `portable_image`: beside the image action, not before it."""
+"""The checks of `portable_image`, which run beside the image action."""
 
 load(":origin.bzl", "PATH_MAPPING", "own_file")
 
@@ -10,16 +10,16 @@ CHECK_ATTRS = {
 
     allow = {"directive-too-new": "PrivateIPC= only hardens; an older systemd does without."}
 
-The identifier stands in brackets at the end of an error, and in
-tools/checkportable/README.md, which lists all checks. The reason must not be empty.
-The report lists exceptions that nothing needs. Risk: an exception applies to the whole
-image, so it also hides the next mistake of its kind.""",
+An error ends with its identifier in brackets. tools/checkportable/README.md lists all
+identifiers. The reason must not be empty. The report lists exceptions that nothing needs.
+Risk: an exception applies to the whole image, so it also hides the next mistake of its
+kind. Default: none.""",
     ),
     "minimum_systemd": attr.int(
-        doc = """The oldest systemd that the image is for. 0 means any.
+        doc = """The oldest systemd that the image supports. 0 means any.
 
-The report warns of directives that are newer: an older systemd ignores them. The
-default is the oldest that portable services of this rule are tested with.""",
+The report warns about newer directives, which an older systemd ignores. The default is the
+oldest version that this rule's images are tested with.""",
         default = 247,
     ),
     "_checkportable": attr.label(
@@ -32,17 +32,17 @@ default is the oldest that portable services of this rule are tested with.""",
 def check_image(ctx, declared, sources):
     """Declares the actions that check an image and judge the result.
 
-    There are two, so that the report exists when the build fails. The image action waits
-    for neither: the image is made, and cached, whatever they find.
+    There are two, so that the report exists even if the build fails. The image action waits
+    for neither, so Bazel makes and caches the image regardless of the findings.
 
     Args:
         ctx: the context of a rule with CHECK_ATTRS.
         declared: Args: the image's spec, as the flag --spec.
-        sources: depset of File: what the spec names as contents.
+        sources: depset of File: the files that the spec names.
 
     Returns:
-        A struct with the fields report (depset of File: as text and as JSON) and
-        validation (depset of File: for the output group `_validation`).
+        A struct with the fields `report` (depset of File: text and JSON) and
+        `validation` (depset of File, for the output group `_validation`).
     """
     options = own_file(ctx, "checks.options.json")
     ctx.actions.write(options, json.encode({

@@ -1,7 +1,7 @@
 """The rule `configuration`: flags and platforms as values.
 
-A rule can't read --stamp or ask which CPU the target platform has; `select` can,
-and this rule hands on what it chose.
+A rule can't read --stamp or the CPU of the target platform, but `select` can. This rule passes
+on the selected values.
 """
 
 load(":configuration_info.bzl", "ConfigurationInfo")
@@ -13,7 +13,7 @@ def _configuration_impl(ctx):
 
 configuration = rule(
     implementation = _configuration_impl,
-    doc = "Provides ConfigurationInfo. There is one target of it, beside this file.",
+    doc = "Provides ConfigurationInfo. It has one target, beside this file.",
     attrs = {
         "architecture": attr.string(doc = "See ConfigurationInfo."),
         "stamp": attr.bool(doc = "See ConfigurationInfo."),

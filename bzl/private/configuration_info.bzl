@@ -3,9 +3,9 @@
 visibility("private")
 
 ConfigurationInfo = provider(
-    doc = "What an image takes from the configuration that it is built in.",
+    doc = "The parts of a build's configuration that affect an image.",
     fields = {
-        "architecture": "string: the target platform's CPU in systemd's words, such as arm64 or x86-64; \"\" if systemd has none for it.",
+        "architecture": "string: the target platform's CPU under systemd's name, such as arm64 or x86-64; \"\" if systemd has no name for it.",
         "stamp": "bool: whether --stamp is on.",
     },
 )

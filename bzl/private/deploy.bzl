@@ -1,4 +1,4 @@
-"""The rule `portable_deploy`: an image's way to hosts, by `bazel run`."""
+"""The rule `portable_deploy`: deploys an image to hosts by `bazel run`."""
 
 load(":origin.bzl", "refuse", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
@@ -13,7 +13,7 @@ def _portable_deploy_impl(ctx):
     images = {info.architecture: info for info in images_of(ctx.attr.image)}
     first = images.values()[0]
     if ctx.attr.keep < 1:
-        refuse(ctx, _RULE, "keep", "it is {}, and the image that is attached must stay. Write 1 or more; with 2 or more `rollback` works.", ctx.attr.keep)
+        refuse(ctx, _RULE, "keep", "it is {}, but the attached image must stay. Write 1 or more; `rollback` needs at least 2.", ctx.attr.keep)
     if not ctx.attr.directory.startswith("/"):
         refuse(ctx, _RULE, "directory", "\"{}\" is not absolute. Write a directory that systemd searches, such as /var/lib/portables.", ctx.attr.directory)
     unsquashfs = ctx.attr._unsquashfs[DefaultInfo]
@@ -55,19 +55,19 @@ portable_deploy = rule(
 The commands are `status`, `attach`, `upgrade`, `rollback`, `detach`, `inspect` (how the image differs from the
 attached one) and `logs`. `--help` lists the options, and `--dry-run` prints every command instead of running it.
 
-Without `--host` and `hosts` it deploys to this machine, as root, by sudo or by run0. Hosts are reached with
-OpenSSH's own client and your configuration, keys and agent, as root or as a user with sudo. A host needs
-systemd-portabled, coreutils, flock and a shell. It gets the image, a list of the images that it has, and nothing else.
-[The page on deploying](../../tools/deploy/README.md) says what happens on a host.
+Without `--host` and `hosts` it deploys to this machine, as root, by sudo or by run0. It connects to hosts with
+OpenSSH's client and your configuration, keys and agent, as root or as a user with sudo. A host needs
+systemd-portabled, coreutils, flock and a shell. The program stores there only images and a list of them.
+[The page on deploying](../../tools/deploy/README.md) describes each step on a host.
 
-An upgrade that does not come up is rolled back by itself: when a service fails, restarts, or is not up in time,
-or when `health_check` fails.""",
+An upgrade is rolled back automatically if a service fails, restarts, or is not up in time, or if `health_check`
+fails.""",
     attrs = {
         "directory": attr.string(
-            doc = """Where a host stores images: a directory that systemd searches (portablectl(1)).
+            doc = """The directory for images on a host, which systemd must search (portablectl(1)).
 
 On hosts with systemd 256 or newer it may be a directory of versions (systemd.v(7)), as in
-"/var/lib/portables/hello.raw.v". Mind that systemd then picks the version with the highest number, also after a rollback.""",
+"/var/lib/portables/hello.raw.v". Risk: systemd then picks the version with the highest number, even after a rollback.""",
             default = "/var/lib/portables",
         ),
         "enable": attr.bool(
@@ -75,22 +75,22 @@ On hosts with systemd 256 or newer it may be a directory of versions (systemd.v(
             default = True,
         ),
         "health_check": attr.string(
-            doc = """What must succeed after an attach or an upgrade: a URL or a shell command. Default: none but the units' states.
+            doc = """A URL or a shell command that must succeed after an attach or an upgrade. Default: only the units' states count.
 
-A URL, `http://` or `https://`, must answer with a status below 400. It is asked as the host sees it, through the
-SSH connection: `http://localhost:8088/` is the host's. A command runs on the host, as root.
-Both are repeated until `health_timeout` is over.""",
+A URL, `http://` or `https://`, must answer with a status below 400. The request goes through the SSH connection, so
+`http://localhost:8088/` is the host's. A command runs on the host, as root.
+The program repeats either until it succeeds or `health_timeout` expires.""",
         ),
         "health_settle": attr.int(
-            doc = "How long, in seconds, units must stay up without a restart before an upgrade counts as good.",
+            doc = "The time in seconds for which units must stay up without a restart before an upgrade succeeds.",
             default = 3,
         ),
         "health_timeout": attr.int(
-            doc = "How long, in seconds, units may take to come up, and the health check to succeed.",
+            doc = "The limit in seconds for units to come up, and for the health check to succeed.",
             default = 60,
         ),
         "hosts": attr.string_list(
-            doc = "The hosts, as ssh(1) takes them: USER@HOST, or an alias of ssh_config(5). `--host` takes their place. Default: this machine.",
+            doc = "The hosts in ssh(1)'s form: USER@HOST, or an alias of ssh_config(5). `--host` overrides them. Default: this machine.",
         ),
         "image": attr.label(
             doc = "The `portable_image`, or a `portable_image_set`: each host then gets the image for its CPU.",
@@ -98,11 +98,11 @@ Both are repeated until `health_timeout` is over.""",
             providers = [[PortableImageInfo], [PortableImageSetInfo]],
         ),
         "keep": attr.int(
-            doc = "How many images a host keeps, with the attached one. Older ones are removed after an upgrade that came up.",
+            doc = "The number of images that a host keeps, including the attached one. A successful upgrade removes older ones.",
             default = 3,
         ),
         "profile": attr.string(
-            doc = "The profile to attach with: default, nonetwork, strict, trusted, or one that the host has. `--profile` takes its place. Default: the image's.",
+            doc = "The profile for attaching: default, nonetwork, strict, trusted, or another one of the host's. `--profile` overrides it. Default: the image's.",
         ),
         "_deploy": attr.label(
             default = "//tools/deploy",

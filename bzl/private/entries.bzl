@@ -1,7 +1,7 @@
-"""Entries: what is declared of an image, and how a spec says it.
+"""Entries: the declarations of an image, and their form in a spec.
 
-An entry may stand for many files, which are looked at when the spec is written:
-nothing is flattened while a build is analyzed.
+An entry may stand for many files. They are listed when Bazel writes the spec, so that the
+analysis flattens no depset.
 """
 
 load(":runfile_location.bzl", "runfile_location")
@@ -14,17 +14,16 @@ def entry(*, path, type, origin, mode = "", owner = "", source = None, files = N
     Args:
         path: the path in the image. With `files`, and a slash at its end, the
             directory to put them in.
-        type: "directory", "file", "symlink", "tree" for a directory with all that is
-            in it, or "attributes" for the mode or owner of a path that another entry
-            declares.
+        type: "directory", "file", "symlink", "tree" for a directory with all its contents,
+            or "attributes" for the mode or owner of a path that another entry declares.
         origin: the label and attribute to name in errors, see `declared_by`.
         mode: four octal digits, for a tree those of its files; "" for a symlink.
         owner: "UID:GID"; "" for root's.
         source: the File with a file's content, None for an empty file.
-        files: a depset of File, for a "file" that stands for several.
+        files: a depset of File, for a "file" entry with several files.
         dropins: Files to append to a unit.
         target: a symlink's target.
-        runfiles_of: a program whose runfiles go below path: struct with the fields
+        runfiles_of: a program whose runfiles are packed below path: a struct with the fields
             `executable`, `runfiles`, `repo_mapping` (File or None) and `workspace`.
         archive: the GoArchive of a Go program, for the image's inventory.
 
@@ -65,7 +64,7 @@ def entry_lines(entry):
     ]
 
 def tells_symlinks(file):
-    """Whether Bazel tells which files are unresolved symlinks (declare_symlink), as it does since version 8.
+    """Returns whether this Bazel can identify unresolved symlinks (declare_symlink): version 8 and newer.
 
     Args:
         file: any File.
@@ -88,7 +87,7 @@ def _runfiles_lines(entry, program):
         path = path.removeprefix("../") if path.startswith("../") else program.workspace + "/" + path
         lines.append(_line(entry, entry.path + path, entry.type, None))
 
-    # The runfiles libraries read in it what repository names mean. Without runfiles nobody asks.
+    # The runfiles libraries resolve repository names with it, so it is needed only with runfiles.
     if lines and program.repo_mapping:
         lines.append(_line(entry, entry.path + "_repo_mapping", entry.type, program.repo_mapping))
     return lines
@@ -112,7 +111,7 @@ def _line(entry, path, type, source):
     return json.encode(line)
 
 def _name_below(file):
-    """A source file keeps its place below its package; others have none to keep."""
+    """Returns the path below a directory entry: a source file's path in its package, or a base name."""
     if not file.is_source or not file.owner:
         return file.basename
     path = _below_repository(file)

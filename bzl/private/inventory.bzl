@@ -1,7 +1,6 @@
-"""The inventory of an image: what its SBOM and its provenance are made from.
+"""The inventory of an image, the input of its SBOM and its provenance.
 
-Nothing here is an input of the image action, and without the output groups that need it no
-action of it runs.
+The image action does not depend on it. Its action runs only for the output groups that need it.
 """
 
 load(":origin.bzl", "PATH_MAPPING", "own_file", "shown")
@@ -21,9 +20,9 @@ def inventory_attrs(image_group):
         "sbom_licenses": attr.string_dict(
             doc = """Licenses for the SBOM: a Go module's path to an SPDX expression.
 
-For example `{"golang.org/x/sys": "BSD-3-Clause"}`. The modules do not state theirs in a form
-that a build can read. Each module must be in one of the image's programs. The license of Go
-itself is known.""",
+For example `{"golang.org/x/sys": "BSD-3-Clause"}`. A build can't read licenses from the
+modules themselves. One of the image's programs must contain each module. You need not name
+the license of Go itself. Default: none.""",
         ),
         # It asks mksquashfs for its version.
         "_collect": attr.label(
@@ -42,10 +41,10 @@ def collect_inventory(ctx, *, name, declared, entries, manifest, inputs, metadat
         declared: Args: the image's spec, as the flag --spec.
         entries: depset of the image's entries.
         manifest: File: the image's manifest.
-        inputs: depset of File: what the image is made from, mksquashfs included.
-        metadata: depset of File: what rules_go says of the packages in the programs.
+        inputs: depset of File: the image action's inputs, including mksquashfs.
+        metadata: depset of File: rules_go's descriptions of the packages in the programs.
         squashfs: SquashfsToolchainInfo.
-        parameters: dict of string to string: how the image is made.
+        parameters: dict of string to string: the file system's parameters.
         exec_group: the execution group that has mksquashfs.
 
     Returns:
@@ -79,10 +78,10 @@ def collect_inventory(ctx, *, name, declared, entries, manifest, inputs, metadat
     return inventory
 
 def metadata_files(archive):
-    """The files that `_target_lines` names: which module each package of a program is of.
+    """Returns the files that `_target_lines` names, with the module of each package of a program.
 
-    rules_go hands them to its linker and has no public name for them. Where a version has
-    another one, the inventory says that it could not compare.
+    rules_go passes them to its linker in a private field. If a version of rules_go uses another
+    field, the inventory notes that it could not compare.
 
     Args:
         archive: GoArchive.
@@ -96,7 +95,7 @@ def metadata_files(archive):
     return depset()
 
 def _target_lines(entry):
-    """The packages of an entry's program as lines of JSON."""
+    """Returns the packages of an entry's program as lines of JSON."""
     if not entry.archive:
         return []
     lines = [json.encode({"label": shown(entry.archive.data.label), "program": entry.source.path})]

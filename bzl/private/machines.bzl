@@ -1,20 +1,20 @@
-"""Which virtual machine a test gets."""
+"""Selects the virtual machine of a test."""
 
 load("//tools/vm:defs.bzl", "suite_machine")
 
 visibility("private")
 
-# The machines that there are, by architecture.
+# The suites of the available machines, by architecture.
 _SUITES = {
     "amd64": ["bullseye", "bookworm", "trixie", "forky"],
     "arm64": ["trixie"],
 }
 
-# MiB of QEMU beside its machine's memory.
+# The memory that QEMU needs in addition to its machine's, in MiB.
 _OVERHEAD = 256
 
 def machine_of(rule, name, suite, architecture, packages):
-    """The machine of a test: a public one or, with further packages, its own.
+    """Returns the machine of a test: a public one or, with further packages, its own.
 
     Args:
         rule: the name of the rule, for errors.
@@ -43,7 +43,7 @@ def machine_of(rule, name, suite, architecture, packages):
     suite_machine(
         name = machine,
         architecture = architecture,
-        # Names of the repository that uses the rule.
+        # Repositories that the calling repository knows.
         packages = ["@{}_{}//:root.tar".format(package, suite) for package in packages],
         suite = suite,
         tags = ["manual"],
@@ -53,7 +53,7 @@ def machine_of(rule, name, suite, architecture, packages):
     return machine
 
 def machine_platform(architecture):
-    """What the machine's files are built for.
+    """Returns the platform for which to build the machine's files.
 
     Args:
         architecture: amd64 or arm64.
@@ -69,10 +69,10 @@ def machine_platform(architecture):
     return Label("@io_bazel_rules_go//go/toolchain:linux_" + architecture)
 
 def machine_tags(memory):
-    """What Bazel's scheduler must know of a test.
+    """Returns the tags of a test for Bazel's scheduler.
 
-    It starts no more machines at once than there is memory for. Of processors a machine
-    uses little more than one: most of a test is one process after the other.
+    They keep it from starting more machines at once than fit into memory. A machine uses little
+    more than one processor, because a test mostly runs one process after the other.
 
     Args:
         memory: the machine's, in MiB.

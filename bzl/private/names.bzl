@@ -1,4 +1,4 @@
-"""What images and their units may be called."""
+"""The names of images, and the prefixes of their units."""
 
 load(":origin.bzl", "refuse")
 
@@ -6,8 +6,8 @@ visibility("private")
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-# What the names of units, and so their prefixes, can have in them (systemd.unit(5)). An
-# image's name has no underscore: that starts a version.
+# The characters in names of units, and so in their prefixes (systemd.unit(5)). An image's name
+# has no underscore, because that starts a version.
 _NAME = _LETTERS + "0123456789-.\\"
 _PREFIX = _NAME + ":_"
 
@@ -15,7 +15,7 @@ def _is_made_of(text, characters):
     return not [c for c in text.elems() if c not in characters]
 
 def checked_names(ctx, rule):
-    """The image's portable name and its prefixes, if portablectl takes them.
+    """Returns the image's portable name and its prefixes, or fails if portablectl refuses them.
 
     Args:
         ctx: the context of a target with the attributes portable_name and prefixes.
@@ -42,7 +42,7 @@ def checked_names(ctx, rule):
             ctx,
             rule,
             "portable_name",
-            "{} is none: portablectl takes letters, digits, \"-\", \".\" and \"\\\", and no dot at the start. Choose another name.",
+            "{} is not a valid name: portablectl accepts letters, digits, \"-\", \".\" and \"\\\", but no dot at the start. Choose another name.",
             shown,
         )
     for prefix in ctx.attr.prefixes:
@@ -51,7 +51,7 @@ def checked_names(ctx, rule):
                 ctx,
                 rule,
                 "prefixes",
-                "\"{}\" is none: a prefix has letters, digits, \"-\", \".\", \"_\", \":\" and \"\\\", at least one. Write each prefix as a string of its own.",
+                "\"{}\" is not a valid prefix: a prefix is not empty and has only letters, digits, \"-\", \".\", \"_\", \":\" and \"\\\". Write each prefix as a separate string.",
                 prefix,
             )
     return name, [name] + ctx.attr.prefixes

@@ -1,14 +1,14 @@
-"""What the actions of all rules have in common, and how errors name what somebody wrote."""
+"""Helpers for the actions and the error messages of all rules."""
 
 visibility("private")
 
-# Requirements of every action: no path in its arguments or parameter files is a mere string,
-# so that Bazel may leave the configuration's name out of them
-# (--experimental_output_paths=strip). One cache entry then serves several configurations.
+# The requirements of every action. No path in arguments or parameter files is a plain string, so
+# Bazel can remove the configuration's name from them (--experimental_output_paths=strip). One
+# cache entry then serves several configurations.
 PATH_MAPPING = {"supports-path-mapping": "1"}
 
 def shown(label):
-    """A label as its user writes it: without the marks of the main repository.
+    """Returns a label as its user writes it, without the prefix of the main repository.
 
     Args:
         label: the Label.
@@ -23,7 +23,8 @@ def shown(label):
 def own_file(ctx, name):
     """Declares an output in the target's own directory.
 
-    Targets of one package so have files of the same name: images of one portable name.
+    So several targets of one package can have outputs of the same name, such as images of one
+    portable name.
 
     Args:
         ctx: the context of the target's rule.
@@ -40,17 +41,17 @@ def refuse(ctx, rule, attribute, message, *values):
     Args:
         ctx: the context of the target's rule.
         rule: the rule's name, which a context does not have.
-        attribute: the name of the attribute that is wrong.
-        message: what is wrong with it and, in another sentence, how to fix it.
-        *values: what the message's {} stand for.
+        attribute: the name of the wrong attribute.
+        message: the error and, in another sentence, the fix.
+        *values: the values for the message's {}.
     """
     fail("{} {}: attribute \"{}\": {}".format(rule, shown(ctx.label), attribute, message.format(*values)))
 
 def declared_by(ctx, attribute):
-    """The origin of an entry (see RootfsInfo.entries).
+    """Returns the origin of an entry (see RootfsInfo.entries).
 
     Args:
-        ctx: the context of the rule that declares it.
+        ctx: the context of the declaring rule.
         attribute: the attribute's name.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The rule `os_release`, and how an image gets its own."""
+"""The rule `os_release`, and the action that writes the file for every image."""
 
 load(":configuration_info.bzl", "ConfigurationInfo")
 load(":origin.bzl", "PATH_MAPPING", "refuse", "shown")
@@ -6,7 +6,7 @@ load(":os_release_info.bzl", "OsReleaseInfo")
 
 visibility(["//bzl"])
 
-# What a rule needs that generates an os-release file.
+# The attributes of a rule that generates an os-release file.
 OS_RELEASE_TOOL = {
     "_configuration": attr.label(
         default = "//bzl/private:configuration",
@@ -21,17 +21,17 @@ OS_RELEASE_TOOL = {
 
 # Fields with an attribute of their own, and its documentation.
 _FIELDS = {
-    "ARCHITECTURE": "What the image is for, in systemd's words, as in `x86-64`. An image adds it.",
-    "BUILD_ID": "Identifies the build. Often better stamped, see `stamped`.",
-    "ID": "The operating system, here the service: lower-case letters, digits, `.`, `_` and `-`. systemd 251 and newer refuse an image without. An image adds its portable name in lower case.",
-    "IMAGE_ID": "Names the image, and the service in the journal. An image adds its portable name in lower case.",
-    "IMAGE_VERSION": "The image's version. An image that has a `version` adds it.",
-    "PORTABLE_PRETTY_NAME": "The service, for people: `portablectl inspect` shows it.",
-    "PRETTY_NAME": "The operating system, for people. An image adds its portable name.",
-    "VERSION_ID": "The operating system's version: the service's, if it differs from the image's.",
+    "ARCHITECTURE": "The architecture under systemd's name, as in `x86-64`. Default: the image adds it.",
+    "BUILD_ID": "Identifies the build. Default: none. See also `stamped`.",
+    "ID": "The operating system, here the service: lower-case letters, digits, `.`, `_` and `-`. systemd 251 and newer refuse an image without it. Default: the image adds its portable name in lower case.",
+    "IMAGE_ID": "The name of the image, and of the service in the journal. Default: the image adds its portable name in lower case.",
+    "IMAGE_VERSION": "The image's version. Default: the image adds its `version`, if it has one.",
+    "PORTABLE_PRETTY_NAME": "The name of the service for people, which `portablectl inspect` shows. Default: none.",
+    "PRETTY_NAME": "The name of the operating system for people. Default: the image adds its portable name.",
+    "VERSION_ID": "The version of the operating system: the service's version, if it differs from the image's. Default: none.",
 }
 
-# What a field's name is made of.
+# The characters of a field's name.
 _NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 def write_os_release(ctx, out, info):
@@ -52,7 +52,7 @@ def write_os_release(ctx, out, info):
     )
     inputs = []
     if stamped:
-        # Only then: without --stamp no commit and no clock makes an image anew.
+        # Only with --stamp. Otherwise every commit would make a new image.
         inputs = [ctx.info_file, ctx.version_file]
         arguments.add_all(inputs, before_each = "--status")
         arguments.add_all(
@@ -71,14 +71,14 @@ def write_os_release(ctx, out, info):
     )
 
 def _check_fields(ctx, attribute):
-    """Refuses bad names at once: those of stamped fields are used only with --stamp."""
+    """Refuses bad names at analysis. Without --stamp, no action would see those of stamped fields."""
     for name in getattr(ctx.attr, attribute):
         if not name or name != name.lstrip("0123456789_") or [c for c in name.elems() if c not in _NAME]:
             refuse(
                 ctx,
                 "os_release",
                 attribute,
-                "\"{}\" is no name of a field, which has capital letters, digits and underscores only, and a letter first. Write \"{}\" instead.",
+                "\"{}\" is not a valid name of a field. Use capital letters, digits and underscores, with a letter first. Write \"{}\" instead.",
                 name,
                 "".join([c if c in _NAME else "_" for c in name.upper().elems()]).lstrip("0123456789_") or "MY_FIELD",
             )
@@ -103,29 +103,29 @@ def _os_release_impl(ctx):
 
 os_release = rule(
     implementation = _os_release_impl,
-    doc = """An os-release(5) file, correctly quoted: what an image says of itself.
+    doc = """Writes an os-release(5) file, correctly quoted, which describes an image.
 
-A `portable_image` without any makes its own from its name, version and
-architecture. This rule is for saying more. What an image adds it adds only where
-this rule says nothing.""",
+A `portable_image` without such a target writes the file from its name, version and
+architecture. Use this rule to set more fields. An image adds only the fields that this
+target leaves out.""",
     attrs = OS_RELEASE_TOOL | {
         name.lower(): attr.string(doc = doc)
         for name, doc in _FIELDS.items()
     } | {
         "fields": attr.string_dict(
-            doc = "Any other fields, as in `{\"HOME_URL\": \"https://example.org\"}`: capital letters, digits and underscores. os-release(5) asks for a prefix before names of one's own.",
+            doc = "Other fields, as in `{\"HOME_URL\": \"https://example.org\"}`. Names have capital letters, digits and underscores. os-release(5) requires a prefix for names of your own.",
         ),
         "portable_prefixes": attr.string_list(
-            doc = "PORTABLE_PREFIXES=: what units' names may start with; without, systemd-dissect says that it is no portable service. An image's own come before these.",
+            doc = "PORTABLE_PREFIXES=: the prefixes of units' names. Without it, systemd-dissect does not recognize a portable service. The image adds its own prefixes before these.",
         ),
         "stamped": attr.string_dict(
-            doc = """Fields that are taken from the workspace status in a build with --stamp, as in `{"BUILD_ID": "STABLE_VCS_REF"}`.
+            doc = """Fields whose values come from the workspace status in a build with --stamp: field to key, as in `{"BUILD_ID": "STABLE_VCS_REF"}`.
 
-The keys are what your --workspace_status_command prints, and Bazel's own:
-BUILD_EMBED_LABEL (--embed_label) and others. Without --stamp such a field has the
-value of its attribute, or is left out; then nothing of the status is read, so that
-the cache serves every commit. Mind that keys without STABLE_ (BUILD_TIMESTAMP)
-make no action run again when they alone change.""",
+Keys are those that your --workspace_status_command prints, and Bazel's own, such as
+BUILD_EMBED_LABEL (--embed_label). Without --stamp, a field has the value of its attribute,
+or is left out. Such a build does not read the status, so the cache serves every commit.
+If only keys without STABLE_ (such as BUILD_TIMESTAMP) change, Bazel does not run the
+action again.""",
         ),
     },
     provides = [OsReleaseInfo],

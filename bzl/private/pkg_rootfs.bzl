@@ -1,7 +1,6 @@
-"""What rules_pkg describes, as a part of an image.
+"""Parts of images that rules_pkg describes.
 
-rules_pkg is no dependency of this module, so that its providers come from whoever
-has it.
+rules_pkg is not a dependency of this module. A repository that has it passes its providers.
 """
 
 load(":entries.bzl", "entry")
@@ -11,9 +10,9 @@ load(":rootfs_info.bzl", "RootfsInfo")
 visibility(["//bzl"])
 
 def pkg_rootfs_rule(*, PackageDirsInfo, PackageFilegroupInfo, PackageFilesInfo, PackageSymlinkInfo):
-    """Makes a rule that takes what `pkg_files` and its like of rules_pkg describe.
+    """Makes a rule that packs `pkg_files` and similar targets of rules_pkg.
 
-    In a repository that has rules_pkg, once, in a .bzl file:
+    In a repository with rules_pkg, call it once in a .bzl file:
 
         load("@portable_walkthrough_go//bzl:defs.bzl", "pkg_rootfs_rule")
         load("@rules_pkg//pkg:providers.bzl", "PackageDirsInfo", "PackageFilegroupInfo", "PackageFilesInfo", "PackageSymlinkInfo")
@@ -26,9 +25,9 @@ def pkg_rootfs_rule(*, PackageDirsInfo, PackageFilegroupInfo, PackageFilesInfo, 
         )
 
     The rule has one attribute, `srcs`: `pkg_files`, `pkg_mkdirs`, `pkg_mklink` and
-    `pkg_filegroup` targets. Its targets are for `rootfs` of a `portable_image`. Owners
-    must be numbers (`uid` and `gid` of `pkg_attributes`) or root, and the targets of
-    symlinks relative.
+    `pkg_filegroup` targets. List its targets in `rootfs` of a `portable_image`. Owners must
+    be numbers (`uid` and `gid` of `pkg_attributes`) or root. Targets of symlinks must be
+    relative.
 
     Args:
         PackageDirsInfo: rules_pkg's provider of that name.
@@ -41,7 +40,7 @@ def pkg_rootfs_rule(*, PackageDirsInfo, PackageFilegroupInfo, PackageFilesInfo, 
     """
 
     def _parts(target):
-        """What a target describes, as tuples of provider and label."""
+        """Returns a target's descriptions, as tuples of provider and label."""
         if PackageFilegroupInfo in target:
             group = target[PackageFilegroupInfo]
             return struct(dirs = group.pkg_dirs, files = group.pkg_files, symlinks = group.pkg_symlinks)
@@ -89,7 +88,7 @@ def _entry(ctx, info, label, path, type, mode, source = None, target = ""):
     return entry(
         path = "/" + path.strip("/"),
         type = type,
-        # A symlink has none, whatever rules_pkg says.
+        # A symlink has no mode, even if rules_pkg sets one.
         mode = _four_digits(attributes.get("mode", mode)) if mode else "",
         owner = "{}:{}".format(_id(ctx, attributes, label, "uid", "user"), _id(ctx, attributes, label, "gid", "group")),
         source = source,
@@ -101,17 +100,17 @@ def _four_digits(mode):
     return "0" * (4 - len(mode)) + mode
 
 def _id(ctx, attributes, label, number, name):
-    """The owner as a number, root's if rules_pkg is not told any."""
+    """Returns the owner as a number; root's if rules_pkg has none."""
     if attributes.get(number) != None:
         return attributes[number]
     if attributes.get(name) in [None, "root"]:
         return 0
     refuse(
         ctx,
-        # Whoever makes the rule gives it a name; this is the usual one.
+        # The caller of pkg_rootfs_rule names the rule; this is the usual name.
         "pkg_rootfs",
         "srcs",
-        "{} has the {} \"{}\", and names mean nothing to the host that runs an image. Give pkg_attributes a {} = NUMBER.",
+        "{} has the {} \"{}\", but an image stores only numbers. Set {} = NUMBER in pkg_attributes.",
         shown(label),
         name,
         attributes[name],

@@ -1,4 +1,4 @@
-"""The rule `portable_image`: units, binaries and what else they need become one .raw file."""
+"""The rule `portable_image`: makes one .raw file of units, programs and other files."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load(":checks.bzl", "CHECK_ATTRS", "check_image")
@@ -22,22 +22,22 @@ _RULE = "portable_image"
 
 _SQUASHFS_TOOLCHAIN = "//bzl/toolchains:squashfs_toolchain_type"
 
-# The execution group of the image action: where mksquashfs runs, and with which
-# `exec_properties`. The other actions need neither.
+# The execution group of the image action, with mksquashfs and `exec_properties` of its own.
+# The other actions need neither.
 _IMAGE = "image"
 
-# MiB for mksquashfs's caches. It gives the same bytes with any.
+# The size of mksquashfs's caches in MiB. It does not affect the bytes.
 _MEMORY = 512
 
-# The default level of each compressor: what is worth its time. And its highest level.
+# Each compressor's default level, beyond which more time gains little, and its highest level.
 _DEFAULT_LEVELS = {"gzip": 9, "lz4": 0, "xz": 0, "zstd": 19}
 _HIGHEST_LEVELS = {"gzip": 9, "lz4": 0, "xz": 0, "zstd": 22}
 
 def _resources(processors):
     return {"cpu": processors, "memory": _MEMORY + 256}
 
-# What the image action needs, for Bazel's scheduler: threads and MB, by --//bzl:processors.
-# Bazel takes no closure here, only functions by name.
+# The image action's threads and MB, for Bazel's scheduler, by --//bzl:processors. Bazel accepts
+# only named functions here, no closures.
 def _one(_os, _inputs):
     return _resources(1)
 
@@ -112,13 +112,13 @@ def _portable_image_impl(ctx):
         resource_set = _RESOURCES[processors],
     )
 
-    # Not the image action's: digests take time, and most builds ask for none.
+    # A separate action, because digests take time and most builds do not need the manifest.
     manifest = _manifest(ctx, "manifest", declared, contents)
     inventory = _inventory(ctx, "inventory.json", declared, contents, manifest, squashfs)
     documents = describe_image(ctx, inventory, image)
     checks = check_image(ctx, declared, sources)
 
-    # For people and their tools.
+    # For people and their tools; the actions have parameter files of their own.
     ctx.actions.write(spec, declared)
     return [
         DefaultInfo(files = depset([image]), runfiles = ctx.runfiles([image])),
@@ -150,10 +150,10 @@ def _portable_image_impl(ctx):
     ]
 
 def _declared(ctx, facts, contents, image):
-    """What the image is, for several actions, as the flag --spec.
+    """Returns the flag --spec, the description of the image, for several actions.
 
-    It is written when they run: nothing is flattened before. As each action's own parameter
-    file it has paths that are mapped like the action's inputs
+    Bazel writes the file when they run, so no depset is flattened before. Each action has the
+    spec as its own parameter file, so that Bazel maps the paths in it like the action's inputs
     (--experimental_output_paths=strip).
     """
     declared = ctx.actions.args()
@@ -199,7 +199,7 @@ def _inventory(ctx, name, declared, contents, manifest, squashfs):
     )
 
 def _with_sbom(ctx, facts, contents, squashfs, image):
-    """Adds an SBOM of the other contents. Neither its digest nor the image's is in it."""
+    """Adds an SBOM of the other contents. It contains neither its own digest nor the image's."""
     declared = _declared(ctx, facts, contents, image)
     manifest = _manifest(ctx, "embedded/manifest", declared, contents)
     inventory = _inventory(ctx, "embedded/inventory.json", declared, contents, manifest, squashfs)
@@ -219,20 +219,20 @@ def _with_sbom(ctx, facts, contents, squashfs, image):
     )
 
 def _output(ctx, name):
-    """The image's file, whose name is what portablectl takes the portable name from."""
+    """Declares the image's file. portablectl reads the portable name from the file's name."""
     if ctx.outputs.out and ctx.outputs.out.basename != name:
         refuse(
             ctx,
             _RULE,
             "out",
-            "the file is called \"{}\", but portablectl takes the portable name and the version from it. Call it \"{}\", in any directory.",
+            "the file is called \"{}\", but portablectl reads the portable name and the version from it. Call it \"{}\", in any directory.",
             ctx.outputs.out.basename,
             name,
         )
     return ctx.outputs.out or own_file(ctx, name)
 
 def _os_release(ctx, facts):
-    """The image's os-release file: as given, or made of what is known."""
+    """Returns the image's os-release file: the given one, or one with the known fields."""
     given = ctx.attr.os_release
     if given and OsReleaseInfo not in given:
         return ctx.file.os_release
@@ -251,21 +251,21 @@ def _os_release(ctx, facts):
             ctx,
             _RULE,
             "version",
-            "it is \"{}\", but {} says IMAGE_VERSION={}. Leave image_version out there: the image adds it.",
+            "it is \"{}\", but {} sets IMAGE_VERSION={}. Leave image_version out there: the image adds it.",
             facts.version,
             shown(given.label),
             version,
         )
     out = own_file(ctx, "os-release")
     fields = known | said.fields | {
-        # Both: attach refuses a prefix that is missing here. A dict has each once.
+        # Both, because attach refuses a prefix that is missing here. The dict removes duplicates.
         "PORTABLE_PREFIXES": " ".join({prefix: None for prefix in prefixes if prefix}.keys()),
     }
     write_os_release(ctx, out, OsReleaseInfo(fields = fields, stamped = said.stamped))
     return out
 
 def _identifier(name):
-    """A name as os-release(5) wants it in ID: without capitals, spaces and most signs."""
+    """Converts a name to the form that os-release(5) requires of ID."""
     return "".join([
         letter if letter in "abcdefghijklmnopqrstuvwxyz0123456789._-" else "-"
         for letter in name.lower().elems()
@@ -286,7 +286,7 @@ def _units(ctx):
                 ctx,
                 _RULE,
                 "units",
-                "{} is no drop-in, as it does not lie in a directory like foo.service.d. Move it there, or pack it with `files`.",
+                "{} is not a drop-in, because it is not in a directory like foo.service.d. Move it to one, or pack it with `files`.",
                 file.short_path,
             )
     entries = [
@@ -306,7 +306,7 @@ def _units(ctx):
             ctx,
             _RULE,
             "units",
-            "{} is a drop-in for {}, which is no unit of this image. Add the unit, or give the directory the name of one.",
+            "{} is a drop-in for {}, which is not a unit of this image. Add the unit, or name the directory after one of its units.",
             files[0].short_path,
             unit,
         )
@@ -324,7 +324,7 @@ def _header(ctx, facts, image):
     })
 
 def _file_system(ctx, image, squashfs, processors):
-    """Arguments of the image action: how the file system is made."""
+    """Returns the image action's arguments that describe how to make the file system."""
     arguments = ctx.actions.args()
     arguments.add(image, format = "--output=%s")
     arguments.add(squashfs.mksquashfs, format = "--mksquashfs=%s")
@@ -343,10 +343,10 @@ def _directory(file):
     return file.dirname
 
 def _level(ctx):
-    """The compression level: the flag's, else the attribute's, else the compressor's default."""
+    """Returns the compression level: the flag's, else the attribute's, else the compressor's default."""
     flag = int(ctx.attr._compression_level[BuildSettingInfo].value)
 
-    # The flag is for all images of a build, whatever they are compressed with.
+    # The flag applies to all images of a build, whichever compressor they use.
     flag = min(flag, _HIGHEST_LEVELS[ctx.attr.compression])
     return flag or ctx.attr.compression_level or _DEFAULT_LEVELS[ctx.attr.compression]
 
@@ -354,20 +354,21 @@ portable_image = rule(
     implementation = _portable_image_impl,
     doc = """A systemd portable service image: NAME.raw or NAME_VERSION.raw, a squashfs file system.
 
-systemd's PORTABLE_SERVICES.md describes what such an image must contain. This one has the
-same bytes on every machine and at any time. It contains what the target and its `rootfs`
-targets declare, and the mount points that a portable service needs.
+systemd's PORTABLE_SERVICES.md describes what such an image must contain. The image has the
+same bytes on every machine and at any time. It contains the files that the target and its
+`rootfs` targets declare, and the mount points that a portable service needs.
 
-There are further output groups, for `--output_groups=+NAME`:
+`--output_groups=+NAME` builds further outputs:
 
 - `manifest`: a list of the image's contents, with the reason for each path.
 - `checks`: the report of all checks, as text and as JSON.
 - `sbom`: NAME.cdx.json, a software bill of materials in CycloneDX 1.6: every file, and the Go
-  modules that each program was linked from. It needs a toolchain, so that only those who want
-  an SBOM fetch a library for it:
+  modules that each program was linked from. It needs a toolchain, so that only builds with an
+  SBOM fetch a library for it:
   `register_toolchains("@portable_walkthrough_go//bzl/toolchains/sbom")` in MODULE.bazel.
 - `provenance`: NAME.provenance.json, an unsigned in-toto statement in SLSA's format 1.
-- `spec`: what the image is, a line of JSON for each path. mkportable and checkportable read the same.
+- `spec`: the description of the image that mkportable and checkportable read, a line of JSON
+  for each path.
 
 The image action has the execution group `image`. With remote execution,
 `exec_properties = {"image.Pool": "large"}` on a target or a platform selects a worker for
@@ -376,103 +377,104 @@ that action alone.""",
         "binary": attr.label(
             doc = """The service: short for `binaries = {"/usr/bin/PORTABLE_NAME": "//service"}`.
 
-A target that `bazel run` can run, or any single file. It must be static, unless the
-image has its loader and libraries: by itself it has none.""",
+A target that `bazel run` can run, or any single file. It must be static, unless you also
+pack its loader and libraries. Default: none.""",
             allow_files = True,
             cfg = "target",
         ),
         "block_size": attr.int(
-            doc = """Bytes that are compressed together: a power of two from 4096 to 1048576.
+            doc = """The size of squashfs blocks in bytes: a power of two from 4096 to 1048576.
 
-Larger is smaller, but the host decompresses that much to read one byte. A Go
-binary is read nearly whole at its start, so the largest is the default.""",
+Larger blocks give a smaller image, but the host decompresses a whole block to read one
+byte. The default is the largest, because a host reads nearly all of a Go program at its
+start.""",
             default = 1048576,
         ),
         "compression": attr.string(
             doc = """The compressor: gzip, lz4, xz or zstd.
 
-zstd, the default, starts fastest for its size; xz is a little smaller and several
-times slower to read. The host's kernel must support it; Linux has zstd since 4.14.""",
+The default, zstd, starts fastest for its size. xz is a little smaller and several times
+slower to read. The host's kernel must support the compressor; Linux has zstd since 4.14.""",
             default = "zstd",
             values = ["gzip", "lz4", "xz", "zstd"],
         ),
         "compression_level": attr.int(
-            doc = """1 to 9 for gzip, 1 to 22 for zstd; lz4 and xz have none. Higher is smaller and slower to build, not slower to read.
+            doc = """1 to 9 for gzip, 1 to 22 for zstd; lz4 and xz have no levels. A higher level gives a smaller image and a slower build, but not slower reads.
 
-Default: 9 for gzip and 19 for zstd; zstd's higher levels need more memory to read. The flag
-`--@portable_walkthrough_go//bzl:compression_level` overrides it for a whole build.""",
+Default: 0, which means 9 for gzip and 19 for zstd. zstd's higher levels need more memory to
+read. The flag `--@portable_walkthrough_go//bzl:compression_level` overrides the level for a whole
+build.""",
         ),
         "out": attr.output(
-            doc = """Where to make the image, as in `"hello.raw"` for bazel-bin/PACKAGE/hello.raw.
+            doc = """The path of the image in its package, as in `"hello.raw"` for bazel-bin/PACKAGE/hello.raw.
 
-The file must have its own name, NAME.raw or NAME_VERSION.raw, in any directory of the
-package. Default: bazel-bin/PACKAGE/TARGET/NAME.raw, where images of one portable name
-can't meet.""",
+The file may be in any directory, but must be called NAME.raw or NAME_VERSION.raw. Default:
+bazel-bin/PACKAGE/TARGET/NAME.raw, where several images of one portable name do not
+collide.""",
         ),
         "os_release": attr.label(
             doc = """The os-release(5) file, or an `os_release` target.
 
-The image adds the fields that it knows to such a target's: ID, IMAGE_ID, IMAGE_VERSION,
-PORTABLE_PREFIXES, PRETTY_NAME and ARCHITECTURE. The first two are the portable name
-in lower case, as os-release(5) wants them. A file is packed as it is; it must
-have an ID=, for systemd 251 and newer. Default: those fields and nothing else.""",
+To the fields of a target the image adds ID, IMAGE_ID, IMAGE_VERSION, PORTABLE_PREFIXES,
+PRETTY_NAME and ARCHITECTURE. The first two are the portable name in lower case, as
+os-release(5) requires. A file is packed unchanged; it must contain ID=, because systemd 251
+and newer require it. Default: only the added fields.""",
             allow_single_file = True,
         ),
         "portable_name": attr.string(
-            doc = "What portablectl calls the image, and how its units' names start. Letters, digits, `-`, `.` and `\\`, and no dot at the start; an underscore would start a version. Default: the target's name.",
+            doc = "The name of the image for portablectl, with which its units' names must start. It has letters, digits, `-`, `.` and `\\`, but no dot at the start, and no underscore, which would start a version. Default: the target's name.",
         ),
         "prefixes": attr.string_list(
-            doc = "Further prefixes of units' names, for `portablectl attach IMAGE PREFIX`. The portable name is always one.",
+            doc = "Further prefixes of units' names, for `portablectl attach IMAGE PREFIX`. The portable name is always a prefix.",
         ),
         "profile": attr.string(
-            doc = """The profile that the image is meant to be attached with: `portablectl attach --profile=`.
+            doc = """The intended profile for `portablectl attach --profile=`.
 
 It does not change the image. The checks report what the profile forbids, and which profile
-leaves each service tightest.""",
+is the tightest for each service.""",
             default = "default",
             values = ["default", "nonetwork", "strict", "trusted"],
         ),
         "rootfs": attr.label_list(
-            doc = "Parts of the image that are declared elsewhere: `rootfs` targets.",
+            doc = "`rootfs` targets: parts of the image that other packages declare.",
             providers = [RootfsInfo],
         ),
         "sbom": attr.string(
-            doc = """Where in the image to pack its SBOM, as in `"/usr/share/sbom/"`. A slash at the end stands for the file name NAME.cdx.json.
+            doc = """The path in the image for its SBOM, as in `"/usr/share/sbom/"`. After a slash at the end, the file name is NAME.cdx.json.
 
-The packed document lists all other files, and has no digest of the image. Default: it is
-not packed. The output group `sbom` has it in either case.""",
+The packed document lists all other files, and has no digest of the image. Default: the
+image contains no SBOM. The output group `sbom` always provides one.""",
         ),
         "timestamp": attr.int(
-            doc = "The time of all that is in the image, in seconds since 1970. Never the time of the build: that would be other bytes each time.",
+            doc = "The modification time of all files in the image, in seconds since 1970. Do not use the time of the build, which would change the bytes each time. Default: 0.",
         ),
         "unit_dir": attr.string(
-            doc = "Where units are put. Debian's and upstream's systemd search /usr/lib/systemd/system; a patched one may search elsewhere.",
+            doc = "The directory for units in the image. Debian's and upstream's systemd search /usr/lib/systemd/system; a patched systemd may search another directory.",
             default = "/usr/lib/systemd/system",
         ),
         "units": attr.label_list(
-            doc = """The unit files: services, sockets, targets, timers and paths, each named by a prefix, or that and `-`, `.` or `@` and more.
+            doc = """The unit files: services, sockets, targets, timers and paths. Their names must start with a prefix, followed by `-`, `.` or `@`.
 
-Drop-ins, files like foo.service.d/10-limits.conf, are appended to their unit, in
-the order of their names: systemd-portabled would not see them in the image. What
-the units mount (StateDirectory=, BindPaths= and others of systemd.exec(5)) gets a
-mount point by itself; the manifest lists it.""",
+Drop-ins, files like foo.service.d/10-limits.conf, are appended to their unit in the order
+of their names, because systemd-portabled does not read drop-ins in an image. The rule adds
+a mount point for everything that the units mount (StateDirectory=, BindPaths= and others of
+systemd.exec(5)); the manifest lists them.""",
             allow_files = [".service", ".socket", ".target", ".timer", ".path", ".conf"],
             allow_empty = False,
             mandatory = True,
         ),
         "version": attr.string(
-            doc = """The image's version: makes its file NAME_VERSION.raw, which portablectl still knows as NAME.
+            doc = """The image's version. It makes the file NAME_VERSION.raw, which portablectl still calls NAME.
 
-So versions lie side by side, and `portablectl reattach` takes one for another. (systemd
-252 finds it by the file's name only when it is to be detached.)
-Letters, digits, `.`, `~`, `^` and `-`, which systemd's comparison of versions
-knows. Default: no version, NAME.raw.""",
+Several versions can lie in one directory, and `portablectl reattach` replaces one by
+another. (To detach such an image, systemd 252 needs the file's name.) A version has letters,
+digits, `.`, `~`, `^` and `-`, which systemd can compare. Default: no version, NAME.raw.""",
         ),
         "_compression_level": attr.label(
             default = "//bzl:compression_level",
             providers = [BuildSettingInfo],
         ),
-        # mkportable too, for the machine where the manifest is made.
+        # Also mkportable, for the machine that makes the manifest.
         "_lister": attr.label(
             default = "//tools/mkportable",
             cfg = "exec",

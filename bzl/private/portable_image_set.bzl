@@ -37,7 +37,7 @@ def _portable_image_set_impl(ctx):
                 ctx,
                 "portable_image_set",
                 "platforms",
-                "{} is the second one for {}, and the images would have the same name. Put it into another portable_image_set.",
+                "{} is the second platform for {}, and their images would have the same name. Put it into another portable_image_set.",
                 platform,
                 info.architecture,
             )
@@ -110,16 +110,16 @@ def _link(ctx, name, file):
 
 portable_image_set = rule(
     implementation = _portable_image_set_impl,
-    doc = """A `portable_image` for each of several platforms, with one command.
+    doc = """Builds a `portable_image` for several platforms with one command.
 
 The images are called NAME_ARCHITECTURE.raw or NAME_VERSION_ARCHITECTURE.raw, with
-the architecture in systemd's words, as in hello_1.0_arm64.raw. So they can lie in
-one directory, portablectl knows each of them as NAME, and systemd.v(7) picks the
-right one by itself. Their bytes are those of the image built with --platforms.
+systemd's name of the architecture, as in hello_1.0_arm64.raw. They can lie in one
+directory: portablectl calls each of them NAME, and systemd.v(7) picks the right one.
+Their bytes equal those of the image built with --platforms.
 
-The image may be one of `portable_verity`. A set has the output groups of its images, with
-the architecture in the names of files that belong to one. However many platforms it has, it provides
-PortableImageSetInfo, and never PortableImageInfo.""",
+The image may be one of `portable_verity`. A set has the output groups of its images. The
+names of files that belong to one image contain its architecture. A set of any number of
+platforms provides PortableImageSetInfo, and never PortableImageInfo.""",
     attrs = {
         "image": attr.label(
             doc = "The `portable_image`, or a `portable_verity` of one.",
@@ -128,7 +128,7 @@ PortableImageSetInfo, and never PortableImageInfo.""",
             providers = [PortableImageInfo],
         ),
         "platforms": attr.label_list(
-            doc = "The platforms, as for --platforms: `@rules_go//go/toolchain:linux_arm64`, or a `platform` of your own. Each must have another CPU.",
+            doc = "The platforms, as for --platforms: `@rules_go//go/toolchain:linux_arm64`, or a `platform` of your own. Each must have a different CPU.",
             allow_empty = False,
             mandatory = True,
         ),

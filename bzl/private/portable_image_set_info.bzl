@@ -7,12 +7,12 @@ visibility(["//bzl"])
 PortableImageSetInfo = provider(
     doc = "One portable image built for several architectures.",
     fields = {
-        "images": "dict of string to PortableImageInfo: by architecture, in systemd's words. Their `image` has the architecture in its name.",
+        "images": "dict of string to PortableImageInfo: by architecture, under systemd's name. The name of each `image` contains the architecture.",
     },
 )
 
 def images_of(target):
-    """The images of a target that may be one image or a set of them.
+    """Returns the images of a target, which may be one image or a set.
 
     Args:
         target: a Target that provides PortableImageInfo or PortableImageSetInfo.

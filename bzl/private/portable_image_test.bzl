@@ -1,8 +1,9 @@
-"""The rule `portable_image_test`: what an image holds, without a machine."""
+"""The rule `portable_image_test`: tests an image's contents without booting a machine."""
 
 load(":origin.bzl", "own_file", "refuse", "shown")
 load(":portable_image_info.bzl", "PortableImageInfo")
 load(":runfile_location.bzl", "runfile_location")
+load(":size.bzl", "size_limit")
 
 visibility(["//bzl"])
 
@@ -12,7 +13,7 @@ def _portable_image_test_impl(ctx):
     for attribute in ["contains", "absent"]:
         for path in getattr(ctx.attr, attribute):
             if not path.startswith("/"):
-                refuse(ctx, "portable_image_test", attribute, "\"{}\" is no path in an image. Start it with a slash.", path)
+                refuse(ctx, "portable_image_test", attribute, "\"{}\" is not a path in an image. Start it with a slash.", path)
     description = own_file(ctx, "expected.json")
     ctx.actions.write(description, json.encode({
         "absent": ctx.attr.absent,
@@ -21,7 +22,7 @@ def _portable_image_test_impl(ctx):
         "image": runfile_location(ctx.workspace_name, image.image),
         "label": shown(ctx.label),
         "manifest": runfile_location(ctx.workspace_name, image.manifest),
-        "max_size": ctx.attr.max_size,
+        "max_size": size_limit(ctx, "portable_image_test"),
         "source": golden.short_path if golden else "",
     }))
     test = own_file(ctx, "test")
@@ -36,21 +37,21 @@ def _portable_image_test_impl(ctx):
 
 portable_image_test = rule(
     implementation = _portable_image_test_impl,
-    doc = """Tests what an image holds. It boots nothing and unpacks nothing, so it runs in an instant.
+    doc = """Tests an image's contents. It boots nothing and unpacks nothing, so it runs in an instant.
 
-A failure prints each path that is missing or too many, or a diff against the golden file.""",
+If it fails, it prints each missing or unexpected path, or a diff against the golden file.""",
     attrs = {
         "absent": attr.string_list(
-            doc = "Paths that the image must not have: absolute, with `*`, `?` and `[a-z]` as in Go's path.Match. One that ends with a slash stands for all that is below a directory.",
+            doc = "Absolute paths that the image must not have, with `*`, `?` and `[a-z]` as in Go's path.Match. A path that ends with a slash stands for everything below a directory. Default: none.",
         ),
         "contains": attr.string_list(
-            doc = "Paths that the image must have, written as for `absent`. A pattern must match at least one.",
+            doc = "Paths that the image must have, in the same form as `absent`. A pattern must match at least one path. Default: none.",
         ),
         "golden": attr.label(
-            doc = """A file that lists all that the image holds: type, mode, owner and path of each.
+            doc = """A file that lists type, mode, owner and path of everything in the image. Default: not compared.
 
-`bazel run TEST -- -update` writes it; start with an empty file. Sizes and contents are not
-listed: they change with every line of code.""",
+`bazel run TEST -- -update` writes it; start with an empty file. It does not list sizes and
+contents, which change with every line of code.""",
             allow_single_file = True,
         ),
         "image": attr.label(
@@ -58,8 +59,8 @@ listed: they change with every line of code.""",
             mandatory = True,
             providers = [PortableImageInfo],
         ),
-        "max_size": attr.string(
-            doc = "The most bytes that the image file may have: a number and B, kB, MB, GB, KiB, MiB or GiB, as in `\"10 MiB\"`. Default: any.",
+        "max_size": attr.int(
+            doc = "The largest size of the image file in bytes, as in `10000000`. Default: 0, no limit.",
         ),
         "_imagetest": attr.label(
             default = "//tools/imagetest",

@@ -28,10 +28,10 @@ def _portable_test_impl(ctx):
     }) + "\n")
     for socket in ctx.attr.sockets:
         if not socket.startswith("unix:/") and not socket.startswith("tcp:"):
-            refuse(ctx, _RULE, "sockets", "\"{}\" is no address of a stream socket. Write unix:/PATH or tcp:HOST:PORT.", socket)
+            refuse(ctx, _RULE, "sockets", "\"{}\" is not an address of a stream socket. Write unix:/PATH or tcp:HOST:PORT.", socket)
     for url in ctx.attr.http:
         if not url.startswith("http://"):
-            refuse(ctx, _RULE, "http", "\"{}\" is no URL that starts with http://. A test in a machine without a network has no certificates; test https with commands.", url)
+            refuse(ctx, _RULE, "http", "\"{}\" is not a URL that starts with http://. A test in a machine without a network has no certificates; test https with commands.", url)
     return run_in_machine(
         ctx,
         before = [ctx.attr._lifecycle],

@@ -26,7 +26,7 @@ def _portable_verity_impl(ctx):
             ctx,
             "portable_verity",
             "image",
-            "{} is built for the architecture \"{}\", but partition types are known for {} only. Build it for one of those, with --platforms.",
+            "{} is built for the architecture \"{}\", but portable_verity supports only {}. Build it for one of these, with --platforms.",
             target.label,
             info.architecture,
             ", ".join(_ARCHITECTURES),

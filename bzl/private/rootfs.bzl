@@ -13,74 +13,77 @@ ROOTFS_ATTRS = {
     "binaries": attr.string_keyed_label_dict(
         doc = """Programs to pack: path in the image to label, as in `{"/usr/bin/tool": "//tool"}`.
 
-The label is one that `bazel run` can run, or stands for a single file: of the sources,
-downloaded or made. The mode is 0755, whatever the file's own is. A program must be static,
-unless the image has its loader and libraries. Its runfiles (what its `data` says) come
-with it, in PATH.runfiles, where Bazel's runfiles libraries look for them.""",
+The label is a target that `bazel run` can run, or any single file: a source file, a
+download, or the output of a rule. Its mode becomes 0755. A program must be static, unless
+the image has its loader and libraries. The rule also packs its runfiles (from its `data`)
+into PATH.runfiles, where Bazel's runfiles libraries look for them.""",
         allow_files = True,
         cfg = "target",
     ),
     "directories": attr.string_list(
-        doc = """Directories to make, with mode 0755 unless `modes` says otherwise.
+        doc = """Directories to make, with mode 0755 unless `modes` overrides it.
 
-Parent directories need no declaration. They get mode 0755.""",
+You need not declare parent directories. They get mode 0755.""",
     ),
     "empty_files": attr.string_list(
-        doc = "Empty files to make, with mode 0644 unless `modes` says otherwise: places for the host to mount a file over.",
+        doc = "Empty files to make, with mode 0644 unless `modes` overrides it. They are mount points for files of the host.",
     ),
     "files": attr.string_keyed_label_dict(
         doc = """Files to pack: path in the image to label, as in `{"/etc/app/app.conf": ":app.conf"}`.
 
 The label must stand for one file, unless the path ends in a slash. Such a path is a
-directory for all of the label's files: source files keep their path below their
-package, generated files their name. A `filegroup` puts several labels into one
-directory. A directory that a rule made (a tree artifact) is packed with all that is in
-it. The mode is 0644 unless `modes` says otherwise. The source's permissions do not
-matter: they depend on the machine. An unresolved symlink (`declare_symlink`) is packed
-as the symlink that it is; it must be relative and stay inside the image.""",
+directory for all of the label's files. There, source files keep their path below their
+package, and generated files keep their name. Use a `filegroup` to put several labels into
+one directory. If a rule made a directory (a tree artifact), all of its contents are packed.
+The mode is 0644 unless `modes` overrides it. The sources' own modes do not matter, because
+they depend on the machine. An unresolved symlink (`declare_symlink`) stays a symlink. It
+must be relative and stay inside the image.""",
         allow_files = True,
     ),
     "modes": attr.string_dict(
         doc = """Modes that differ from the default: path to four octal digits, as in `{"/tmp": "1777"}`.
 
-Each path must be in the image: declared, in a tree, or a mount point that was added.""",
+Each path must be in the image: declared, in a tree, or an added mount point.""",
     ),
     "owners": attr.string_dict(
         doc = """Owners that differ from root: path to numeric "UID:GID", as in `{"/srv/app": "65534:65534"}`.
 
-As for `modes`, each path must be in the image. An image is read-only, and a
-service with DynamicUser= has no user of its own, so that this is rarely needed.""",
+As for `modes`, each path must be in the image. You rarely need this attribute, because an
+image is read-only, and a service with DynamicUser= has no fixed user.""",
     ),
     "symlinks": attr.string_dict(
-        doc = "Symbolic links: path to target. Targets are relative and stay inside the image, with `..` only at their start.",
+        doc = "Symbolic links: path to target. Targets must be relative and stay inside the image, with `..` only at their start.",
     ),
     "trees": attr.string_keyed_label_dict(
-        doc = """Directories to pack with all that is in them: path in the image to label, as in `{"/usr/share/app": "www"}`.
+        doc = """Directories to pack with all their contents: path in the image to label, as in `{"/usr/share/app": "www"}`.
 
-The label is a directory of the sources, or one that a rule made. Files get mode
-0644 unless `modes` says otherwise. A symlink that stays in the directory is packed as one,
-and one that leads out of it is an error. (A directory that a rule made can have copies in
-their place: Bazel's caches store them of directories, and other machines get only them, so
-a rule whose images must not depend on that makes no symlinks.) A directory without any
-file is left out, as Bazel does not bring it everywhere.
+The label is a source directory, or a directory that a rule made. Files get mode
+0644 unless `modes` overrides it. A symlink that stays inside the directory is packed as a
+symlink; a symlink that leads out of it is an error. Directories without any file are left
+out, because Bazel does not always keep them.
 
-Of a directory of the sources Bazel does not see changes, and it prints a warning for each
-action that reads one. `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1` in
-`.bazelrc` changes both; `files` with a `glob` needs no such thing.""",
+Two risks:
+
+- If a rule makes a directory with symlinks, Bazel's caches may replace them by copies of
+  their targets. The image then depends on whether the directory came from a cache. Avoid
+  symlinks in such directories.
+- Bazel does not notice changes in a source directory, and prints a warning for each action
+  that reads one. `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1` in `.bazelrc`
+  fixes both. `files` with a `glob` does not need it.""",
         allow_files = True,
     ),
 }
 
 def declared_entries(ctx, rule):
-    """Collects what the attributes of ROOTFS_ATTRS declare.
+    """Collects the entries that the attributes of ROOTFS_ATTRS declare.
 
     Args:
         ctx: the context of a rule with these attributes.
         rule: the rule's name.
 
     Returns:
-        A struct with the fields `entries`, a list, `files`, a list of depsets of the Files
-        that they are made from, and `metadata`, a list of depsets of Files, see RootfsInfo.
+        A struct with the fields `entries`, a list, `files`, a list of depsets of their source
+        Files, and `metadata`, a list of depsets of Files; see RootfsInfo.
     """
     entries = []
     files = []
@@ -118,7 +121,7 @@ def binary_entries(ctx, rule, attribute, target, path):
     Args:
         ctx: the rule's context.
         rule: the rule's name.
-        attribute: the name of the attribute that has the program.
+        attribute: the name of the attribute that declares the program.
         target: the program.
         path: its path in the image.
 
@@ -132,7 +135,7 @@ def binary_entries(ctx, rule, attribute, target, path):
             ctx,
             rule,
             attribute,
-            "\"{}\": the path of {} ends in a slash, and so names a directory. Write the program's own path, as in \"{}\".",
+            "\"{}\": the path of {} ends in a slash, so it names a directory. Write the program's own path, as in \"{}\".",
             path,
             shown(target.label),
             path + target.label.name,
@@ -141,7 +144,7 @@ def binary_entries(ctx, rule, attribute, target, path):
     archive = target[GoArchive] if GoArchive in target else None
     entries = [
         entry(path = path, type = "file", mode = "0755", source = program.file, archive = archive, origin = origin),
-        # Bazel marks whatever it makes as executable, and programs may rely on that.
+        # Bazel marks every output as executable, and programs may rely on that.
         entry(
             path = path + ".runfiles/",
             type = "file",
@@ -156,7 +159,7 @@ def binary_entries(ctx, rule, attribute, target, path):
         ),
     ]
 
-    # There are hardly ever any symlinks.
+    # Runfiles rarely have symlinks.
     links = runfiles.symlinks.to_list() + runfiles.root_symlinks.to_list()
     files = [program.file] + [link.target_file for link in links]
     if program.repo_mapping:
@@ -168,7 +171,7 @@ def binary_entries(ctx, rule, attribute, target, path):
     )
 
 def _program(ctx, rule, attribute, target, path):
-    """What a label stands for as a program: what `bazel run` would run, or its only file."""
+    """Returns a label's program: the executable that `bazel run` would run, or its only file."""
     info = target[DefaultInfo]
     run = info.files_to_run
     file = run.executable if run else None
@@ -179,7 +182,7 @@ def _program(ctx, rule, attribute, target, path):
                 ctx,
                 rule,
                 attribute,
-                "\"{}\": {} is no program: it stands for {} files. Name a target that `bazel run` can run, or one file; pack several with `files`.",
+                "\"{}\": {} is not a program: it stands for {} files. Name a target that `bazel run` can run, or one file; pack several with `files`.",
                 path,
                 shown(target.label),
                 len(files),
@@ -213,9 +216,9 @@ def _rootfs_impl(ctx):
 
 rootfs = rule(
     implementation = _rootfs_impl,
-    doc = """A part of an image that can be declared on its own, where it is at home.
+    doc = """A part of an image, declared in another package than the image.
 
-Makes nothing by itself: `portable_image` packs it.""",
+It makes no file by itself: `portable_image` packs it.""",
     attrs = ROOTFS_ATTRS,
     provides = [RootfsInfo],
 )

@@ -3,10 +3,10 @@
 visibility(["//bzl"])
 
 RootfsInfo = provider(
-    doc = "A part of an image: declared paths, and the files that they get their content from.",
+    doc = "A part of an image: declared paths, and the files with their contents.",
     fields = {
-        "entries": "depset of struct: what is declared. Opaque: their fields are no part of the API; what an image holds is in its manifest.",
-        "files": "depset of File: all that entries are made from.",
-        "metadata": "depset of File: what rules_go says of the packages in the programs, for the image's inventory.",
+        "entries": "depset of struct: the declarations. Opaque: their fields are not part of the API; read an image's contents from its manifest.",
+        "files": "depset of File: the sources of all entries.",
+        "metadata": "depset of File: rules_go's descriptions of the packages in the programs, for the image's inventory.",
     },
 )

@@ -1,9 +1,9 @@
-"""Where a program finds its runfiles."""
+"""The paths of runfiles."""
 
 visibility(["//tools/vm"])
 
 def runfile_location(workspace, file):
-    """A file's path below a runfiles directory, which is also its path for a runfiles library.
+    """Returns a file's path below a runfiles directory, which is also its path for a runfiles library.
 
     Args:
         workspace: the name of the main repository: `ctx.workspace_name`.

@@ -4,7 +4,7 @@ load(":origin.bzl", "PATH_MAPPING", "own_file")
 
 visibility("private")
 
-# What writes SBOMs. It needs a Go module, which is fetched only where this is registered.
+# The program that writes SBOMs needs a Go module. Bazel fetches it only for this toolchain.
 _TOOLCHAIN_TYPE = Label("//bzl/toolchains:sbom_toolchain_type")
 
 SBOM_TOOLCHAIN = config_common.toolchain_type(_TOOLCHAIN_TYPE, mandatory = False)
@@ -17,13 +17,13 @@ SBOM_ATTRS = {
     ),
 }
 
-_NO_TOOLCHAIN = "no toolchain that writes SBOMs is registered. Add register_toolchains(\"@portable_walkthrough_go//bzl/toolchains/sbom\") to MODULE.bazel, or call portable_sbom() of bzl/workspace/sbom.bzl in a WORKSPACE."
+_NO_TOOLCHAIN = "no toolchain for SBOMs is registered. Add register_toolchains(\"@portable_walkthrough_go//bzl/toolchains/sbom\") to MODULE.bazel, or call portable_sbom() of bzl/workspace/sbom.bzl in a WORKSPACE."
 
 def write_sbom(ctx, *, name, inventory, image = None):
     """Declares the action that writes an SBOM.
 
-    Where no toolchain is registered, it is an action that fails and says so: only those who
-    ask for the SBOM see the error.
+    If no toolchain is registered, it declares an action that fails with that error, so that
+    only builds that request the SBOM fail.
 
     Args:
         ctx: the context of a rule with SBOM_ATTRS and the toolchain SBOM_TOOLCHAIN.
@@ -66,7 +66,7 @@ def describe_image(ctx, inventory, image):
         image: File: that image, or one that was made from it.
 
     Returns:
-        A struct with the fields `provenance`, a File; `sbom`, a File, or None where no toolchain
+        A struct with the fields `provenance`, a File; `sbom`, a File, or None if no toolchain
         is registered; and `groups`, a dict of depsets: the output groups `provenance` and
         `sbom`, of which the second fails in that case.
     """

@@ -1,9 +1,8 @@
-"""Repositories of tools that are the same in the open and the closed world.
+"""Repositories of tools for the open and the closed network.
 
-Each is a pinned archive where the internet is open. tools/bazel provisions it
-where it is not, and says so by an environment variable (--repo_env), which these
-rules look at first. The SDK's version must then be the pinned one; ShellCheck's
-is Debian's.
+In the open network each is a pinned archive. In the closed network tools/bazel provisions it
+and names its directory in an environment variable (--repo_env), which these rules read first.
+The provisioned SDK must have the pinned version. ShellCheck has Debian's version.
 """
 
 load(":versions.bzl", "GO_SDK_SHA256", "GO_VERSION", "SHELLCHECK_SHA256", "SHELLCHECK_VERSION")
@@ -15,7 +14,7 @@ visibility([
 ])
 
 def _provided(ctx, variable):
-    """Links what a directory holds into the repository.
+    """Links the contents of a directory into the repository.
 
     Args:
         ctx: the repository context.
@@ -29,7 +28,7 @@ def _provided(ctx, variable):
         return False
     directory = ctx.path(root)
     if not directory.exists:
-        fail("repository '{}': {} names a directory that does not exist: {}. Set it to one that does, or leave it unset.".format(
+        fail("repository '{}': {} names a directory that does not exist: {}. Set it to an existing directory, or leave it unset.".format(
             ctx.name,
             variable,
             root,
@@ -43,7 +42,7 @@ def _machine(ctx, names):
     return names.get(ctx.os.arch) if ctx.os.name == "linux" else None
 
 def _download(ctx, version, arch, prefix):
-    """Fetches the archive for a CPU; None stands for one that has none."""
+    """Fetches the archive for a CPU, or fails if there is none."""
     sha256 = ctx.attr.sha256.get(arch)
     if not sha256:
         fail("repository '{}': no archive is pinned for {} on {}. Add its digest to bzl/toolchains/versions.bzl.".format(
@@ -54,12 +53,12 @@ def _download(ctx, version, arch, prefix):
     ctx.download_and_extract(
         url = ctx.attr.url.replace("{version}", version).replace("{arch}", arch),
         sha256 = sha256,
-        # Bazel 8's strip_prefix is unknown to Bazel 7.
+        # Bazel 7 does not know Bazel 8's strip_prefix.
         stripPrefix = prefix,
     )
 
 def _archive_attrs(url, sha256):
-    """Attributes that say where an archive comes from."""
+    """Returns the attributes for the source of an archive."""
     return {
         "sha256": attr.string_dict(
             doc = "The archive's digest for each CPU. Default: those in versions.bzl.",
@@ -75,11 +74,11 @@ def _go_sdk_archive_impl(ctx):
     machine = _machine(ctx, {"aarch64": "arm64", "amd64": "amd64", "x86_64": "amd64"})
     arch = ctx.attr.goarch or machine
 
-    # What is provided is this machine's.
+    # The provisioned SDK is for this machine.
     if arch == machine and _provided(ctx, "GO_SDK_ROOT"):
         version = ctx.read("VERSION").split("\n")[0]
         if version != "go" + GO_VERSION:
-            fail("repository '{}': GO_SDK_ROOT holds {}, but go{} is pinned in bzl/toolchains/versions.bzl. Set it to that version's directory, or leave it unset.".format(
+            fail("repository '{}': GO_SDK_ROOT contains {}, but go{} is pinned in bzl/toolchains/versions.bzl. Set it to that version's directory, or leave it unset.".format(
                 ctx.name,
                 version,
                 GO_VERSION,
@@ -95,14 +94,14 @@ go_sdk_archive = repository_rule(
         GO_SDK_SHA256,
     ) | {
         "goarch": attr.string(
-            doc = "The CPU of the Linux machine that it runs on. Default: this machine's.",
+            doc = "The CPU of the Linux machine that runs the SDK. Default: this machine's.",
             values = ["", "amd64", "arm64"],
         ),
     },
-    doc = """The pinned Go SDK for Linux, as it was published.
+    doc = """The pinned Go SDK for Linux, as published.
 
-To be wrapped by go_sdk.wrap(root_file = "@NAME//:VERSION"): rules_go takes a
-wrapped SDK before all others, also for building gazelle.""",
+Wrap it with go_sdk.wrap(root_file = "@NAME//:VERSION"). rules_go prefers a wrapped SDK to all
+others, also to build gazelle.""",
     environ = ["GO_SDK_ROOT"],
 )
 
@@ -135,8 +134,8 @@ closed_world = repository_rule(
     implementation = _closed_world_impl,
     doc = """The modules of the closed world, as @NAME//:modules.
 
-A line for each: its name, and the version that its own MODULE.bazel states. Empty in the
-open world.""",
+It has a line for each: the name, and the version in the module's own MODULE.bazel. In the
+open world the file is empty.""",
     environ = ["PROVISION_MODULES"],
 )
 
@@ -144,7 +143,7 @@ def _import_from_machine(ctx, programs):
     """Makes the repository of programs in this machine's /usr/bin."""
     result = ctx.execute([ctx.path(ctx.attr._import), "/", "imported"] + programs)
     if result.return_code:
-        fail("repository '{}': can't import {} from this machine: {}. Install the package anew that it comes from, with all that it depends on.".format(
+        fail("repository '{}': can't import {} from this machine: {}. Reinstall its package with all dependencies.".format(
             ctx.name,
             ", ".join(programs),
             result.stderr.strip(),
@@ -156,7 +155,7 @@ def _squashfs_tools_of_machine_impl(ctx):
     if _provided(ctx, "SQUASHFS_TOOLS_ROOT"):
         return
     if not ctx.which("mksquashfs"):
-        fail("repository '{}': no mksquashfs on this machine. Install squashfs-tools 4.6 or newer, or build with --enable_bzlmod, where it comes from the module squashfs-tools. On Linux, ./tools/bazel without Bazelisk provisions it by itself.".format(ctx.name))
+        fail("repository '{}': no mksquashfs on this machine. Install squashfs-tools 4.6 or newer, or build with --enable_bzlmod, which uses the module squashfs-tools. On Linux, ./tools/bazel without Bazelisk provisions it.".format(ctx.name))
     _import_from_machine(ctx, ["mksquashfs", "unsquashfs"])
 
 squashfs_tools_of_machine = repository_rule(
@@ -166,8 +165,8 @@ squashfs_tools_of_machine = repository_rule(
     },
     doc = """squashfs-tools for WORKSPACE mode, which has no module of that name.
 
-The machine's mksquashfs and unsquashfs with their loader and libraries, as
-declared files, under the labels that the module has.""",
+It contains the machine's mksquashfs and unsquashfs with their loader and libraries as declared
+files. Labels are those of the module.""",
     environ = ["SQUASHFS_TOOLS_ROOT", "PATH"],
 )
 
@@ -178,7 +177,7 @@ def _bubblewrap_of_machine_impl(ctx):
         _import_from_machine(ctx, ["bwrap"])
         return
 
-    # Only a test wants it, which then says that it was skipped, and why.
+    # Only a test needs it. The test is then skipped, and prints this reason.
     ctx.file("absent", "no bwrap on this machine; install bubblewrap\n")
     ctx.file("BUILD.bazel", """filegroup(
     name = "bwrap",
@@ -194,7 +193,7 @@ bubblewrap_of_machine = repository_rule(
     },
     doc = """bubblewrap, for the test that runs the image action in an empty root.
 
-The machine's bwrap with its loader and libraries. On a machine that has none,
-@NAME//:bwrap is a file named `absent` that says so.""",
+It contains the machine's bwrap with its loader and libraries. On a machine without bwrap,
+@NAME//:bwrap is a file named `absent` that contains the reason.""",
     environ = ["BUBBLEWRAP_ROOT", "PATH"],
 )

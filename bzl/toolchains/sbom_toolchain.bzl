@@ -7,13 +7,12 @@ def _sbom_toolchain_impl(ctx):
 
 sbom_toolchain = rule(
     implementation = _sbom_toolchain_impl,
-    doc = """Says which program writes SBOMs.
+    doc = """Names the program that writes SBOMs.
 
-It is a toolchain so that nobody fetches the library that the program needs who has not
-registered it.""",
+It is a toolchain so that Bazel fetches the program's library only if you register it.""",
     attrs = {
         "sbom": attr.label(
-            doc = "The program. It takes the flags of //tools/sbom.",
+            doc = "The program. It must accept the flags of //tools/sbom.",
             cfg = "exec",
             executable = True,
             mandatory = True,

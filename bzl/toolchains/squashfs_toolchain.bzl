@@ -8,7 +8,7 @@ def _squashfs_toolchain_impl(ctx):
     program = ctx.attr.mksquashfs
     loader, libraries = None, []
 
-    # An imported program says how it is started by two output groups, because a
+    # An imported program provides its loader and libraries as output groups, because a
     # repository made by tools/provision can't load a provider from here.
     if OutputGroupInfo in program and hasattr(program[OutputGroupInfo], "loader"):
         loader = program[OutputGroupInfo].loader.to_list()[0]
@@ -26,14 +26,14 @@ def _squashfs_toolchain_impl(ctx):
 
 squashfs_toolchain = rule(
     implementation = _squashfs_toolchain_impl,
-    doc = """Says which mksquashfs makes images.
+    doc = """Names the mksquashfs that makes images.
 
 Register it with `register_toolchains` as a `toolchain` of the type
-`//bzl/toolchains:squashfs_toolchain_type`. mksquashfs must be 4.6 or newer, and
-the same version everywhere if images shall have the same bytes everywhere.""",
+`//bzl/toolchains:squashfs_toolchain_type`. mksquashfs must be 4.6 or newer. Other versions may
+make other bytes, so use the same version everywhere.""",
     attrs = {
         "mksquashfs": attr.label(
-            doc = "The program. A static one starts anywhere; one imported by tools/provision/import brings its loader and libraries.",
+            doc = "The program. It must be static, or imported with its loader and libraries by tools/provision/import.",
             cfg = "exec",
             executable = True,
             mandatory = True,

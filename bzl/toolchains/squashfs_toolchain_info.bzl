@@ -1,9 +1,9 @@
-"""What a squashfs toolchain gives to the image action."""
+"""The provider of squashfs toolchains, for the image action."""
 
 visibility("private")
 
 SquashfsToolchainInfo = provider(
-    doc = "mksquashfs and all that it reads to start.",
+    doc = "mksquashfs, with its loader and libraries.",
     fields = {
         "files": "depset of File: the program, its loader and its libraries.",
         "libraries": "list of File: the shared libraries, in one directory; empty if there is no loader.",

@@ -1,7 +1,7 @@
-"""Versions and digests of the tools that come as archives.
+"""Versions and digests of the tools that are downloaded as archives.
 
-tools/provision reads GO_VERSION from here, so that the closed world has the
-same SDK; there its module sum, in tools/provision/pins.sh, stands for the digest.
+tools/provision reads GO_VERSION from this file, so that the closed world has the same SDK. It
+verifies the SDK by the module sum in tools/provision/pins.sh.
 """
 
 visibility("private")

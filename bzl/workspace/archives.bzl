@@ -1,6 +1,6 @@
-"""What a WORKSPACE needs of other repositories, for builds without bzlmod.
+"""Declares the repositories that a WORKSPACE needs, for builds without bzlmod.
 
-There are two steps, since a WORKSPACE can only load from what is there already:
+There are two steps, because a WORKSPACE can load only from repositories declared above:
 
     load("@portable_walkthrough_go//bzl/workspace:archives.bzl", "portable_archives")
 
@@ -10,12 +10,10 @@ There are two steps, since a WORKSPACE can only load from what is there already:
 
     portable_go()
 
-The first declares repositories, the second registers toolchains for Go and squashfs, and
-declares the Go modules of the rules' own tools.
+The first step declares repositories. The second one registers toolchains for Go and squashfs.
 
-A repository that you have declared already stays as it is; what is missing is fetched in
-these versions. They are as in MODULE.bazel; bzl/toolchains/versions_test.go holds the two
-together.
+If you have declared a repository before, it does not change. The others get the versions in
+this file. tools/lint/versions_test.go verifies that they match MODULE.bazel.
 """
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
@@ -49,10 +47,10 @@ _ARCHIVES = {
 
 # buildifier: disable=unnamed-macro
 def portable_archives():
-    """Declares the repositories that are not declared yet.
+    """Declares all repositories that you have not declared.
 
-    mksquashfs is the machine's: WORKSPACE mode has no module of squashfs-tools. What the tests
-    in virtual machines need is fetched when one of them is asked for.
+    mksquashfs comes from the machine, because WORKSPACE mode has no module of squashfs-tools.
+    Bazel fetches the packages for virtual machines when a test needs them.
     """
     for name, archive in _ARCHIVES.items():
         if not native.existing_rule(name):

@@ -4,12 +4,12 @@ load("@io_bazel_rules_go//go:deps.bzl", "go_register_toolchains", "go_rules_depe
 
 # buildifier: disable=unnamed-macro
 def portable_go(go_sdk = "go_sdk"):
-    """Declares what rules_go needs, and registers toolchains.
+    """Declares the dependencies of rules_go, and registers toolchains.
 
     Args:
-        go_sdk: the repository of the Go SDK. If it is not declared yet, it is the pinned
-            one, and registered. One that your WORKSPACE has declared, and registered, it
-            keeps: name it here.
+        go_sdk: the repository of the Go SDK. If it does not exist, this macro declares and
+            registers the pinned SDK under that name. If your WORKSPACE declares and registers
+            an SDK itself, name it here.
     """
     go_rules_dependencies()
     if not native.existing_rule(go_sdk):

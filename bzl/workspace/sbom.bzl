@@ -1,4 +1,4 @@
-"""The third step of a WORKSPACE, for repositories that want SBOMs:
+"""The third step of a WORKSPACE, for repositories with SBOMs:
 
     load("@portable_walkthrough_go//bzl/workspace:sbom.bzl", "portable_sbom")
 
@@ -11,8 +11,8 @@ load("@bazel_gazelle//:deps.bzl", "gazelle_dependencies", "go_repository")
 def portable_sbom(go_sdk = "go_sdk"):
     """Declares the Go module that writes SBOMs, and registers the toolchain.
 
-    A repository named com_github_cyclonedx_cyclonedx_go that you have declared already stays
-    as it is.
+    If you have declared a repository named com_github_cyclonedx_cyclonedx_go before, it does
+    not change.
 
     Args:
         go_sdk: the repository of the Go SDK, as for `portable_go`.

@@ -19,7 +19,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/program"
 )
 
-// A check looks at the files that are its business.
+// A check reads the files that it wants.
 type check struct {
 	name  string
 	wants func(name string, content []byte) bool
@@ -27,7 +27,7 @@ type check struct {
 	find func(name string, content []byte) ([]string, error)
 }
 
-// lint runs checks over all files of a tree, but for what git and Bazel put there.
+// lint runs checks over all files of a tree, except those of git and Bazel.
 func lint(tree fs.FS, checks []check) (findings []string, err error) {
 	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -59,7 +59,7 @@ func lint(tree fs.FS, checks []check) (findings []string, err error) {
 	return findings, err
 }
 
-// checks are those for a workspace. With fix, formatting is mended in place.
+// checks returns the checks for a workspace. With fix, they format files in place.
 func checks(workspace string, shellcheck program.Program, fix bool) []check {
 	formatted := func(name string, before, after []byte, command string) ([]string, error) {
 		if bytes.Equal(before, after) {
@@ -89,6 +89,7 @@ func checks(workspace string, shellcheck program.Program, fix bool) []check {
 		{"context arguments", isStarlark, newArguments},
 		{"labels of platforms", isStarlark, newLabels(workspace)},
 		{"visibility", isBuild, publicLibraries},
+		{"links", isMarkdown, brokenLinks(workspace)},
 		{"shellcheck", isShell, func(name string, _ []byte) ([]string, error) {
 			return runShellcheck(shellcheck, workspace, name)
 		}},
@@ -119,11 +120,11 @@ func isStarlark(name string, _ []byte) bool {
 
 func isBuild(name string, _ []byte) bool { return path.Base(name) == "BUILD.bazel" }
 
-// guestPackage is the exception: other repositories' tests in virtual machines import it.
+// guestPackage is an exception: other repositories' tests in virtual machines import it.
 const guestPackage = "tools/vm/guest/BUILD.bazel"
 
-// publicLibraries finds Go libraries that other modules could come to depend on: what
-// is meant for them are rules, and the programs that these run.
+// publicLibraries finds Go libraries that other modules could depend on. Other modules use
+// only the rules, and the programs that these run.
 func publicLibraries(name string, content []byte) ([]string, error) {
 	file, err := build.Parse(name, content)
 	if err != nil {
@@ -136,14 +137,14 @@ func publicLibraries(name string, content []byte) ([]string, error) {
 	for _, rule := range file.Rules("go_library") {
 		if slices.Contains(rule.AttrStrings("visibility"), "//visibility:public") {
 			start, _ := rule.Call.Span()
-			lines = append(lines, fmt.Sprintf("%s:%d: %s is public, which no go_library here need be: visibility = [\"//:__subpackages__\"]", name, start.Line, rule.Name()))
+			lines = append(lines, fmt.Sprintf("%s:%d: %s is public, but no go_library here needs to be; write visibility = [\"//:__subpackages__\"]", name, start.Line, rule.Name()))
 		}
 	}
 	return lines, nil
 }
 
-// isShell knows programs by their first line. Files to be sourced are checked with
-// the programs that source them: alone, their variables would be unknown.
+// isShell recognizes programs by their first line. ShellCheck reads sourced files with the
+// programs that source them, because it would not know their variables otherwise.
 func isShell(_ string, content []byte) bool {
 	first, _, _ := bytes.Cut(content, []byte("\n"))
 	return bytes.HasPrefix(first, []byte("#!")) && bytes.HasSuffix(first, []byte("sh"))

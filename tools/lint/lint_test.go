@@ -11,8 +11,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
-// workspace is where the runfiles link to. Every source of it is looked at, also
-// one that no target knows, so the test is never cached (tag external).
+// workspace returns the directory that the runfiles link to. The test reads all of its sources,
+// including those of no target, so Bazel must not cache the result (tag external).
 func workspace(t *testing.T) string {
 	t.Helper()
 	marker, err := filepath.EvalSymlinks(runfile.Of(t, "MARKER"))
@@ -42,7 +42,7 @@ func TestWorkspace(t *testing.T) {
 	}
 }
 
-// The negative control: each check sees the mistake that it is there for.
+// The negative control: each check finds its mistake.
 func TestChecksFindMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ file, content, want string }{
 		"gofmt":           {"a.go", "package a\nvar  x = 1\n", "a.go:2: not formatted as gofmt"},
@@ -52,6 +52,8 @@ func TestChecksFindMistakes(t *testing.T) {
 		"new label":       {"a.bzl", "A = \"@platforms//cpu:loongarch64\"\n", "a.bzl:1: @platforms//cpu:loongarch64 is not in platforms 1.0.0, which MODULE.bazel declares; declare 1.1.0"},
 		"unlisted label":  {"a.bzl", "A = \"@platforms//cpu:z80\"\n", "a.bzl:1: @platforms//cpu:z80 is not in tools/lint/platforms.txt"},
 		"visibility":      {"BUILD.bazel", "go_library(\n    name = \"a\",\n    visibility = [\"//visibility:public\"],\n)\n", "BUILD.bazel:1: a is public"},
+		"broken link":     {"a.md", "# A\n\n[b](b.md)\n", "a.md:3: the link leads to b.md, which does not exist"},
+		"broken anchor":   {"a.md", "# A & b\n\n[a](#a--b), [b](a.md#b)\n", "a.md:3: the link leads to a.md#b, but that page has no such heading"},
 		"shellcheck":      {"tool", "#!/bin/sh\necho $1\n", "tool:2:6: "},
 	} {
 		t.Run(name, func(t *testing.T) {

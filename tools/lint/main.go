@@ -1,10 +1,9 @@
-// Lint reads the workspace's sources with the ecosystem's own tools and tells
-// what they would have otherwise: gofmt, buildifier (format and warnings) and
-// ShellCheck. gazelle and go vet have targets of their own: //tools/lint:gazelle_test
-// and //tools/lint:nogo.
+// Lint checks the workspace's sources with gofmt, buildifier (format and warnings) and
+// ShellCheck, and checks the links of pages. gazelle and go vet have targets of their own:
+// //tools/lint:gazelle_test and //tools/lint:nogo.
 //
-//	bazel test //tools/lint:all    tells
-//	bazel run //tools/lint         formats Go and Starlark, then tells
+//	bazel test //tools/lint:all    reports findings
+//	bazel run //tools/lint         formats Go and Starlark, then reports findings
 package main
 
 import (

@@ -1,7 +1,7 @@
-"""The table of all that the rules refuse while a build is analyzed.
+"""The table of all errors that the rules report during analysis.
 
-Each message names the rule, the target, the attribute and a way out. What only the contents
-of files can tell is refused by the image action: see bzl/tests/bad.
+Each message names the rule, the target, the attribute and the fix. The image action reports
+errors in the contents of files: see bzl/tests/bad.
 """
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
@@ -14,12 +14,12 @@ visibility("private")
 
 _LINUX = "@io_bazel_rules_go//go/toolchain:linux_"
 
-# name: (rule, attributes, the attribute that is wrong and what else the message says).
+# name: (rule, attributes, parts of the message, the wrong attribute first).
 _ERRORS = {
     "channel_for_no_cpu": (
         portable_channel,
         {"images": ["image_for_no_cpu"], "url": "https://example.org/", "version": "1"},
-        ["\"images\"", " is for no CPU that systemd has a name for", "Build it for a platform with one."],
+        ["\"images\"", " is built for a CPU that systemd has no name for", "Build it for another platform."],
     ),
     "channel_keeps_none": (
         portable_channel,
@@ -39,17 +39,17 @@ _ERRORS = {
     "channel_without_a_version": (
         portable_channel,
         {"images": ["script-subject"], "url": "https://example.org/"},
-        ["\"version\"", "has no version, and hosts tell new from old by it", "Write a version"],
+        ["\"version\"", "has no version, but hosts need it to find newer images", "Write a version"],
     ),
     "channel_without_an_address": (
         portable_channel,
         {"images": ["script-subject"], "url": "/srv/www", "version": "1"},
-        ["\"url\"", "\"/srv/www\" is no address", "beginning with https://"],
+        ["\"url\"", "\"/srv/www\" is not a URL", "beginning with https://"],
     ),
     "cpu_without_partition_types": (
         portable_verity,
         {"image": "mainframe"},
-        ["\"image\"", ":mainframe is built for the architecture \"s390x\", but partition types are known for arm64, riscv64, x86-64", "Build it for one of those, with --platforms."],
+        ["\"image\"", ":mainframe is built for the architecture \"s390x\", but portable_verity supports only arm64, riscv64, x86-64", "Build it for one of these, with --platforms."],
     ),
     "deploy_keeps_none": (
         portable_deploy,
@@ -69,17 +69,22 @@ _ERRORS = {
     "drop_in_nowhere": (
         portable_image,
         {"units": ["subject.service", "app.conf"]},
-        ["\"units\"", "app.conf is no drop-in", "Move it there, or pack it with `files`"],
+        ["\"units\"", "app.conf is not a drop-in", "Move it to one, or pack it with `files`"],
+    ),
+    "image_of_a_negative_size": (
+        portable_image,
+        {"max_size": -1, "units": ["subject.service"]},
+        ["\"max_size\"", "it is -1. Write a number of bytes, or 0 for no limit."],
     ),
     "name_has_a_blank": (
         portable_image,
         {"portable_name": "a b", "units": ["subject.service"]},
-        ["\"portable_name\"", "\"a b\" is none", " is none: portablectl takes letters, digits", "Choose another name"],
+        ["\"portable_name\"", "\"a b\" is not a valid name", " is not a valid name: portablectl accepts letters, digits", "Choose another name"],
     ),
     "name_has_a_plus": (
         portable_image,
         {"portable_name": "a+1", "units": ["subject.service"]},
-        ["\"portable_name\"", "\"a+1\" is none", "letters, digits"],
+        ["\"portable_name\"", "\"a+1\" is not a valid name", "letters, digits"],
     ),
     "name_has_an_underscore": (
         portable_image,
@@ -94,17 +99,17 @@ _ERRORS = {
     "name_starts_with_a_dot": (
         portable_image,
         {"portable_name": ".a", "units": ["subject.service"]},
-        ["\"portable_name\"", "\".a\" is none", "no dot at the start"],
+        ["\"portable_name\"", "\".a\" is not a valid name", "no dot at the start"],
     ),
     "os_release_field_misspelt": (
         os_release,
         {"fields": {"HomeUrl": "https://example.org"}},
-        ["\"fields\"", "\"HomeUrl\" is no name of a field", "\"HOMEURL\" instead"],
+        ["\"fields\"", "\"HomeUrl\" is not a valid name of a field", "\"HOMEURL\" instead"],
     ),
     "os_release_field_starts_with_a_digit": (
         os_release,
         {"fields": {"3D": "yes"}},
-        ["\"fields\"", "\"3D\" is no name of a field", "\"D\" instead"],
+        ["\"fields\"", "\"3D\" is not a valid name of a field", "\"D\" instead"],
     ),
     "os_release_field_with_an_attribute": (
         os_release,
@@ -114,22 +119,22 @@ _ERRORS = {
     "os_release_of_another_version": (
         portable_image,
         {"os_release": "os_release_1.3", "units": ["subject.service"], "version": "1.2"},
-        ["\"version\"", "it is \"1.2\", but", ":os_release_1.3 says IMAGE_VERSION=1.3", "Leave image_version out"],
+        ["\"version\"", "it is \"1.2\", but", ":os_release_1.3 sets IMAGE_VERSION=1.3", "Leave image_version out"],
     ),
     "os_release_stamped_misspelt": (
         os_release,
         {"stamped": {"build-id": "STABLE_VCS_REF"}},
-        ["\"stamped\"", "\"build-id\" is no name of a field", "is no name of a field, which has capital letters", "\"BUILD_ID\" instead"],
+        ["\"stamped\"", "\"build-id\" is not a valid name of a field", "is not a valid name of a field. Use capital letters", "\"BUILD_ID\" instead"],
     ),
     "out_of_another_name": (
         portable_image,
         {"out": "dist/other.raw", "portable_name": "subject", "units": ["subject.service"], "version": "1.2"},
-        ["\"out\"", "the file is called \"other.raw\"", ", but portablectl takes the portable name and the version from it. Call it", "\"subject_1.2.raw\", in any directory"],
+        ["\"out\"", "the file is called \"other.raw\"", ", but portablectl reads the portable name and the version from it. Call it", "\"subject_1.2.raw\", in any directory"],
     ),
     "owner_by_name_in_rules_pkg": (
         pkg_rootfs,
         {"srcs": ["//bzl/tests/pkg:by_name"]},
-        ["\"srcs\"", "//bzl/tests/pkg:by_name has the user \"www-data\"", "names mean nothing to the host", "uid = NUMBER"],
+        ["\"srcs\"", "//bzl/tests/pkg:by_name has the user \"www-data\"", "an image stores only numbers", "uid = NUMBER"],
     ),
     "platform_without_cpu": (
         portable_image_set,
@@ -139,17 +144,17 @@ _ERRORS = {
     "prefix_is_empty": (
         portable_image,
         {"prefixes": [""], "units": ["subject.service"]},
-        ["\"prefixes\"", "\"\" is none", "at least one"],
+        ["\"prefixes\"", "\"\" is not a valid prefix", "is not empty"],
     ),
     "prefix_has_a_blank": (
         portable_image,
         {"prefixes": ["one two"], "units": ["subject.service"]},
-        ["\"prefixes\"", "\"one two\" is none", " is none: a prefix has letters, digits", "as a string of its own"],
+        ["\"prefixes\"", "\"one two\" is not a valid prefix", " has only letters, digits", "as a separate string"],
     ),
     "program_that_is_none": (
         rootfs,
         {"binaries": {"/usr/bin/app": "both"}},
-        ["\"binaries\"", "\"/usr/bin/app\": ", ":both is no program: it stands for 2 files", "Name a target that `bazel run` can run, or one file", "`files`"],
+        ["\"binaries\"", "\"/usr/bin/app\": ", ":both is not a program: it stands for 2 files", "Name a target that `bazel run` can run, or one file", "`files`"],
     ),
     "program_that_is_a_directory": (
         portable_image,
@@ -159,7 +164,12 @@ _ERRORS = {
     "program_in_a_directory": (
         portable_image,
         {"binaries": {"/usr/bin/": "//service"}, "units": ["subject.service"]},
-        ["\"binaries\"", "\"/usr/bin/\": ", "the path of //service:service ends in a slash", "ends in a slash, and so names a directory. Write", "\"/usr/bin/service\""],
+        ["\"binaries\"", "\"/usr/bin/\": ", "the path of //service:service ends in a slash", "ends in a slash, so it names a directory. Write", "\"/usr/bin/service\""],
+    ),
+    "test_of_a_negative_size": (
+        portable_image_test,
+        {"image": "script-subject", "max_size": -1},
+        ["\"max_size\"", "it is -1. Write a number of bytes, or 0 for no limit."],
     ),
     "sign_a_naked_image": (
         portable_sign,
@@ -174,22 +184,22 @@ _ERRORS = {
     "test_of_a_relative_path": (
         portable_image_test,
         {"contains": ["etc/hosts"], "image": "script-subject"},
-        ["\"contains\"", "\"etc/hosts\" is no path in an image", " is no path in an image. Start it with a slash."],
+        ["\"contains\"", "\"etc/hosts\" is not a path in an image", " is not a path in an image. Start it with a slash."],
     ),
     "test_of_a_socket_without_a_kind": (
         portable_test,
         {"image": "script-subject", "sockets": {"localhost:80": "x"}, "suites": ["trixie"]},
-        ["\"sockets\"", "\"localhost:80\" is no address", " is no address of a stream socket. Write unix:/PATH or tcp:HOST:PORT."],
+        ["\"sockets\"", "\"localhost:80\" is not an address", " is not an address of a stream socket. Write unix:/PATH or tcp:HOST:PORT."],
     ),
     "test_over_https": (
         portable_test,
         {"http": {"https://localhost/": "x"}, "image": "script-subject", "suites": ["trixie"]},
-        ["\"http\"", "\"https://localhost/\" is no URL", " is no URL that starts with http://.", "test https with commands."],
+        ["\"http\"", "\"https://localhost/\" is not a URL", " is not a URL that starts with http://.", "test https with commands."],
     ),
     "two_platforms_of_one_architecture": (
         portable_image_set,
         {"image": "script-subject", "platforms": [_LINUX + "amd64", _LINUX + "amd64_cgo"]},
-        ["\"platforms\"", "linux_amd64_cgo is the second one for x86-64", "another portable_image_set"],
+        ["\"platforms\"", "linux_amd64_cgo is the second platform for x86-64", "another portable_image_set"],
     ),
 }
 
@@ -212,7 +222,7 @@ _some_image = rule(
         image = None,
         version = ctx.attr.version,
     )],
-    doc = "As much of an image as tells what it is and which CPU it is for. Go has no toolchain for some.",
+    doc = "An image that has only names, a version and an architecture. Go has no toolchain for some CPUs.",
     attrs = {
         "architecture": attr.string(),
         "portable_name": attr.string(),
