@@ -65,11 +65,12 @@ out, because Bazel does not always keep them.
 Two risks:
 
 - If a rule makes a directory with symlinks, Bazel's caches may replace them by copies of
-  their targets. The image then depends on whether the directory came from a cache. Avoid
-  symlinks in such directories.
-- Bazel does not notice changes in a source directory, and prints a warning for each action
-  that reads one. `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1` in `.bazelrc`
-  fixes both. `files` with a `glob` does not need it.""",
+  their targets, and Bazel does not tell the image action about it. The image then depends on
+  whether the directory came from a cache. Declare such links with `symlinks` instead.
+- Bazel before 8.5 does not notice changes in a source directory, and prints a warning for
+  each action that reads one: two for an image.
+  `startup --host_jvm_args=-DBAZEL_TRACK_SOURCE_DIRECTORIES=1` in `.bazelrc` fixes both.
+  `files` with a `glob` does not need it.""",
         allow_files = True,
     ),
 }
