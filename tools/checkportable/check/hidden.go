@@ -19,7 +19,7 @@ var hiddenChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			services := img.of("service")
 			for _, u := range services {
-				for _, m := range u.mountList(img) {
+				for _, m := range append(u.mountList(img), u.unknownMounts()...) {
 					hidden := img.hiddenBy(m)
 					if len(hidden) == 0 {
 						continue
@@ -38,6 +38,12 @@ var hiddenChecks = []Check{
 					}
 					if m.optional {
 						f.Severity = Note
+					}
+					if m.pattern != nil && (m.pattern.instance == "" || !within(hidden[0].Path, m.pattern.instance)) {
+						// Of an instance that there may never be.
+						if f.Severity = Warning; m.pattern.vague() {
+							f.Severity = Note
+						}
 					}
 					r.add(f, "%s hides %s from %s", m.why(), list(hidden), u.Name)
 				}
@@ -65,6 +71,8 @@ type mount struct {
 	// profile is the profile's line, without an assignment.
 	profile string
 	path    string
+	// pattern is for a path that only the host knows, and nil for another.
+	pattern *pathPattern
 	// optional is whether the host may have nothing to mount.
 	optional bool
 	// host is whether what is mounted can have files of the host's.
@@ -131,14 +139,28 @@ func (u *Unit) mountList(img *Image) []mount {
 	return all
 }
 
-// ownMounts are those that a service's own lines ask for, where they are known.
+// ownMounts are those that a service's own lines ask for, where the build knows them.
 func (u *Unit) ownMounts() []mount {
+	return slices.DeleteFunc(u.allMounts(), func(m mount) bool { return m.pattern != nil })
+}
+
+// unknownMounts are those that a service's own lines ask for, and only the host knows.
+func (u *Unit) unknownMounts() []mount {
+	return slices.DeleteFunc(u.allMounts(), func(m mount) bool { return m.pattern == nil })
+}
+
+func (u *Unit) allMounts() []mount {
 	var all []mount
 	add := func(a Assignment, target string, optional, host bool) {
-		target, ok := u.expand(target)
-		if ok && path.IsAbs(target) {
-			all = append(all, mount{Assignment: a, path: path.Clean(target), optional: optional, host: host})
+		target, known := u.expand(target)
+		if !path.IsAbs(target) {
+			return
 		}
+		m := mount{Assignment: a, path: path.Clean(target), optional: optional, host: host}
+		if !known {
+			m.pattern = u.pattern(target)
+		}
+		all = append(all, m)
 	}
 	for _, a := range u.inEffect() {
 		if a.Section != "Service" {
@@ -215,7 +237,12 @@ func (img *Image) hiddenBy(m mount) []*spec.Entry {
 	var all []*spec.Entry
 	mounted := img.spec.Resolve(m.path)
 	for _, e := range img.spec.Entries {
-		if !e.Added && within(e.Path, mounted) && (e.Type == spec.Symlink && e.Path != m.path || e.Type == spec.File && hasContent(e)) {
+		hides := within(e.Path, mounted)
+		if m.pattern != nil {
+			_, isDirectory := spec.DirectoryRoots[m.Name]
+			hides = m.pattern.covers(path.Dir(e.Path)) || !isDirectory && m.pattern.fits(e.Path)
+		}
+		if !e.Added && hides && (e.Type == spec.Symlink && e.Path != m.path || e.Type == spec.File && hasContent(e)) {
 			all = append(all, e)
 		}
 	}

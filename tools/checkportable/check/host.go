@@ -22,10 +22,14 @@ var hostChecks = []Check{
 				if e := img.packed(h); e != nil {
 					f := at(h.Assignment)
 					f.Severity, f.Fix = h.severity, h.packedFix
-					if slices.Contains(filesEverywhere, h.path) {
-						f.Severity = Warning // the host's is there, and says something else
+					if slices.Contains(filesEverywhere, h.path) || h.pattern != nil && e.Path != h.pattern.instance {
+						f.Severity = Warning // the host's is there, and says something else; or may be another's
 					}
-					r.add(f, "%s= is about the host's %s; the image's (from %s) is not looked at", h.Name, h.path, e.DeclaredBy())
+					what := "the image's"
+					if h.pattern != nil {
+						what += " " + e.Path
+					}
+					r.add(f, "%s= is about the host's %s; %s (from %s) is not looked at", h.Name, h.path, what, e.DeclaredBy())
 				}
 			}
 		},
@@ -153,6 +157,8 @@ type hostPath struct {
 	Assignment
 	path string
 	glob bool
+	// pattern is for a path that only the host knows, and nil for another.
+	pattern *pathPattern
 	// optional is whether nothing fails where the host has nothing there, and alternative
 	// whether it is enough that another condition is met.
 	optional, alternative bool
@@ -192,14 +198,21 @@ func (img *Image) packed(h hostPath) *spec.Entry {
 		}
 		return !e.Added
 	}
-	if !h.glob || !strings.ContainsAny(h.path, "*?[") {
-		if e := img.find(h.path); counts(e) {
+	glob, single := h.path, h.path
+	if h.pattern != nil {
+		glob, single = specifier.ReplaceAllString(h.path, "*"), h.pattern.instance
+	}
+	// A symlink counts where it leads nowhere, too.
+	for _, e := range []*spec.Entry{img.find(single), img.spec.Find(single)} {
+		if single != "" && counts(e) {
 			return e
 		}
-		return nil
 	}
 	for _, e := range img.spec.Entries {
-		if matches, err := path.Match(h.path, e.Path); err == nil && matches && counts(e) {
+		if h.pattern != nil && !h.glob && h.pattern.fits(e.Path) && counts(e) {
+			return e
+		}
+		if matches, err := path.Match(glob, e.Path); h.glob && err == nil && matches && counts(e) {
 			return e
 		}
 	}
@@ -229,10 +242,14 @@ func (img *Image) hostPaths() []hostPath {
 	return all
 }
 
-// hostPath is a path of a line, if it is an absolute one that the build knows.
+// hostPath is a path of a line, if it is an absolute one.
 func (u *Unit) hostPath(a Assignment, text, fix string) (hostPath, bool) {
-	name, ok := u.expand(text)
-	return hostPath{Assignment: a, path: path.Clean(name), severity: Error, packedFix: fix}, ok && path.IsAbs(name)
+	name, known := u.expand(text)
+	h := hostPath{Assignment: a, path: path.Clean(name), severity: Error, packedFix: fix}
+	if !known {
+		h.pattern = u.pattern(name)
+	}
+	return h, path.IsAbs(name)
 }
 
 // conditions are those of conditions and assertions (systemd.unit(5)). An empty line resets

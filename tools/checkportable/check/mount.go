@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -56,7 +55,7 @@ var mountChecks = []Check{
 				for _, a := range u.inEffect() {
 					_, unknown := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
 					for _, e := range unknown {
-						if u.mounts(e.Path) || img.hasLike(e.Path) {
+						if u.mounts(e.Path) || img.hasLike(u.pattern(e.Path)) {
 							continue
 						}
 						f := at(a)
@@ -135,19 +134,6 @@ var mountChecks = []Check{
 			}
 		},
 	},
-}
-
-var specifier = regexp.MustCompile("%[a-zA-Z]")
-
-// hasLike tells whether the image has a path that can be this one, of which only the
-// host knows the specifiers.
-func (img *Image) hasLike(name string) bool {
-	parts := specifier.Split(name, -1)
-	for i, part := range parts {
-		parts[i] = regexp.QuoteMeta(part)
-	}
-	pattern := regexp.MustCompile("^" + strings.Join(parts, ".+") + "$")
-	return slices.ContainsFunc(img.spec.Entries, func(e *spec.Entry) bool { return pattern.MatchString(e.Path) })
 }
 
 // writableFix says how a service gets a path to write to.
