@@ -82,7 +82,7 @@ func (o *options) listeners() (all []net.Listener, err error) {
 	activated := systemd.Activated()
 	switch {
 	case activated && len(o.listen) > 0:
-		return nil, errors.New("both sockets from the service manager ($LISTEN_FDS) and --listen: unset $LISTEN_FDS and $LISTEN_PID, or leave out --listen")
+		return nil, errors.New("the service manager passed sockets ($LISTEN_FDS), but --listen is set too: unset $LISTEN_FDS and $LISTEN_PID, or leave out --listen")
 	case activated:
 		return systemd.Listeners()
 	case len(o.listen) == 0:

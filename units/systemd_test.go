@@ -9,14 +9,14 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/runfile"
 	"example.org/portable-walkthrough-go/tools/squashfs"
-	"example.org/portable-walkthrough-go/tools/systemd"
+	"example.org/portable-walkthrough-go/tools/suite"
 )
 
 const name = "portable-walkthrough-go"
 
 // systemd reads the units as they are shipped, and has nothing to say.
 func TestVerify(t *testing.T) {
-	analyze, root := systemd.Analyze(t), squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
+	analyze, root := suite.Analyze(t), squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
 	verify := func() string {
 		said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", "--root="+root, name+".service", name+".socket").CombinedOutput()
 		if err != nil && len(said) == 0 {
@@ -37,7 +37,7 @@ func TestVerify(t *testing.T) {
 
 // The sandbox is as tight as README.md says.
 func TestSecurity(t *testing.T) {
-	analyze := systemd.Analyze(t)
+	analyze := suite.Analyze(t)
 	unit := filepath.Join(t.TempDir(), name+".service")
 	text, err := os.ReadFile(name + ".service")
 	if err != nil {

@@ -12,30 +12,30 @@ import (
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
-// What is wrong in a BUILD file is told with the image's label, the attribute and,
-// after a semicolon, a way out; and no output is left.
+// An error in a BUILD file names the image's label, the attribute and, after a semicolon, the
+// fix; and it leaves no output.
 func TestBadImages(t *testing.T) {
 	wants := map[string]struct {
-		says   []string
-		wayOut string
+		says []string
+		fix  string
 	}{
 		"absolute-symlink":           {[]string{"symlinks in", `"/proc/self/mounts" is absolute`}, `write it relative to "/etc"`},
 		"block-size-no-power-of-two": {[]string{"block_size 100000"}, "choose a power of two from 4096 to 1048576"},
 		"dropin-without-section":     {[]string{"units in", "10-nice.conf", "does not start with a section"}, `begin it with one, as in "[Service]"`},
-		"file-below-file":            {[]string{"files in", "os_release in", `lies below "/usr/lib/os-release"`}, "put one of them elsewhere"},
+		"file-below-file":            {[]string{"files in", "os_release in", `is below "/usr/lib/os-release"`}, "move one of them"},
 		"level-out-of-range":         {[]string{"compression_level 23"}, "choose one from 1 to 22"},
-		"mode-of-undeclared-path":    {[]string{"modes in", `"/srv"`, "nothing declares"}, "declare it"},
+		"mode-of-undeclared-path":    {[]string{"modes in", `"/srv"`, "nothing declares"}, "declare the path"},
 		"owner-by-name":              {[]string{"owners in", "www-data", "UID:GID"}, "write two numbers"},
 		"parent-in-path":             {[]string{"directories in", `"/srv/../etc"`}, `did you mean "/etc"`},
 		"relative-path":              {[]string{"files in", `"etc/app.conf"`, "not an absolute path"}, "write it from the image's root"},
 		"relative-path-of-program":   {[]string{"binaries in", `"usr/bin/app"`, "not an absolute path"}, "write it from the image's root"},
-		"several-files-for-one-path": {[]string{`"/etc/app.conf"`, "declared twice, by files in", "bad/BUILD.bazel", "bad/app.conf"}, "if that is one label, give the path a slash at its end"},
+		"several-files-for-one-path": {[]string{`"/etc/app.conf"`, "declared twice, by files in", "bad/BUILD.bazel", "bad/app.conf"}, "if both come from one label, add a slash to the end of the path"},
 		"timestamp-before-1970":      {[]string{"timestamp -1"}, "choose one from 0"},
-		"tree-that-is-a-file":        {[]string{"trees in", "app.conf", "is no directory"}, "pack it with files"},
+		"tree-that-is-a-file":        {[]string{"trees in", "app.conf", "is not a directory"}, "pack it with files"},
 		"two-entries-for-one-path":   {[]string{`"/etc/part.conf"`, "declared twice", "empty_files in", "bad:part"}, "leave one of them out"},
 		"unit-dir-relative":          {[]string{"unit_dir", "not an absolute path"}, "write it from the image's root"},
 		"unit-of-another-name":       {[]string{"units in", "unit-of-another-name.service"}, "call it other.service"},
-		"version-with-underscore":    {[]string{`version "1_0"`, "starts the architecture"}, "write letters, digits"},
+		"version-with-underscore":    {[]string{`version "1_0"`, "starts the architecture"}, "use letters, digits"},
 	}
 	actions, err := filepath.Glob("bad/*.action")
 	if err != nil || len(actions) != len(wants) {
@@ -54,8 +54,8 @@ func TestBadImages(t *testing.T) {
 					t.Errorf("the error does not say %q: %s", text, said)
 				}
 			}
-			if _, wayOut, _ := strings.Cut(said, "; "); want.wayOut == "" || !strings.Contains(wayOut, want.wayOut) {
-				t.Errorf("the error's way out is %q, and not %q: %s", wayOut, want.wayOut, said)
+			if _, fix, _ := strings.Cut(said, "; "); want.fix == "" || !strings.Contains(fix, want.fix) {
+				t.Errorf("the error's fix is %q, not %q: %s", fix, want.fix, said)
 			}
 			if left := leftBehind(t, a); left != "" {
 				t.Errorf("left behind: %s", left)

@@ -12,9 +12,9 @@ import (
 	"syscall"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/machine"
 	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/runfile"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
 // needNamespaces skips a test where the kernel lets nobody have namespaces. Where
@@ -25,7 +25,7 @@ func needNamespaces(t *testing.T) {
 	cmd.Env = []string{lookAround + "=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		machine.Lacks(t, "no user namespaces on this machine: %v: %s", err, out)
+		skip.OrFail(t, "no user namespaces on this machine: %v: %s", err, out)
 	}
 }
 
@@ -47,7 +47,7 @@ func bubblewrap(t *testing.T) program.Program {
 		t.Fatal(err)
 	}
 	if filepath.Base(bwrap.Path) == "absent" {
-		machine.Lacks(t, "no bubblewrap on this machine; install it to have the image action run in an empty root")
+		skip.OrFail(t, "no bubblewrap on this machine; install it to have the image action run in an empty root")
 	}
 	return bwrap
 }

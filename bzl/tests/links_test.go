@@ -56,7 +56,7 @@ func TestCanaryIsNotRead(t *testing.T) {
 	}{
 		"file":         {"bazel-out/cfg/bin/canary", "CANARY", `{"path":"/etc/canary","type":"file","mode":"0644","source":"bazel-out/cfg/bin/canary","origin":"files in //:image"}`, "(from files in //:image)"},
 		"symlink":      {"bazel-out/cfg/bin/canary", "CANARY", `{"path":"/etc/canary","type":"symlink","source":"bazel-out/cfg/bin/canary","origin":"files in //:image"}`, "(from files in //:image)"},
-		"climbing":     {"bazel-out/cfg/bin/canary", "../../../../canary", `{"path":"/etc/canary","type":"file","mode":"0644","source":"bazel-out/cfg/bin/canary","origin":"files in //:image"}`, "climbs out of the image"},
+		"climbing":     {"bazel-out/cfg/bin/canary", "../../../../canary", `{"path":"/etc/canary","type":"file","mode":"0644","source":"bazel-out/cfg/bin/canary","origin":"files in //:image"}`, "leads out of the image"},
 		"tree":         {"bazel-out/cfg/bin/dir/sub/canary", "CANARY", `{"path":"/srv","type":"tree","mode":"0644","source":"bazel-out/cfg/bin/dir","origin":"trees in //:image"}`, "(from trees in //:image)"},
 		"source tree":  {"bzl/dir/sub/canary", "CANARY", `{"path":"/srv","type":"tree","mode":"0644","source":"bzl/dir","origin":"trees in //:image"}`, "(from trees in //:image)"},
 		"parent":       {"bazel-out/cfg/bin/dir/sub", "DIRECTORY", `{"path":"/srv","type":"tree","mode":"0644","source":"bazel-out/cfg/bin/dir","origin":"trees in //:image"}`, "(from trees in //:image)"},

@@ -178,7 +178,7 @@ def _bubblewrap_of_machine_impl(ctx):
         return
 
     # Only a test needs it. The test is then skipped, and prints this reason.
-    ctx.file("absent", "no bwrap on this machine; install bubblewrap\n")
+    ctx.file("absent", "this machine has no bwrap; install bubblewrap\n")
     ctx.file("BUILD.bazel", """filegroup(
     name = "bwrap",
     srcs = ["absent"],

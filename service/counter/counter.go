@@ -83,12 +83,12 @@ func open(directory directory) (*Counter, error) {
 	file, err := directory.open(FileName)
 	if errors.Is(err, os.ErrNotExist) {
 		if err := create(directory, encode(0)); err != nil {
-			return nil, fmt.Errorf("create counter: %w; the state directory must be there, and writable", err)
+			return nil, fmt.Errorf("create counter: %w; the state directory must exist and be writable", err)
 		}
 		file, err = directory.open(FileName)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open counter: %w; it must be a regular file that the service may read and write, in use by nobody else", err)
+		return nil, fmt.Errorf("open counter: %w; it must be a regular file that the service may read and write, and no other process may use it", err)
 	}
 	last, err := load(file)
 	if err == nil && last == 0 {

@@ -122,7 +122,7 @@ func TestOpenFailures(t *testing.T) {
 	}{
 		"symlink":   {func(path string) error { return os.Symlink("/dev/null", path) }, "too many levels"},
 		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
-		"FIFO":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "no regular file"},
+		"FIFO":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -136,7 +136,7 @@ func TestOpenFailures(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "must be there") {
+	if _, err := Open(filepath.Join(t.TempDir(), "missing")); err == nil || !strings.Contains(err.Error(), "must exist") {
 		t.Errorf("missing directory: got %v", err)
 	}
 }

@@ -80,7 +80,7 @@ func claim(f *os.File) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("no regular file (%v)", info.Mode())
+		return fmt.Errorf("not a regular file (%v)", info.Mode())
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

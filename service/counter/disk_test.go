@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
 // ownDisk returns a directory that is a small file system of its own, and runs the
@@ -39,7 +39,7 @@ func ownDisk(t *testing.T, test func(t *testing.T, disk string)) {
 	}
 	said, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		machine.Lacks(t, "no user namespace here to mount a disk in: %v", err)
+		skip.OrFail(t, "no user namespace here to mount a disk in: %v", err)
 	}
 	t.Logf("%s", said)
 	if err != nil || !strings.Contains(string(said), "--- PASS: "+t.Name()) {

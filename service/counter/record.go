@@ -43,7 +43,7 @@ func load(file file) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read counter: %w", err)
 	}
-	return 0, fmt.Errorf("counter %q is damaged and was left as it is: %d bytes, starting with %q, where %d like %q belong; restore it from a backup, or remove it to start at 1 again",
+	return 0, fmt.Errorf("counter %q is damaged: it has %d bytes, starting with %q, instead of %d like %q; it was not changed; restore it from a backup, or remove it to start at 1 again",
 		file.Name(), size, content[:n], len(want), want)
 }
 

@@ -222,7 +222,7 @@ func (s *Server) drain(ended <-chan struct{}) error {
 			// Not http.Server.Close, which would wait for the accept loops.
 			s.gate.cutOff()
 			if accepting {
-				return errors.New("an accept loop does not end: has another process that shares the socket made it blocking?")
+				return errors.New("an accept loop does not end; check whether another process that shares the socket made it blocking")
 			}
 			return nil
 		}

@@ -99,7 +99,7 @@ func listeners(files []*os.File) (_ []net.Listener, err error) {
 	for i, file := range files {
 		listener, err := listener(file)
 		if err != nil {
-			return nil, fmt.Errorf("file descriptor %d passed by the service manager (%s) is no listening stream socket: %w", firstFD+i, file.Name(), err)
+			return nil, fmt.Errorf("file descriptor %d passed by the service manager (%s) is not a listening stream socket: %w", firstFD+i, file.Name(), err)
 		}
 		if unix, ok := listener.(*net.UnixListener); ok {
 			// The path belongs to the service manager, which listens on.

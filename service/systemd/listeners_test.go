@@ -138,7 +138,7 @@ func TestNotAListener(t *testing.T) {
 	}
 	for name, file := range map[string]*os.File{"listens for packets": packet, "plain file": plain, "datagram socket": datagram, "connection": connection} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := listeners([]*os.File{file}); err == nil || !strings.Contains(err.Error(), "no listening stream socket") {
+			if _, err := listeners([]*os.File{file}); err == nil || !strings.Contains(err.Error(), "not a listening stream socket") {
 				t.Errorf("got %v, want an error that says what was passed", err)
 			}
 		})

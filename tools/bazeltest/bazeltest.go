@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
 // running ends with the first signal that would end the test. The Bazel that runs then is
@@ -111,7 +111,7 @@ func program(t testing.TB) (path string, startup []string) {
 	}
 	// Bazelisk in $PATH would download a Bazel, which a test can't.
 	if out, err := exec.Command(path, append(startup, "--version")...).CombinedOutput(); err != nil {
-		machine.Lacks(t, "%s does not start: %v: %s; with Bazelisk, add --test_env=BAZEL_REAL to bazel test", path, err, out)
+		skip.OrFail(t, "%s does not start: %v: %s; with Bazelisk, add --test_env=BAZEL_REAL to bazel test", path, err, out)
 	}
 	return path, startup
 }

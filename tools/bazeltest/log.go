@@ -127,7 +127,7 @@ type Leak struct {
 
 // String does not have the field's value, which may be a secret.
 func (l Leak) String() string {
-	return fmt.Sprintf("%v (%q): the %s %q holds the forbidden text %q", l.Spawn, l.Spawn.Outputs, l.Field, l.Name, l.Forbidden)
+	return fmt.Sprintf("%v (%q): the %s %q contains the forbidden text %q", l.Spawn, l.Spawn.Outputs, l.Field, l.Name, l.Forbidden)
 }
 
 // Leaks finds texts, as they are written, in the spawn's key: arguments, variables,

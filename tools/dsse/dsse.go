@@ -51,7 +51,7 @@ func Sign(key crypto.PublicKey, payloadType string, payload []byte, sign func(te
 		return nil, fmt.Errorf("sign %s: %w", payloadType, err)
 	}
 	if !verified(key, text, signature) {
-		return nil, fmt.Errorf("sign %s: the signature is not of the certificate's key, or not with SHA-256; sign with that key", payloadType)
+		return nil, fmt.Errorf("sign %s: the signature is not by the certificate's key, or does not use SHA-256; sign with that key", payloadType)
 	}
 	id, err := keyID(key)
 	if err != nil {
@@ -71,7 +71,7 @@ func Verify(key crypto.PublicKey, payloadType string, envelope []byte) ([]byte, 
 		return nil, fmt.Errorf("DSSE envelope: %w", err)
 	}
 	if e.PayloadType != payloadType {
-		return nil, fmt.Errorf("DSSE envelope has the type %q, not %q; verify it as what it is", e.PayloadType, payloadType)
+		return nil, fmt.Errorf("DSSE envelope has the type %q, not %q; verify it as its own type", e.PayloadType, payloadType)
 	}
 	text := Preauthentication(e.PayloadType, e.Payload)
 	for _, s := range e.Signatures {
@@ -79,7 +79,7 @@ func Verify(key crypto.PublicKey, payloadType string, envelope []byte) ([]byte, 
 			return e.Payload, nil
 		}
 	}
-	return nil, errors.New("DSSE envelope has no valid signature of this key; use the signer's certificate, or do not trust the document")
+	return nil, errors.New("DSSE envelope has no valid signature by this key; use the signer's certificate, or do not trust the document")
 }
 
 func verified(key crypto.PublicKey, text, signature []byte) bool {

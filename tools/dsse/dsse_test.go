@@ -63,7 +63,7 @@ func TestSignedIsVerified(t *testing.T) {
 func TestAForeignSignatureIsNotWritten(t *testing.T) {
 	all := keys(t)
 	for name, sign := range map[string]func([]byte) ([]byte, error){
-		"is not of the certificate's key": with(all["ECDSA"]),
+		"is not by the certificate's key": with(all["ECDSA"]),
 		"no token":                        func([]byte) ([]byte, error) { return nil, errors.New("no token") },
 	} {
 		if envelope, err := Sign(all["RSA"].Public(), InToto, []byte("{}"), sign); envelope != nil || err == nil || !strings.Contains(err.Error(), name) {

@@ -57,7 +57,7 @@ func Parse(content []byte) File {
 		case !ok:
 			problem = fmt.Sprintf("%q has no \"=\"", text)
 		case !isName(name):
-			problem = fmt.Sprintf("%q is no variable's name; no blanks belong around it", name)
+			problem = fmt.Sprintf("%q is not a variable's name; remove blanks around it", name)
 		}
 		if problem == "" {
 			var value string

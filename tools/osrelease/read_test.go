@@ -28,8 +28,8 @@ func TestParse(t *testing.T) {
 func TestProblems(t *testing.T) {
 	for line, want := range map[string]string{
 		"NAME":            `has no "="`,
-		"NAME =x":         "no blanks",
-		"1NAME=x":         "no variable's name",
+		"NAME =x":         "remove blanks",
+		"1NAME=x":         "not a variable's name",
 		"NAME=Foo Bar":    "needs quotes",
 		`NAME="Foo`:       "not closed",
 		`NAME='Foo`:       "not closed",

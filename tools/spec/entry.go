@@ -104,10 +104,10 @@ func (e *Entry) checkFields() error {
 			return fmt.Errorf("neither mode nor owner")
 		}
 	default:
-		return fmt.Errorf("type %q is none of directory, file, symlink, tree and attributes", e.Type)
+		return fmt.Errorf("type %q is not supported; it must be directory, file, symlink, tree or attributes", e.Type)
 	}
 	if !source && e.Source != "" || !target && e.Target != "" || !dropins && len(e.Dropins) > 0 {
-		return fmt.Errorf("a %s can't have what the spec gives it", e.Type)
+		return fmt.Errorf("the spec gives a %s a field that it can't have", e.Type)
 	}
 	if mode {
 		if _, err := e.Permissions(); err != nil {
@@ -166,7 +166,7 @@ func (e *Entry) Owners() (uid, gid int, err error) {
 	u, userErr := strconv.ParseUint(user, 10, 32)
 	g, groupErr := strconv.ParseUint(group, 10, 32)
 	if !both || userErr != nil || groupErr != nil || u == math.MaxUint32 || g == math.MaxUint32 {
-		return 0, 0, fmt.Errorf("owner %q is not of the form \"UID:GID\"; write two numbers below %d, as names mean nothing to the host", e.Owner, uint32(math.MaxUint32))
+		return 0, 0, fmt.Errorf("owner %q is not of the form \"UID:GID\"; write two numbers below %d, because an image stores no names", e.Owner, uint32(math.MaxUint32))
 	}
 	return int(u), int(g), nil
 }
@@ -176,11 +176,11 @@ func checkPath(p string) error {
 	case !path.IsAbs(p):
 		return fmt.Errorf("%q: not an absolute path; write it from the image's root, as in \"/etc/app.conf\"", p)
 	case p == "/":
-		return fmt.Errorf("%q: the root directory is made by itself, with mode 0755; leave it out", p)
+		return fmt.Errorf("%q: the root directory is always added, with mode 0755; leave it out", p)
 	case path.Clean(p) != p:
 		return fmt.Errorf("%q: not a clean path (no \"..\", \".\", \"//\" and no slash at its end); did you mean %q?", p, path.Clean(p))
 	case unprintable(p):
-		return fmt.Errorf("%q: control characters or invalid UTF-8 in a path; rename it", p)
+		return fmt.Errorf("%q: the path has control characters or invalid UTF-8; rename it", p)
 	}
 	for name := range strings.SplitSeq(p, "/") {
 		if len(name) > nameMax {
@@ -204,10 +204,10 @@ func checkTarget(p, target string) error {
 		return fmt.Errorf("a symlink needs a target")
 	}
 	if path.IsAbs(target) {
-		return fmt.Errorf("symlink target %q is absolute and would leave the image where that is mounted; write it relative to %q", target, path.Dir(p))
+		return fmt.Errorf("symlink target %q is absolute, so it leads out of a mounted image; write it relative to %q", target, path.Dir(p))
 	}
 	if unprintable(target) {
-		return fmt.Errorf("symlink target %q: control characters or invalid UTF-8 in a path; rename it", target)
+		return fmt.Errorf("symlink target %q: the path has control characters or invalid UTF-8; rename it", target)
 	}
 	depth, named := strings.Count(p, "/")-1, false
 	for name := range strings.SplitSeq(target, "/") {
@@ -219,7 +219,7 @@ func checkTarget(p, target string) error {
 			return fmt.Errorf("symlink target %q has \"..\" after a name, which may be a symlink out of the image; did you mean %q?", target, path.Clean(target))
 		default:
 			if depth--; depth < 0 {
-				return fmt.Errorf("symlink target %q climbs out of the image; name what is in the image, or have a unit bind the host's with BindReadOnlyPaths=", target)
+				return fmt.Errorf("symlink target %q leads out of the image; name a path in the image, or let a unit bind the host's path with BindReadOnlyPaths=", target)
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func fold(group []*Entry) (*Entry, error) {
 		return nil, err
 	}
 	if folded == nil {
-		return nil, fmt.Errorf("%q: %s is for a path that nothing declares; declare it, or mend the path", group[0].Path, group[0].DeclaredBy())
+		return nil, fmt.Errorf("%q: %s is for a path that nothing declares; declare the path, or correct it", group[0].Path, group[0].DeclaredBy())
 	}
 	return folded.with(attributes)
 }
@@ -50,7 +50,7 @@ func (e *Entry) twice(other *Entry) error {
 	case e.Source == other.Source:
 		return fmt.Errorf("%q: declared twice, by %s; leave one of them out", e.Path, e.DeclaredBy())
 	}
-	return fmt.Errorf("%q: declared twice, by %s: from %q and %q; if that is one label, give the path a slash at its end to make it a directory for them, else leave one of them out",
+	return fmt.Errorf("%q: declared twice, by %s: from %q and %q; if both come from one label, add a slash to the end of the path to make it a directory for them; otherwise leave one of them out",
 		e.Path, e.DeclaredBy(), e.Source, other.Source)
 }
 
@@ -63,7 +63,7 @@ func choose(declared, added *Entry) (*Entry, error) {
 	case added == nil || added.anyType || declared.Type == Symlink || declared.Type == added.Type:
 		return declared, nil
 	}
-	return nil, fmt.Errorf("%q: declared as a %s (by %s), but it must be a %s (%s); leave it out, as that is then made by itself, or declare it as a %s",
+	return nil, fmt.Errorf("%q: declared as a %s (by %s), but it must be a %s (%s); leave it out, because it is added automatically, or declare it as a %s",
 		declared.Path, declared.Type, declared.DeclaredBy(), added.Type, added.DeclaredBy(), added.Type)
 }
 
@@ -95,16 +95,16 @@ func (e *Entry) with(attributes []*Entry) (*Entry, error) {
 	for _, a := range attributes {
 		if a.Mode != "" {
 			if e.Type == Symlink {
-				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own; leave it out, or give the mode to what the symlink leads to", e.Path, a.DeclaredBy())
+				return nil, fmt.Errorf("%q: %s is for a symlink, which has no mode of its own; leave it out, or set the mode of the symlink's target", e.Path, a.DeclaredBy())
 			}
 			if mode != nil {
-				return nil, fmt.Errorf("%q: given a mode twice, by %s and by %s; leave one of them out", e.Path, mode.DeclaredBy(), a.DeclaredBy())
+				return nil, fmt.Errorf("%q: its mode is set twice, by %s and by %s; leave one of them out", e.Path, mode.DeclaredBy(), a.DeclaredBy())
 			}
 			mode, changed.Mode = a, a.Mode
 		}
 		if a.Owner != "" {
 			if owner != nil {
-				return nil, fmt.Errorf("%q: given an owner twice, by %s and by %s; leave one of them out", e.Path, owner.DeclaredBy(), a.DeclaredBy())
+				return nil, fmt.Errorf("%q: its owner is set twice, by %s and by %s; leave one of them out", e.Path, owner.DeclaredBy(), a.DeclaredBy())
 			}
 			owner, changed.Owner = a, a.Owner
 		}

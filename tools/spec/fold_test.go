@@ -32,13 +32,13 @@ func TestFold(t *testing.T) {
 
 		"twice":             {[]*Entry{file, link}, "", `"/p": declared twice, by files in //:a and by symlinks in //:a; leave one of them out`},
 		"twice from one":    {[]*Entry{file, file}, "", `"/p": declared twice, by files in //:a; leave one of them out`},
-		"twice from two":    {[]*Entry{from("one"), from("two")}, "", `by files in //:a: from "one" and "two"; if that is one label, give the path a slash at its end to make it a directory for them, else leave one of them out`},
+		"twice from two":    {[]*Entry{from("one"), from("two")}, "", `by files in //:a: from "one" and "two"; if both come from one label, add a slash to the end of the path to make it a directory for them; otherwise leave one of them out`},
 		"file, not to be":   {[]*Entry{file, directory("0755", "StateDirectory=p in a.service", true)}, "", `declared as a file (by files in //:a), but it must be a directory (StateDirectory=p in a.service)`},
 		"added as both":     {[]*Entry{directory("0755", "a", true), {Path: "/p", Type: Symlink, Target: "q", Origin: "b", Added: true}}, "", "it must be a directory (a) and a symlink (b)"},
 		"mode of nothing":   {[]*Entry{mode}, "", `modes in //:a is for a path that nothing declares`},
 		"mode of a symlink": {[]*Entry{mode, link}, "", "no mode of its own"},
-		"two modes":         {[]*Entry{mode, file, mode}, "", "given a mode twice"},
-		"two owners":        {[]*Entry{owner, file, owner}, "", "given an owner twice"},
+		"two modes":         {[]*Entry{mode, file, mode}, "", "its mode is set twice"},
+		"two owners":        {[]*Entry{owner, file, owner}, "", "its owner is set twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := fold(test.group)

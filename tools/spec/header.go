@@ -32,15 +32,15 @@ func (h *Header) check() error {
 	case strings.Contains(h.Name, "_"):
 		return fmt.Errorf("portable_name %q: an underscore starts a version; choose a name without one. For units called %s*, add that prefix to prefixes: portablectl attach IMAGE %s takes them", h.Name, h.Name, h.Name)
 	case h.Name == "" || strings.HasPrefix(h.Name, ".") || strings.ContainsFunc(h.Name, notInName):
-		return fmt.Errorf("portable_name %q: portablectl takes letters, digits, \"-\", \".\" and \"\\\", and no dot at the start; choose another name", h.Name)
+		return fmt.Errorf("portable_name %q: portablectl accepts letters, digits, \"-\", \".\" and \"\\\", and but no dot at the start; choose another name", h.Name)
 	case strings.ContainsFunc(h.Version, notInVersion):
-		return fmt.Errorf("version %q has other characters than a version may have (an underscore starts the architecture); write letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
+		return fmt.Errorf("version %q has characters that a version must not have (an underscore starts the architecture); use letters, digits, \".\", \"~\", \"^\" and \"-\"", h.Version)
 	case !slices.Contains(h.Prefixes, h.Name):
 		return fmt.Errorf("prefixes %q: the portable name %q is missing; add it", h.Prefixes, h.Name)
 	}
 	for _, prefix := range h.Prefixes {
 		if prefix == "" || strings.ContainsFunc(prefix, func(r rune) bool { return notInName(r) && r != ':' && r != '_' }) {
-			return fmt.Errorf("prefixes: %q is none: a prefix has letters, digits, \"-\", \".\", \"_\", \":\" and \"\\\" only, and is not empty; write each prefix as a string of its own", prefix)
+			return fmt.Errorf("prefixes: %q is not a valid prefix: a prefix has letters, digits, \"-\", \".\", \"_\", \":\" and \"\\\" only, and is not empty; write each prefix as a separate string", prefix)
 		}
 	}
 	if err := checkPath(h.UnitDir); err != nil {

@@ -54,7 +54,7 @@ func TestUnresolvedSymlinks(t *testing.T) {
 		"relative":             {"file", "current/config", "symlink current/config", ""},
 		"relative, up":         {"file", "../other", "symlink ../other", ""},
 		"absolute":             {"file", "CANARY", "", `"/etc/app/link": symlink target "CANARY" is absolute`},
-		"escaping":             {"file", "../../../x", "", "climbs out of the image"},
+		"escaping":             {"file", "../../../x", "", "leads out of the image"},
 		"declared as relative": {"symlink", "current/config", "symlink current/config", ""},
 		"declared as absolute": {"symlink", "CANARY", "", "is absolute"},
 	} {

@@ -218,7 +218,7 @@ func TestMountPointsBehindSymlinks(t *testing.T) {
 // What a unit names is a path of the image as any other.
 func TestMountPointsAreChecked(t *testing.T) {
 	for text, want := range map[string]string{
-		"BindPaths=\"/srv/a\tb\"":                               `BindPaths="/srv/a\tb" in foo.service: "/srv/a\tb": control characters`,
+		"BindPaths=\"/srv/a\tb\"":                               `BindPaths="/srv/a\tb" in foo.service: "/srv/a\tb": the path has control characters`,
 		"StateDirectory=\"a\tb\"":                               "control characters",
 		"BindPaths=/" + strings.Repeat("x", nameMax+1):          "longer than squashfs's",
 		"StateDirectory=a:" + strings.Repeat("x", nameMax+1):    "longer than squashfs's",

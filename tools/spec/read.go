@@ -134,7 +134,7 @@ func withParents(sorted []*Entry) ([]*Entry, error) {
 		if len(above) > 0 {
 			parent := above[len(above)-1]
 			if parent.Type != Directory {
-				return nil, fmt.Errorf("%q (from %s) lies below %q, which is a %s (from %s); put one of them elsewhere", e.Path, e.DeclaredBy(), parent.Path, parent.Type, parent.DeclaredBy())
+				return nil, fmt.Errorf("%q (from %s) is below %q, which is a %s (from %s); move one of them", e.Path, e.DeclaredBy(), parent.Path, parent.Type, parent.DeclaredBy())
 			}
 			start = len(parent.Path)
 		}

@@ -137,7 +137,7 @@ func TestBadSpecs(t *testing.T) {
 			[]string{"//:image", "line 2", "directories in //:rootfs"}},
 		"cut off": {[]string{testHeader, `{"path":"/a",`}, []string{"//:image", "line 2", "unexpected EOF"}},
 		"below a file": {[]string{testHeader, `{"path":"/a","type":"file","mode":"0644","origin":"files in //:a"}`, `{"path":"/a/b","type":"directory","mode":"0755"}`},
-			[]string{"//:image", `"/a/b" (from the spec) lies below "/a", which is a file (from files in //:a)`}},
+			[]string{"//:image", `"/a/b" (from the spec) is below "/a", which is a file (from files in //:a)`}},
 		"mode of nothing": {[]string{testHeader, `{"path":"/a","type":"attributes","mode":"0755"}`}, []string{"//:image", "nothing declares"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestParents(t *testing.T) {
 		"below a declared one": {[]*Entry{dir("/a"), file("/a/b/c/d"), file("/a/b/e")},
 			[]string{"/a 0700", "/a/b 0755", "/a/b/c 0755", "/a/b/c/d 0644", "/a/b/e 0644"}, ""},
 
-		"below a file":    {[]*Entry{file("/a"), file("/a/b")}, nil, `lies below "/a", which is a file (from b)`},
+		"below a file":    {[]*Entry{file("/a"), file("/a/b")}, nil, `is below "/a", which is a file (from b)`},
 		"below a symlink": {[]*Entry{link("/a"), file("/a/b/c")}, nil, `below "/a", which is a symlink (from c)`},
 	} {
 		t.Run(name, func(t *testing.T) {

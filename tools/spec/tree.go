@@ -20,7 +20,7 @@ func withTrees(entries []*Entry) ([]*Entry, error) {
 		}
 		info, err := os.Stat(e.Source)
 		if err == nil && !info.IsDir() {
-			err = fmt.Errorf("%q is no directory; pack it with files", e.Source)
+			err = fmt.Errorf("%q is not a directory; pack it with files", e.Source)
 		}
 		if err == nil {
 			if e.Path != "/" {
@@ -112,10 +112,10 @@ func (e *Entry) eachFile(below string, visit func(*Entry)) error {
 // checkInside holds a tree's symlinks inside the tree.
 func checkInside(name, target string) error {
 	if path.IsAbs(target) {
-		return fmt.Errorf("symlink target %q is absolute, and what is there is the building machine's; write it relative to the symlink", target)
+		return fmt.Errorf("symlink target %q is absolute, so it refers to the building machine; write it relative to the symlink", target)
 	}
 	if to := path.Join(path.Dir(name), target); to == ".." || strings.HasPrefix(to, "../") {
-		return fmt.Errorf("symlink target %q leads out of the directory that is packed; pack a directory that has both, or declare it with symlinks", target)
+		return fmt.Errorf("symlink target %q leads out of the packed directory; pack a directory that contains both, or declare the symlink with symlinks", target)
 	}
 	return nil
 }

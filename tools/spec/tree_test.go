@@ -76,12 +76,12 @@ func TestBadTrees(t *testing.T) {
 	}
 	canary := filepath.Join(makeTree(t, "canary"), "canary")
 	for name, test := range map[string]struct{ source, want string }{
-		"a file":            {file, "is no directory"},
+		"a file":            {file, "is not a directory"},
 		"missing":           {"/nonexistent", "no such file"},
 		"fifo":              {fifo, "neither a regular file nor a directory"},
 		"absolute":          {link("a/out", canary), `"/srv/a/out": symlink target "` + canary + `" is absolute`},
-		"escaping":          {link("a/out", "../../x"), `"/srv/a/out": symlink target "../../x" leads out of the directory`},
-		"escaping later":    {link("a/out", "../a/../../x"), "leads out of the directory"},
+		"escaping":          {link("a/out", "../../x"), `"/srv/a/out": symlink target "../../x" leads out of the packed directory`},
+		"escaping later":    {link("a/out", "../a/../../x"), "leads out of the packed directory"},
 		"through a name":    {link("out", "a/../b"), `".." after a name`},
 		"control character": {makeTree(t, "a\tb"), "control characters"},
 	} {

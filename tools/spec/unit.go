@@ -41,7 +41,7 @@ func readUnit(source string) ([]byte, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxUnit+1))
 	if err == nil && len(text) > maxUnit {
-		err = fmt.Errorf("%q is larger than %d bytes, which no unit is", source, maxUnit)
+		err = fmt.Errorf("%q is larger than %d bytes; a unit must be smaller", source, maxUnit)
 	}
 	return text, err
 }

@@ -31,5 +31,5 @@ func TestDropinsAreAppended(t *testing.T) {
 	expect(t, err, "does not start with a section")
 	e.Dropins = []string{write("40-d.conf", "["+strings.Repeat("x", maxUnit))}
 	_, err = e.UnitText()
-	expect(t, err, "which no unit is")
+	expect(t, err, "a unit must be smaller")
 }

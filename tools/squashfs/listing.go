@@ -120,7 +120,7 @@ func parseLine(line string) (Entry, *data, error) {
 	}
 	f := strings.SplitN(rest, " ", 6)
 	if len(f) < 5 {
-		return Entry{}, nil, fmt.Errorf("%q is no line of a listing", line)
+		return Entry{}, nil, fmt.Errorf("%q is not a line of a listing", line)
 	}
 	e.Fields = map[string]string{"type": types[f[0]], "time": f[1], "mode": fmt.Sprintf("%04s", f[2]), "uid": owner(f[3]), "gid": owner(f[4])}
 	switch f[0] {
@@ -132,7 +132,7 @@ func parseLine(line string) (Entry, *data, error) {
 		d := new(data)
 		var sparse int
 		if len(f) != 6 {
-			return Entry{}, nil, fmt.Errorf("%q does not say where the content is", line)
+			return Entry{}, nil, fmt.Errorf("%q has no position of the content", line)
 		}
 		if _, err := fmt.Sscanf(f[5], "%d %d %d", &d.size, &d.offset, &sparse); err != nil {
 			return Entry{}, nil, fmt.Errorf("%q: %w", line, err)

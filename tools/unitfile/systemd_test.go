@@ -9,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/systemd"
-	"example.org/portable-walkthrough-go/tools/systemd/unpacked"
+	"example.org/portable-walkthrough-go/tools/suite"
 )
 
 // generated is a unit file of random pieces that matter to the lexer. Its directives are
@@ -39,7 +38,7 @@ var (
 )
 
 // theirs is what systemd reads, as far as it says so, without the order.
-func theirs(said []unpacked.Said) []string {
+func theirs(said []suite.Said) []string {
 	var all []string
 	for _, s := range said {
 		if m := unknownKey.FindStringSubmatch(s.Text); m != nil {
@@ -78,7 +77,7 @@ func ours(content string) []string {
 
 // systemd reads generated units as we do: the same directives, words and broken lines.
 func TestSystemdReadsTheSame(t *testing.T) {
-	for _, root := range systemd.Suites(t) {
+	for _, root := range suite.All(t) {
 		random := rand.New(rand.NewPCG(1, 2))
 		dir := t.TempDir()
 		contents := map[string]string{}
@@ -86,7 +85,7 @@ func TestSystemdReadsTheSame(t *testing.T) {
 		for i := range 500 {
 			name := fmt.Sprintf("probe%d.service", i)
 			contents[name] = generated(random)
-			file, err := unpacked.Write(dir, name, contents[name])
+			file, err := suite.Write(dir, name, contents[name])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -72,7 +72,7 @@ func Parse(content []byte) File {
 		if strings.HasPrefix(s.text, "[") {
 			name, ok := strings.CutSuffix(s.text[1:], "]")
 			if !ok || name == "" || strings.ContainsAny(name, `[]"'\`) {
-				f.problem(Syntax, s.line, fmt.Sprintf("%q is no section header", s.text))
+				f.problem(Syntax, s.line, fmt.Sprintf("%q is not a section header", s.text))
 				// What was meant, so that what follows is not a mistake as well.
 				name, _, _ = strings.Cut(strings.Trim(s.text, "[] "), "]")
 				if name = strings.TrimSpace(name); name == "" || strings.ContainsAny(name, "[]") {
@@ -86,7 +86,7 @@ func Parse(content []byte) File {
 		name, value, ok := strings.Cut(s.text, "=")
 		switch name = strings.Trim(name, Blanks); {
 		case section == "":
-			f.problem(Syntax, s.line, fmt.Sprintf("%q stands in no section", s.text))
+			f.problem(Syntax, s.line, fmt.Sprintf("%q is outside of every section", s.text))
 		case !ok:
 			f.problem(Syntax, s.line, fmt.Sprintf("%q has no \"=\"", s.text))
 		case name == "":
@@ -129,7 +129,7 @@ func (f *File) statements(content string) []statement {
 		}
 		open.text += line
 		if bare := strings.TrimRight(line, Blanks); bare != line && odd(bare) {
-			f.problem(BlankAfterBackslash, number, "a blank follows the backslash, so that the next line does not continue this one")
+			f.problem(BlankAfterBackslash, number, "a blank follows the backslash, so the next line does not continue this one")
 		}
 		if continued = odd(open.text); continued {
 			open.text = open.text[:len(open.text)-1] + " "

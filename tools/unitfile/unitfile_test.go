@@ -29,12 +29,12 @@ func TestProblems(t *testing.T) {
 		content string
 		want    Problem
 	}{
-		"before any section":    {"Type=notify\n[Service]\n", Problem{Syntax, 1, `"Type=notify" stands in no section`}},
+		"before any section":    {"Type=notify\n[Service]\n", Problem{Syntax, 1, `"Type=notify" is outside of every section`}},
 		"no equals sign":        {"[Service]\nType notify\n", Problem{Syntax, 2, `"Type notify" has no "="`}},
 		"no name":               {"[Service]\n=notify\n", Problem{Syntax, 2, `"=notify" has no name before its "="`}},
-		"header not closed":     {"[Service\n", Problem{Syntax, 1, `"[Service" is no section header`}},
-		"text after header":     {"[Service] x\n", Problem{Syntax, 1, `"[Service] x" is no section header`}},
-		"blank after backslash": {"[Service]\nType=a \\ \n", Problem{BlankAfterBackslash, 2, "a blank follows the backslash, so that the next line does not continue this one"}},
+		"header not closed":     {"[Service\n", Problem{Syntax, 1, `"[Service" is not a section header`}},
+		"text after header":     {"[Service] x\n", Problem{Syntax, 1, `"[Service] x" is not a section header`}},
+		"blank after backslash": {"[Service]\nType=a \\ \n", Problem{BlankAfterBackslash, 2, "a blank follows the backslash, so the next line does not continue this one"}},
 		"NUL byte":              {"[Service]\nType=\x00\n", Problem{Encoding, 2, "the line has a NUL byte, or is not UTF-8"}},
 		"Latin-1":               {"[Unit]\nDescription=caf\xe9\n", Problem{Encoding, 2, "the line has a NUL byte, or is not UTF-8"}},
 		"Windows":               {"[Unit]\r\n", Problem{CarriageReturn, 1, "the line ends with a carriage return"}},

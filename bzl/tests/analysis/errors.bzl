@@ -74,7 +74,7 @@ _ERRORS = {
     "image_of_a_negative_size": (
         portable_image,
         {"max_size": -1, "units": ["subject.service"]},
-        ["\"max_size\"", "it is -1. Write a number of bytes, or 0 for no limit."],
+        ["\"max_size\"", "it is -1", ". Write a number of bytes, or 0 for no limit."],
     ),
     "name_has_a_blank": (
         portable_image,
@@ -169,7 +169,7 @@ _ERRORS = {
     "test_of_a_negative_size": (
         portable_image_test,
         {"image": "script-subject", "max_size": -1},
-        ["\"max_size\"", "it is -1. Write a number of bytes, or 0 for no limit."],
+        ["\"max_size\"", "it is -1", ". Write a number of bytes, or 0 for no limit."],
     ),
     "sign_a_naked_image": (
         portable_sign,

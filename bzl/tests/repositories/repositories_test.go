@@ -22,7 +22,7 @@ import (
 	"testing"
 
 	"example.org/portable-walkthrough-go/tools/bazeltest"
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
 // archive returns a tar.gz of one file, and of symbolic links by their names.
@@ -285,7 +285,7 @@ bubblewrap_of_machine(name = "bubblewrap")
 	squashfs, bwrap := "@squashfs//:mksquashfs", "@bubblewrap//:bwrap"
 	none := "--repo_env=PATH=" + t.TempDir()
 	n.Fail(t, "repository 'squashfs': no mksquashfs on this machine. Install squashfs-tools", "build", none, squashfs)
-	n.has(t, "bubblewrap", "absent", "no bwrap on this machine; install bubblewrap\n", none)
+	n.has(t, "bubblewrap", "absent", "this machine has no bwrap; install bubblewrap\n", none)
 	n.Run(t, "build", none, bwrap)
 
 	provided := t.TempDir()
@@ -298,7 +298,7 @@ bubblewrap_of_machine(name = "bubblewrap")
 
 	for _, program := range []string{"mksquashfs", "unsquashfs", "bwrap"} {
 		if _, err := os.Stat("/usr/bin/" + program); err != nil {
-			machine.Lacks(t, "%v", err)
+			skip.OrFail(t, "%v", err)
 		}
 	}
 	machines := "--repo_env=PATH=/usr/bin:/bin"
@@ -332,7 +332,7 @@ func TestDebianPackages(t *testing.T) {
 		t.Error("Bazel does not print that there is no lock file")
 	}
 	if _, err := os.Stat("/usr/bin/apt-get"); err != nil {
-		machine.Lacks(t, "%v", err)
+		skip.OrFail(t, "%v", err)
 	}
 	n.Fail(t, "repository 'debian': can't get its packages: ", "build", "--repo_env=PATH=/usr/bin:/bin", "--repo_env=PROVISION_MIRROR="+site.URL, "//:all")
 }

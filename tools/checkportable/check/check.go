@@ -155,18 +155,18 @@ func checkAllow(img *Image, used map[string]bool) []Finding {
 	for id, reason := range img.Options.Allow {
 		switch {
 		case !slices.Contains(ids, id):
-			f := Finding{ID: badAllow, Severity: Error, Origin: origin, Text: fmt.Sprintf("there is no check %q", id),
-				Why: "An exception for nothing would hide a mistake in its spelling.", Fix: "Take an identifier from tools/checkportable/README.md."}
+			f := Finding{ID: badAllow, Severity: Error, Origin: origin, Text: fmt.Sprintf("%q is not a check", id),
+				Why: "An exception from an unknown check has no effect, and hides its misspelling.", Fix: "Use an identifier from tools/checkportable/README.md."}
 			if near := nearest(id, ids); near != "" {
 				f.Fix = fmt.Sprintf("Did you mean %q?", near)
 			}
 			findings = append(findings, f)
 		case strings.TrimSpace(reason) == "":
 			findings = append(findings, Finding{ID: badAllow, Severity: Error, Origin: origin, Text: fmt.Sprintf("%q is allowed without a reason", id),
-				Why: "Whoever reads the exception later must be able to judge it.", Fix: "Say why this image may do what the check refuses."})
+				Why: "A later reader must be able to judge the exception.", Fix: "Write why this image needs the exception."})
 		case !used[id]:
 			findings = append(findings, Finding{ID: unusedAllow, Severity: Warning, Origin: origin, Text: fmt.Sprintf("nothing needs the exception %q", id),
-				Why: "It would hide the next mistake of its sort.", Fix: "Remove it."})
+				Why: "It would hide the next mistake of its kind.", Fix: "Remove it."})
 		}
 	}
 	return findings

@@ -40,7 +40,7 @@ func TestAllow(t *testing.T) {
 		"no reason":       {map[string]string{"socket-flush-pending": " "}, []string{"socket-flush-pending", "allow-invalid"}, nil, "without a reason"},
 		"unknown":         {map[string]string{"socket-flush-pendin": "x"}, []string{"socket-flush-pending", "allow-invalid"}, nil, `Did you mean "socket-flush-pending"?`},
 		"not needed":      {map[string]string{"socket-flush-pending": "x", "unit-crlf": "y"}, nil, []string{"allow-unused"}, `nothing needs the exception "unit-crlf"`},
-		"of itself":       {map[string]string{"socket-flush-pending": "x", "allow-unused": "y"}, []string{"allow-invalid"}, nil, `no check "allow-unused"`},
+		"of itself":       {map[string]string{"socket-flush-pending": "x", "allow-unused": "y"}, []string{"allow-invalid"}, nil, `"allow-unused" is not a check`},
 		"all unnecessary": {map[string]string{"unit-crlf": "y"}, []string{"socket-flush-pending"}, []string{"allow-unused"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `units/foo.socket:3: error: FlushPending=yes drops connections that wait for the service's next start [socket-flush-pending]
-  Whoever connects while the service stops or exits on idle gets no answer, and no new start.
+  Clients that connect while the service stops or exits on idle get no answer and cause no new start.
   fix: Remove the line.
 `
 	if text.String() != want {

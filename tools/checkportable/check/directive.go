@@ -18,7 +18,7 @@ var directiveChecks = []Check{
 	{
 		ID: "unknown-section", Severity: Error, Host: LineIgnored,
 		Finds: "a unit file has a section that systemd does not know",
-		Why:   "systemd ignores it with all that is in it.",
+		Why:   "systemd ignores the section and all its lines.",
 		Fix:   "Correct the name; a section of your own must start with \"X-\".",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.files() {
@@ -30,7 +30,7 @@ var directiveChecks = []Check{
 					if near := nearest(s.Name, directives.Sections()); near != "" {
 						f.Fix = fmt.Sprintf("Did you mean [%s]?", near)
 					}
-					r.add(f, "[%s] is no section of systemd %d", s.Name, newestSystemd)
+					r.add(f, "[%s] is not a section in systemd %d", s.Name, newestSystemd)
 				}
 			}
 		},
@@ -38,7 +38,7 @@ var directiveChecks = []Check{
 	{
 		ID: "foreign-section", Severity: Error, Host: LineIgnored,
 		Finds: "a unit has another unit type's section",
-		Why:   "systemd ignores it with all that is in it.",
+		Why:   "systemd ignores the section and all its lines.",
 		Fix:   "Move it to a unit of that type.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.files() {
@@ -53,8 +53,8 @@ var directiveChecks = []Check{
 	},
 	{
 		ID: "unknown-directive", Severity: Error, Host: LineIgnored,
-		Finds: "a directive is not one of its section",
-		Why:   "systemd logs a warning and ignores the line: what it was to set or forbid is not.",
+		Finds: "a section has a directive that it does not support",
+		Why:   "systemd logs a warning and ignores the line: the setting has no effect.",
 		Fix:   "Correct the name; one of your own must start with \"X-\".",
 		run: func(img *Image, r *reporter) {
 			img.eachAssignment(func(a Assignment) {
@@ -73,24 +73,24 @@ var directiveChecks = []Check{
 				} else if near := nearest(a.Name, directives.Names(a.Section)); near != "" {
 					f.Fix = fmt.Sprintf("Did you mean %s=?", near)
 				}
-				r.add(f, "%s= is no directive of [%s] in systemd %d", a.Name, a.Section, newestSystemd)
+				r.add(f, "%s= is not a directive of [%s] in systemd %d", a.Name, a.Section, newestSystemd)
 			})
 		},
 	},
 	{
 		ID: "directive-removed", Severity: Warning, Host: LineIgnored,
-		Finds: "newer versions of systemd no longer know a directive, or take its value",
+		Finds: "newer versions of systemd no longer support a directive or its value",
 		Why:   "They log a warning and ignore the line.",
-		Fix:   "Use what replaced it (its manual's older edition tells), or remove it.",
+		Fix:   "Use its replacement (see an older edition of its manual), or remove it.",
 		run: func(img *Image, r *reporter) {
 			img.eachAssignment(func(a Assignment) {
 				if d, ok := directives.Lookup(a.Section, a.Name); ok && d.Until != 0 {
-					r.add(at(a), "%s= is gone from systemd %d; the last version seen to know it is %d", a.Name, newestSystemd, d.Until)
+					r.add(at(a), "systemd %[2]d no longer supports %[1]s=; the last version known to support it is %[3]d", a.Name, newestSystemd, d.Until)
 				}
 			})
 			img.eachFault(func(a Assignment, f grammar.Fault) {
 				if f.Is == "" && f.Until != 0 {
-					r.add(at(a), "%s=%s is gone from systemd %d; the last version seen to take it is %d", a.Name, a.Value, newestSystemd, f.Until)
+					r.add(at(a), "systemd %[3]d no longer supports %[1]s=%[2]s; the last version known to support it is %[4]d", a.Name, a.Value, newestSystemd, f.Until)
 				}
 			})
 		},
@@ -98,7 +98,7 @@ var directiveChecks = []Check{
 	{
 		ID: "directive-undocumented", Severity: Note,
 		Finds: "a directive is an old name that systemd no longer documents",
-		Why:   "It is accepted for compatibility only, and may be gone from the next version.",
+		Why:   "systemd accepts it only for compatibility, and its next version may not.",
 		Fix:   "Use the documented name: systemd.directives(7) has an index.",
 		run: func(img *Image, r *reporter) {
 			img.eachAssignment(func(a Assignment) {
@@ -110,9 +110,9 @@ var directiveChecks = []Check{
 	},
 	{
 		ID: "directive-too-new", Severity: Warning,
-		Finds: "a directive or its value is newer than the oldest systemd that the image is for",
+		Finds: "a directive or its value is newer than the oldest systemd that the image supports",
 		Why:   "An older systemd logs a warning and ignores the line.",
-		Fix:   "Raise minimum_systemd, or see that the unit is right without the line.",
+		Fix:   "Raise minimum_systemd, or make sure that the unit works without the line.",
 		run: func(img *Image, r *reporter) {
 			if img.Options.MinimumSystemd == 0 {
 				return
@@ -125,12 +125,12 @@ var directiveChecks = []Check{
 			for _, u := range img.of("service") {
 				a, ok := u.last("Service", "RestartForceExitStatus")
 				if ok && oneshot(u) && img.Options.MinimumSystemd <= 252 {
-					r.add(at(a), "%s=%s: systemd 257 takes it with Type=oneshot, 252 does not, and minimum_systemd is %d", a.Name, a.Value, img.Options.MinimumSystemd)
+					r.add(at(a), "%s=%s: systemd 257 accepts it with Type=oneshot, 252 does not, and minimum_systemd is %d", a.Name, a.Value, img.Options.MinimumSystemd)
 				}
 			}
 			img.eachFault(func(a Assignment, f grammar.Fault) {
 				if f.Is == "" && f.Since != 0 && f.Before >= img.Options.MinimumSystemd {
-					r.add(at(a), "%s=%s: systemd %d takes it, %d does not, and minimum_systemd is %d", a.Name, a.Value, f.Since, f.Before, img.Options.MinimumSystemd)
+					r.add(at(a), "%s=%s: systemd %d accepts it, %d does not, and minimum_systemd is %d", a.Name, a.Value, f.Since, f.Before, img.Options.MinimumSystemd)
 				}
 			})
 		},

@@ -14,12 +14,12 @@ var elfChecks = []Check{
 		ID: "elf-machine", Severity: Error, Host: StartFails,
 		Finds: "a program or library is for another machine than the image",
 		Why:   "The service fails to start with status=203/EXEC, or 127 for a library.",
-		Fix:   "Build it for the platform of the image: a label in BUILD files is, a checked-in file may not be.",
+		Fix:   "Build it for the platform of the image. Bazel does that for a label, but not for a checked-in file.",
 		run: func(img *Image, r *reporter) {
 			want, known := architectures[img.Header.Architecture]
 			for _, e := range slices.Concat(img.programs, img.libraries) {
 				if b := img.head(e); b.elf != nil && known && b.elf.architecture != want {
-					r.add(in(e), "%s is for %s, the image for %s", e.Path, b.elf.architecture, img.Header.Architecture)
+					r.add(in(e), "%s is for %s, but the image is for %s", e.Path, b.elf.architecture, img.Header.Architecture)
 				}
 			}
 		},
@@ -27,12 +27,12 @@ var elfChecks = []Check{
 	{
 		ID: "elf-interpreter", Severity: Error, Host: StartFails,
 		Finds: "a program's dynamic loader is not in the image",
-		Why:   "The service fails to start with status=203/EXEC: the host's loader is out of its reach.",
+		Why:   "The service fails to start with status=203/EXEC: it can't reach the host's loader.",
 		Fix:   "Build it static (for Go: pure = \"on\", static = \"on\"), or pack the loader and all libraries.",
 		run: func(img *Image, r *reporter) {
 			for _, e := range img.programs {
 				if b := img.head(e); b.elf != nil && b.elf.interp != "" && img.find(b.elf.interp) == nil {
-					r.add(in(e), "%s wants the loader %s, which is not in the image", e.Path, b.elf.interp)
+					r.add(in(e), "%s needs the loader %s, which is not in the image", e.Path, b.elf.interp)
 				}
 			}
 		},
@@ -50,7 +50,7 @@ var elfChecks = []Check{
 						r.add(in(by), "%s needs the library %s, which is not in the image", by.Path, library)
 						return
 					}
-					r.add(in(by), "%s needs the library %s for %s, and %s is for %s", by.Path, library,
+					r.add(in(by), "%s needs the library %s for %s, but %s is for %s", by.Path, library,
 						img.head(by).elf.architecture, other.Path, img.head(other).elf.architecture)
 				})
 			}
@@ -60,7 +60,7 @@ var elfChecks = []Check{
 		ID: "script-interpreter", Severity: Error, Host: StartFails,
 		Finds: "a script's interpreter is not in the image",
 		Why:   "The service fails to start with status=203/EXEC.",
-		Fix:   "Pack the interpreter, or write a program that is compiled.",
+		Fix:   "Pack the interpreter, or use a compiled program.",
 		run: func(img *Image, r *reporter) {
 			for _, e := range img.programs {
 				if b := img.head(e); b.interpreter != "" && img.find(b.interpreter) == nil {

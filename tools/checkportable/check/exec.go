@@ -12,9 +12,9 @@ import (
 var execChecks = []Check{
 	{
 		ID: "exec-relative", Severity: Error,
-		Finds: "a command is no absolute path",
-		Why:   "Where systemd looks for it depends on the host's build of systemd.",
-		Fix:   "Write the path as it is in the image, from the root on.",
+		Finds: "a command is not an absolute path",
+		Why:   "The directories in which systemd searches depend on the host's build of systemd.",
+		Fix:   "Write the absolute path in the image.",
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
 				if !path.IsAbs(c.path) {
@@ -37,15 +37,15 @@ var execChecks = []Check{
 				if f.Fix = c.killFix(); f.Fix == "" {
 					f.Fix = img.programFix(c)
 				}
-				r.add(f, "there is no %s in the image", c.path)
+				r.add(f, "%s is not in the image", c.path)
 			})
 		},
 	},
 	{
 		ID: "exec-missing-ignored", Severity: Warning, Milder: []Severity{Note},
 		Finds: "a command that may fail is not in the image",
-		Why:   "systemd passes over the failure, as the \"-\" before the command says: the command does nothing.",
-		Fix:   "Remove the command, or have the image bring the program.",
+		Why:   "systemd ignores the failure because of the \"-\" before the command: the command does nothing.",
+		Fix:   "Remove the command, or pack the program.",
 		run: func(img *Image, r *reporter) {
 			img.eachMissing(func(c command) {
 				if !c.mayFail() {
@@ -55,13 +55,13 @@ var execChecks = []Check{
 				if f.Fix = c.killFix(); c.Name != "ExecStart" {
 					f.Severity = Note
 				}
-				r.add(f, "there is no %s in the image, so that %s= does nothing", c.path, c.Name)
+				r.add(f, "%s is not in the image, so %s= does nothing", c.path, c.Name)
 			})
 		},
 	},
 	{
 		ID: "exec-not-executable", Severity: Error, Milder: []Severity{Note}, Host: StartFails,
-		Finds: "a command is in the image, but can't be run",
+		Finds: "a command is in the image, but not executable",
 		Why:   startFails203,
 		Fix:   "Give it mode 0755 with the attribute modes.",
 		run: func(img *Image, r *reporter) {
@@ -100,14 +100,14 @@ var execChecks = []Check{
 				switch {
 				case u.Empty:
 				case len(starts) > 1 && !oneshot(u):
-					r.add(at(starts[1]), "a second command for ExecStart=, and Type= is not oneshot")
+					r.add(at(starts[1]), "this is a second command for ExecStart=, but Type= is not oneshot")
 				case len(starts) > 0:
 				case !stops && !succeeds:
 					r.add(u.at(), "%s has no ExecStart=", u.Name)
 				case typed && !oneshot(u):
-					r.add(u.at(), "%s has no ExecStart=, and Type= is not oneshot", u.Name)
+					r.add(u.at(), "%s has no ExecStart=, but Type= is not oneshot", u.Name)
 				case !remains && !succeeds:
-					r.add(u.at(), "%s has no ExecStart=, and not RemainAfterExit=yes either", u.Name)
+					r.add(u.at(), "%s has neither ExecStart= nor RemainAfterExit=yes", u.Name)
 				}
 			}
 		},
@@ -115,13 +115,13 @@ var execChecks = []Check{
 	{
 		ID: "exec-on-host", Severity: Warning,
 		Finds: "a unit runs a command of the host",
-		Why:   "Only services run inside the image: a socket unit's commands are the host's, and run as root.",
+		Why:   "Only services run inside the image: a socket unit's commands run on the host, as root.",
 		Fix:   "Do it in the service (ExecStartPre=), or with a directive of systemd.socket(5).",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
 				for _, a := range u.Assignments {
 					if a.Section == "Socket" && strings.HasPrefix(a.Name, "Exec") && a.Value != "" {
-						r.add(at(a), "%s= runs on the host, outside the image", a.Name)
+						r.add(at(a), "%s= runs on the host, not in the image", a.Name)
 					}
 				}
 			}
@@ -130,7 +130,7 @@ var execChecks = []Check{
 					if a.Section == "Service" && u.onHost(a) {
 						f := at(a)
 						f.Why, f.Fix = "With RootDirectoryStartOnly=yes only ExecStart= runs in the image.", "Remove RootDirectoryStartOnly=."
-						r.add(f, "%s= runs on the host, outside the image", a.Name)
+						r.add(f, "%s= runs on the host, not in the image", a.Name)
 					}
 				}
 			}
@@ -138,17 +138,17 @@ var execChecks = []Check{
 	},
 }
 
-const startFails203 = "The service fails to start with status=203/EXEC: the host's programs are out of its reach."
+const startFails203 = "The service fails to start with status=203/EXEC: it can't reach the host's programs."
 
 // whyNot is what comes of a command that can't be run, where the service starts all the
 // same (systemd.service(5)).
 var whyNot = map[string]string{
-	"ExecCondition":  "systemd takes the failure (status=203/EXEC) for a condition that is not met, and skips the service: it never starts.",
-	"ExecReload":     "The service starts, but each reload fails with status=203/EXEC: the host's programs are out of its reach.",
-	"ExecReloadPost": "The service starts, but each reload fails with status=203/EXEC: the host's programs are out of its reach.",
-	"ExecStop":       "The service starts, but each stop ends as a failure (status=203/EXEC): the host's programs are out of its reach.",
-	"ExecStopPre":    "The service starts, but each stop ends as a failure (status=203/EXEC): the host's programs are out of its reach.",
-	"ExecStopPost":   "The service starts, but each stop ends as a failure (status=203/EXEC): the host's programs are out of its reach.",
+	"ExecCondition":  "systemd treats the failure (status=203/EXEC) as a condition that is not met, and skips the service: it never starts.",
+	"ExecReload":     "The service starts, but each reload fails with status=203/EXEC: it can't reach the host's programs.",
+	"ExecReloadPost": "The service starts, but each reload fails with status=203/EXEC: it can't reach the host's programs.",
+	"ExecStop":       "The service starts, but each stop ends as a failure (status=203/EXEC): it can't reach the host's programs.",
+	"ExecStopPre":    "The service starts, but each stop ends as a failure (status=203/EXEC): it can't reach the host's programs.",
+	"ExecStopPost":   "The service starts, but each stop ends as a failure (status=203/EXEC): it can't reach the host's programs.",
 }
 
 // A command is what one of a service's Exec directives runs.

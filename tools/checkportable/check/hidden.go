@@ -14,8 +14,8 @@ import (
 var hiddenChecks = []Check{
 	{
 		ID: "hidden-by-mount", Severity: Error, Milder: []Severity{Warning, Note},
-		Finds: "a file of the image lies where something is mounted over it",
-		Why:   "The service sees what is mounted, and never the image's own file.",
+		Finds: "a mount hides a file of the image",
+		Why:   "The service sees the mount, and never the image's own file.",
 		run: func(img *Image, r *reporter) {
 			services := img.of("service")
 			for _, u := range services {
@@ -86,7 +86,7 @@ func (m *mount) why() string {
 	case m.Name == "InaccessiblePaths":
 		return m.Name + "=" + m.path
 	}
-	return m.Name + "=, which is mounted at " + m.path + ","
+	return m.Name + "= mounts over " + m.path + " and"
 }
 
 // severity is what hiding a file means, unless a unit names the file.
@@ -103,13 +103,13 @@ func (m *mount) severity() Severity {
 func (m *mount) fix() string {
 	switch {
 	case m.Name == "":
-		return "Put the file elsewhere, as in /usr/share/NAME or /usr/lib/NAME, and have the service read it there."
+		return "Move the file, for example to /usr/share/NAME or /usr/lib/NAME, and let the service read it there."
 	case strings.HasPrefix(m.Name, "Bind"):
-		return "Leave the file out of the image, or write \"-\" before the source: then it is what the service sees where the host has none."
+		return "Leave the file out of the image, or write \"-\" before the source: then the service sees the image's file if the host has none."
 	case strings.HasSuffix(m.Name, "Directory"):
-		return "Put the file elsewhere, as in /usr/share/NAME, and have the service read it there; or remove " + m.Name + "=, if the service writes nothing there and the host has no settings for it."
+		return "Move the file, for example to /usr/share/NAME, and let the service read it there; or remove " + m.Name + "= if the service writes nothing there and the host has no settings for it."
 	}
-	return "Put the file elsewhere, or remove the path from " + m.Name + "=."
+	return "Move the file, or remove the path from " + m.Name + "=."
 }
 
 // volatile are file systems that every profile has mounted first (MountAPIVFS=, and

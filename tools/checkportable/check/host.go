@@ -15,8 +15,8 @@ import (
 var hostChecks = []Check{
 	{
 		ID: "packed-for-the-host", Severity: Error, Milder: []Severity{Warning},
-		Finds: "a unit has systemd look at a path of the host, and the image has that path",
-		Why:   "systemd looks at the path before it enters the image: the image's own file is never seen.",
+		Finds: "a unit refers to a path of the host that the image contains",
+		Why:   "systemd uses the path before it enters the image, so it never sees the image's own file.",
 		run: func(img *Image, r *reporter) {
 			for _, h := range img.hostPaths() {
 				if e := img.packed(h); e != nil {
@@ -29,44 +29,44 @@ var hostChecks = []Check{
 					if h.pattern != nil {
 						what += " " + e.Path
 					}
-					r.add(f, "%s= is about the host's %s; %s (from %s) is not looked at", h.Name, h.path, what, e.DeclaredBy())
+					r.add(f, "%s= refers to the host's %s; systemd does not use %s (from %s)", h.Name, h.path, what, e.DeclaredBy())
 				}
 			}
 		},
 	},
 	{
 		ID: "condition-on-host", Severity: Note,
-		Finds: "a unit starts only on hosts that have a path, or have it not",
-		Why:   "systemd evaluates conditions before it enters the image. Where one is not met, the unit is skipped: systemctl start succeeds, and nothing runs.",
-		Fix:   "See that each host is as the condition wants it, or remove the line.",
-		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "Condition") }, "%s=%s is about the host"),
+		Finds: "a unit starts only on hosts with, or without, a certain path",
+		Why:   "systemd evaluates conditions before it enters the image. If one is not met, it skips the unit: systemctl start succeeds, but nothing runs.",
+		Fix:   "Make sure that each host meets the condition, or remove the line.",
+		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "Condition") }, "%s=%s refers to the host"),
 	},
 	{
 		ID: "assert-on-host", Severity: Warning, Host: StartFails,
-		Finds: "a unit fails on hosts that do not have a path, or have it",
-		Why:   "systemd evaluates assertions before it enters the image. Where one is not met, the unit fails to start.",
-		Fix:   "See that each host is as the assertion wants it, or remove the line.",
-		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "Assert") }, "%s=%s is about the host"),
+		Finds: "a unit fails on hosts without, or with, a certain path",
+		Why:   "systemd evaluates assertions before it enters the image. If one is not met, the unit fails to start.",
+		Fix:   "Make sure that each host meets the assertion, or remove the line.",
+		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "Assert") }, "%s=%s refers to the host"),
 	},
 	{
 		ID: "environment-file-on-host", Severity: Warning, Host: StartFails,
 		Finds: "EnvironmentFile= is read from the host, which must have the file",
 		Why:   "systemd reads the file before it enters the image: without it the service fails to start, and with Restart= fails again and again.",
-		Fix:   "Write \"-\" before the path if the host need not have it; use Environment= for what belongs to the image.",
-		run:   reports(func(h hostPath) bool { return h.Name == "EnvironmentFile" && !h.optional }, "%s=%s must be on the host, or the service does not start"),
+		Fix:   "Write \"-\" before the path if the host need not have the file; use Environment= for values that belong to the image.",
+		run:   reports(func(h hostPath) bool { return h.Name == "EnvironmentFile" && !h.optional }, "%s=%s must exist on the host, or the service does not start"),
 	},
 	{
 		ID: "credential-on-host", Severity: Note, Host: StartFails,
 		Finds: "a credential is read from the host, which must have it",
 		Why:   "systemd reads credentials before it enters the image: without the file the service fails to start with status=243/CREDENTIALS.",
-		Fix:   "Install the file on each host; or give a default with SetCredential=, which is taken where the host has none.",
-		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "LoadCredential") && !h.optional }, "%s=%s must be on the host, or the service does not start"),
+		Fix:   "Install the file on each host; or set a default with SetCredential=, which applies if the host has none.",
+		run:   reports(func(h hostPath) bool { return strings.HasPrefix(h.Name, "LoadCredential") && !h.optional }, "%s=%s must exist on the host, or the service does not start"),
 	},
 	{
 		ID: "input-on-host", Severity: Warning, Host: StartFails,
-		Finds: "a service has a file of the host opened for it",
-		Why:   "systemd opens the file before it enters the image: where it can't, the service fails to start.",
-		Fix:   "Have the service open the file itself, in the image or in a directory that the host keeps for it (StateDirectory=, LogsDirectory=); the journal takes what it writes to standard output.",
+		Finds: "systemd opens a file of the host for a service",
+		Why:   "systemd opens the file before it enters the image: if it can't, the service fails to start.",
+		Fix:   "Let the service open the file itself, in the image or in a directory on the host (StateDirectory=, LogsDirectory=); standard output goes to the journal.",
 		run: reports(func(h hostPath) bool {
 			return (strings.HasPrefix(h.Name, "Standard") || h.Name == "OpenFile") && !h.optional
 		}, "%s= needs %s on the host"),
@@ -74,7 +74,7 @@ var hostChecks = []Check{
 	{
 		ID: "root-of-unit", Severity: Warning,
 		Finds: "a unit sets a root directory of its own",
-		Why:   "systemd-portabled sets the image as the root directory, after the unit's lines: the unit's own root is not used.",
+		Why:   "systemd-portabled sets the image as the root directory after the unit's lines, so systemd ignores the unit's own root.",
 		Fix:   "Remove the line.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
@@ -89,7 +89,7 @@ var hostChecks = []Check{
 	{
 		ID: "user-on-host", Severity: Error, Milder: []Severity{Warning}, Host: StartFails,
 		Finds: "a service runs as a user or group that the host must have",
-		Why:   "systemd looks users and groups up on the host: where one does not exist the service fails to start with status=217/USER or 216/GROUP.",
+		Why:   "systemd looks up users and groups on the host: if one does not exist, the service fails to start with status=217/USER or 216/GROUP.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				dynamic := u.has(img, "DynamicUser")
@@ -124,14 +124,14 @@ func (img *Image) missingUser(r *reporter, u *Unit, a Assignment, name string) {
 	f := at(a)
 	f.Fix = "Create it on each host (sysusers.d(5))."
 	if a.Name != "SupplementaryGroups" {
-		f.Fix = "Write DynamicUser=yes, which makes the user when the service starts; or create it on each host (sysusers.d(5))."
+		f.Fix = "Write DynamicUser=yes, which creates the user when the service starts; or create it on each host (sysusers.d(5))."
 	}
 	if e := img.declaresUser(name); e != nil {
-		r.add(f, "%s=%s must be on the host; the image's %s is not looked at", a.Name, name, e.Path)
+		r.add(f, "%s=%s must exist on the host; systemd does not read the image's %s", a.Name, name, e.Path)
 		return
 	}
 	f.Severity = Warning
-	r.add(f, "%s=%s must be on the host", a.Name, name)
+	r.add(f, "%s=%s must exist on the host", a.Name, name)
 }
 
 // declaresUser finds the image's file that seems to declare a user or group.
@@ -273,7 +273,7 @@ func (u *Unit) conditions() []hostPath {
 		}
 		text, alternative := strings.CutPrefix(a.Value, "|")
 		text, negated := strings.CutPrefix(strings.TrimLeft(text, unitfile.Blanks), "!")
-		h, ok := u.hostPath(a, strings.TrimLeft(text, unitfile.Blanks), "Remove the line: what the image brings is always there. If the host is to decide, leave the path out of the image.")
+		h, ok := u.hostPath(a, strings.TrimLeft(text, unitfile.Blanks), "Remove the line: the image's file always exists. If the host should decide, leave the path out of the image.")
 		if h.glob = strings.HasSuffix(a.Name, "Glob"); !ok {
 			continue
 		}
@@ -296,7 +296,7 @@ func (u *Unit) watched(a Assignment) []hostPath {
 	if a.Name != "DirectoryNotEmpty" && !strings.HasPrefix(a.Name, "Path") {
 		return nil
 	}
-	h, ok := u.hostPath(a, a.Value, "Watch a path that the host has, or a directory that it keeps for the service, as in %S/NAME with StateDirectory=NAME.")
+	h, ok := u.hostPath(a, a.Value, "Watch a path of the host, or a directory on the host that belongs to the service, as in %S/NAME with StateDirectory=NAME.")
 	if h.glob = strings.HasSuffix(a.Name, "Glob"); !ok {
 		return nil
 	}
@@ -322,7 +322,7 @@ func (u *Unit) readOnHost(a Assignment) []hostPath {
 		name, optional := strings.CutPrefix(a.Value, "-")
 		add(name, "Write what the file says as Environment= lines, in the unit or a drop-in of it (the attribute units takes both).", optional, true)
 	case "LoadCredential", "LoadCredentialEncrypted", "ImportCredential":
-		const fix = "Have the service read the image's file by its path, without the line: what is in the image is no secret."
+		const fix = "Remove the line and let the service read the image's file by its path: files in an image are not secret."
 		id, from, ok := strings.Cut(a.Value, ":")
 		if a.Name == "ImportCredential" || !ok {
 			from = id
@@ -336,7 +336,7 @@ func (u *Unit) readOnHost(a Assignment) []hostPath {
 		}
 	case "StandardInput", "StandardOutput", "StandardError":
 		kind, name, _ := strings.Cut(a.Value, ":")
-		const fix = "Have the service open the file itself."
+		const fix = "Let the service open the file itself."
 		if a.Name == "StandardInput" && kind == "file" {
 			add(name, fix, false, false)
 		} else if slices.Contains([]string{"file", "append", "truncate"}, kind) && !slices.Contains(everywhere, path.Dir(name)) && !inVolatile(name) {
@@ -345,7 +345,7 @@ func (u *Unit) readOnHost(a Assignment) []hostPath {
 	case "OpenFile":
 		fields := strings.Split(a.Value, ":")
 		optional := len(fields) > 2 && strings.Contains(fields[2], "graceful")
-		add(fields[0], "Have the service open the file itself.", optional, false)
+		add(fields[0], "Let the service open the file itself.", optional, false)
 	case "RootDirectory", "RootImage":
 		if a.Value != "/" {
 			add(a.Value, "Remove the line: the image is the root directory, and paths count from there.", true, false)

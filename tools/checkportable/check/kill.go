@@ -36,7 +36,7 @@ func (c command) killFix() string {
 	switch c.Name {
 	case "ExecReload", "ExecReloadPost":
 		return "Remove the line: systemctl kill --signal=" + signal + " " + c.unit.Name + " sends the signal. " +
-			"If the program says RELOADING=1 and READY=1 (sd_notify(3)), Type=notify-reload with ReloadSignal=" + signal + " makes systemctl reload send it (systemd 253)."
+			"If the program sends RELOADING=1 and READY=1 (sd_notify(3)), Type=notify-reload with ReloadSignal=" + signal + " makes systemctl reload send it (systemd 253)."
 	case "ExecStop", "ExecStopPost":
 		if signal == "SIGTERM" {
 			return "Remove the line: systemd sends SIGTERM by itself."

@@ -16,22 +16,22 @@ import (
 var lifecycleChecks = []Check{
 	{
 		ID: "notify-never-sent", Severity: Warning, Host: StartFails,
-		Finds: "Type=notify, but the program knows nothing of $NOTIFY_SOCKET",
-		Why:   "systemd waits for READY=1 until TimeoutStartSec= is over, and then stops the service.",
+		Finds: "Type=notify, but the program does not use $NOTIFY_SOCKET",
+		Why:   "systemd waits for READY=1 until TimeoutStartSec= expires, and then stops the service.",
 		Fix:   "Send READY=1 (go-systemd: daemon.SdNotify), or set Type=exec.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				a, ok := u.last("Service", "Type")
 				if ok && strings.HasPrefix(a.Value, "notify") && u.value("Service", "NotifyAccess", "main") == "main" && img.lacks(u, "NOTIFY_SOCKET") {
-					r.add(at(a), "Type=%s, but %s has no \"NOTIFY_SOCKET\" in it", a.Value, u.starts()[0].path)
+					r.add(at(a), "Type=%s, but %s does not contain \"NOTIFY_SOCKET\"", a.Value, u.starts()[0].path)
 				}
 			}
 		},
 	},
 	{
 		ID: "notify-not-awaited", Severity: Note,
-		Finds: "the program speaks sd_notify, but systemd does not listen",
-		Why:   "Units ordered after the service start before it is ready.",
+		Finds: "the program supports sd_notify, but the unit does not use it",
+		Why:   "Units ordered after the service start before the service is ready.",
 		Fix:   "Set Type=notify, if the program sends READY=1.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
@@ -42,42 +42,42 @@ var lifecycleChecks = []Check{
 					if a, ok := u.last("Service", "Type"); ok {
 						f = at(a)
 					}
-					r.add(f, "Type=%s, but %s has \"NOTIFY_SOCKET\" in it", kind, u.starts()[0].path)
+					r.add(f, "Type=%s, but %s contains \"NOTIFY_SOCKET\"", kind, u.starts()[0].path)
 				}
 			}
 		},
 	},
 	{
 		ID: "watchdog-unanswered", Severity: Warning, Host: Killed,
-		Finds: "WatchdogSec= is set, but the program knows nothing of it",
-		Why:   "systemd kills the service each time that the interval is over.",
+		Finds: "WatchdogSec= is set, but the program does not support it",
+		Why:   "systemd kills the service whenever the interval expires.",
 		Fix:   "Send WATCHDOG=1 twice in the interval, or remove WatchdogSec=.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				a, ok := u.last("Service", "WatchdogSec")
 				if span, valid := grammar.Span(a.Value); ok && valid && span > 0 && img.lacks(u, "WATCHDOG=1") {
-					r.add(at(a), "WatchdogSec=%s, but %s has no \"WATCHDOG=1\" in it", a.Value, u.starts()[0].path)
+					r.add(at(a), "WatchdogSec=%s, but %s does not contain \"WATCHDOG=1\"", a.Value, u.starts()[0].path)
 				}
 			}
 		},
 	},
 	{
 		ID: "restart-defeats-idle-exit", Severity: Error,
-		Finds: "a service that exits on idle is restarted at once",
-		Why:   "Each exit is followed by a start, whether or not anybody asks for the service.",
+		Finds: "systemd restarts a service at once after it exits on idle",
+		Why:   "systemd starts the service after each exit, even if there is no request.",
 		Fix:   "Set Restart=on-failure: the socket starts the service when it is needed.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				a, ok := u.last("Service", "Restart")
 				if _, says, idles := u.idleTimeout(); ok && idles && (a.Value == "always" || a.Value == "on-success") {
-					r.add(at(a), "Restart=%s, but the command line says %s", a.Value, says)
+					r.add(at(a), "Restart=%s, but the command line has %s", a.Value, says)
 				}
 			}
 		},
 	},
 	{
 		ID: "start-limit-below-idle", Severity: Error, Host: StartFails,
-		Finds: "exits on idle count as a loop of crashes",
+		Finds: "systemd mistakes exits on idle for a crash loop",
 		Why:   "After StartLimitBurst= starts in StartLimitIntervalSec= systemd fails the service, and its socket with it.",
 		Fix:   "Set StartLimitIntervalSec=0 in [Unit], or a longer idle timeout.",
 		run: func(img *Image, r *reporter) {
@@ -94,7 +94,7 @@ var lifecycleChecks = []Check{
 					if limit.Value == "" {
 						f = at(u.starts()[0].Assignment)
 					}
-					r.add(f, "with %s, %d starts can fall into %s", says, burst, interval)
+					r.add(f, "with %s, %d starts are possible within %s", says, burst, interval)
 				}
 			}
 		},
@@ -108,7 +108,7 @@ var lifecycleChecks = []Check{
 			for _, u := range img.of("service") {
 				a, ok := u.last("Service", "Type")
 				if _, named := u.last("Service", "BusName"); ok && a.Value == "dbus" && !named {
-					r.add(at(a), "Type=dbus, and no BusName= says what to wait for")
+					r.add(at(a), "Type=dbus, but no BusName= names what to wait for")
 				}
 			}
 		},
@@ -116,7 +116,7 @@ var lifecycleChecks = []Check{
 	{
 		ID: "install-missing", Severity: Warning,
 		Finds: "nothing ever starts a unit",
-		Why:   "portablectl attach --enable has nothing to enable it by, and no unit of the image starts it: it must be started by hand after each boot.",
+		Why:   "portablectl attach --enable can't enable it, and no unit of the image starts it: somebody must start it by hand after each boot.",
 		Fix:   "Add [Install] with WantedBy=, as in WantedBy=multi-user.target, or sockets.target for a socket.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
@@ -128,8 +128,8 @@ var lifecycleChecks = []Check{
 	},
 	{
 		ID: "template-without-instance", Severity: Note,
-		Finds: "a template is to be enabled without an instance",
-		Why:   "systemctl enable needs a name after the \"@\" then.",
+		Finds: "a template with [Install] has no default instance",
+		Why:   "systemctl enable then needs a name after the \"@\".",
 		Fix:   "Add DefaultInstance= to [Install], or enable instances by name.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {

@@ -30,7 +30,7 @@ var mountChecks = []Check{
 						if m.directive == "ReadWritePaths" || m.directive == "WorkingDirectory" {
 							f.Fix = writableFix(img.spec.Resolve(m.path)) + " Or write \"-\" before the path to do without it."
 						}
-						r.add(f, "%s= needs %s, which lies in a file system that is empty when the service starts", m.Name, m.path)
+						r.add(f, "%s= needs %s, which is in a file system that is empty when the service starts", m.Name, m.path)
 						continue
 					}
 					switch m.directive {
@@ -39,7 +39,7 @@ var mountChecks = []Check{
 					case "WorkingDirectory":
 						f.Fix = "If the service writes there: " + writableFix(m.path) + " If it only reads, put the files there with files or trees. Or write \"-\" before the path to do without it."
 					default:
-						f.Fix = "Remove the path, or write \"-\" before it: what is not in the image needs no protection."
+						f.Fix = "Remove the path, or write \"-\" before it: a path that does not exist needs no protection."
 					}
 					r.add(f, "%s= needs %s in the image", m.Name, m.path)
 				}
@@ -48,8 +48,8 @@ var mountChecks = []Check{
 	},
 	{
 		ID: "mount-point-unknown", Severity: Warning, Host: StartFails,
-		Finds: "only the host knows the path of what a unit has mounted",
-		Why:   "The image is read-only: a service whose mount point is not in it fails to start with status=226/NAMESPACE.",
+		Finds: "only the host knows the path of a unit's mount point",
+		Why:   "The image is read-only: if it lacks the mount point, the service fails to start with status=226/NAMESPACE.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, a := range u.inEffect() {
@@ -59,9 +59,9 @@ var mountChecks = []Check{
 							continue
 						}
 						f := at(a)
-						f.Fix = "Declare the paths that there will be, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
-							", with the attribute directories; or use what is the same for all instances and hosts, as %p is."
-						r.add(f, "%s needs %s in the image, and only the host knows that path", e.Origin, e.Path)
+						f.Fix = "Declare the paths that hosts will need, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
+							", with the attribute directories; or use a specifier with one value for all instances and hosts, such as %p."
+						r.add(f, "%s needs %s in the image, but only the host knows that path", e.Origin, e.Path)
 					}
 				}
 			}
@@ -69,8 +69,8 @@ var mountChecks = []Check{
 	},
 	{
 		ID: "mount-point-guessed", Severity: Warning, Milder: []Severity{Note}, Host: StartFails,
-		Finds: "nothing tells whether a bound path is a file or a directory",
-		Why:   "systemd mounts files over files and directories over directories: with the wrong one in the image the service fails to start with status=226/NAMESPACE.",
+		Finds: "it is unknown whether a bound path is a file or a directory",
+		Why:   "systemd mounts files over files and directories over directories: if the image has the wrong one, the service fails to start with status=226/NAMESPACE.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, a := range u.inEffect() {
@@ -85,12 +85,12 @@ var mountChecks = []Check{
 						if e.Type == spec.Directory {
 							other, attribute, same = "a file", "empty_files", "directories"
 						}
-						f.Fix = fmt.Sprintf("If it is: %s = [%q]. If it is %s on hosts: %s = [%q].", same, e.Path, other, attribute, e.Path)
-						why := "by its name"
+						f.Fix = fmt.Sprintf("If that is right: %s = [%q]. If it is %s on hosts: %s = [%q].", same, e.Path, other, attribute, e.Path)
+						why := "because of its name"
 						if e.Guess == spec.Assumed {
-							f.Severity, why = Note, "as most such paths are one"
+							f.Severity, why = Note, "like most such paths"
 						}
-						r.add(f, "%s is taken for a %s, %s", e.Path, e.Type, why)
+						r.add(f, "%s is assumed to be a %s, %s", e.Path, e.Type, why)
 					}
 				}
 			}
@@ -98,8 +98,8 @@ var mountChecks = []Check{
 	},
 	{
 		ID: "read-only-path", Severity: Error, Milder: []Severity{Warning},
-		Finds: "a unit asks for a path of the image to be writable",
-		Why:   "The image is a read-only file system, and stays one: what the service writes there fails with \"read-only file system\".",
+		Finds: "a unit makes a path of the image writable",
+		Why:   "The image stays a read-only file system: writes there fail with \"read-only file system\".",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
@@ -119,7 +119,7 @@ var mountChecks = []Check{
 	{
 		ID: "working-directory-read-only", Severity: Warning,
 		Finds: "a service works in an empty directory of the image",
-		Why:   "There is nothing to read, and nothing can be written: the image is a read-only file system.",
+		Why:   "The service can neither read nor write anything there: the image is a read-only file system.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {

@@ -13,8 +13,8 @@ var namingChecks = []Check{
 	{
 		ID: "no-unit", Severity: Error, Milder: []Severity{Warning}, Host: AttachFails,
 		Finds: "no unit of the image has the portable name",
-		Why:   "portablectl attach IMAGE takes the units that have the portable name, and refuses an image in which there is none.",
-		Fix:   "Declare a unit called like the image, or add the units' prefix to the attribute prefixes.",
+		Why:   "portablectl attach IMAGE attaches the units with the portable name, and refuses an image without such a unit.",
+		Fix:   "Declare a unit with the image's name, or add the units' prefix to the attribute prefixes.",
 		run: func(img *Image, r *reporter) {
 			name := img.Header.Name
 			if slices.ContainsFunc(img.Units, func(u *Unit) bool { return spec.HasPrefix(u.Name, name) }) {
@@ -24,7 +24,7 @@ var namingChecks = []Check{
 			for _, prefix := range img.Header.Prefixes {
 				if slices.ContainsFunc(img.Units, func(u *Unit) bool { return spec.HasPrefix(u.Name, prefix) }) {
 					f.Severity = Warning
-					f.Fix = "Attach the image with \"portablectl attach IMAGE " + prefix + "\"; or call the image like its units."
+					f.Fix = "Attach the image with \"portablectl attach IMAGE " + prefix + "\"; or give the image the name of its units."
 				}
 			}
 			r.add(f, "no unit in %s matches the portable name %q", img.Header.UnitDir, name)
@@ -33,8 +33,8 @@ var namingChecks = []Check{
 	{
 		ID: "unit-not-attached", Severity: Error, Host: LeftOut,
 		Finds: "a unit's name starts with none of the image's prefixes",
-		Why:   "portablectl attach leaves the unit out without a word.",
-		Fix:   "Call the unit NAME, NAME-SOMETHING or NAME@, or add its prefix to the attribute prefixes.",
+		Why:   "portablectl attach silently leaves out the unit.",
+		Fix:   "Rename the unit to NAME, NAME-SOMETHING or NAME@, or add its prefix to the attribute prefixes.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
 				if !img.Header.Attaches(u.Name) {
@@ -45,21 +45,21 @@ var namingChecks = []Check{
 	},
 	{
 		ID: "unit-name-invalid", Severity: Error, Host: LeftOut,
-		Finds: "a unit file's name has characters that no unit's has",
-		Why:   "systemd does not take the file for a unit, and portablectl attach leaves it out without a word.",
+		Finds: "a unit file's name has invalid characters",
+		Why:   "systemd does not recognize the file as a unit, and portablectl attach silently leaves it out.",
 		Fix:   "Write letters, digits and \":-_.\\\" only, and an \"@\" for a template.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
 				if !grammar.IsUnitName(u.Name) {
-					r.add(u.at(), "%q is no name of a unit", u.Name)
+					r.add(u.at(), "%q is not a valid name of a unit", u.Name)
 				}
 			}
 		},
 	},
 	{
 		ID: "prefixes-missing", Severity: Warning,
-		Finds: "os-release says nothing of PORTABLE_PREFIXES",
-		Why:   "systemd-dissect then does not call the image a portable service, and attach accepts any prefix.",
+		Finds: "os-release does not set PORTABLE_PREFIXES",
+		Why:   "systemd-dissect then does not recognize the image as a portable service, and attach accepts any prefix.",
 		run: func(img *Image, r *reporter) {
 			if os := img.OSRelease; os != nil {
 				if _, ok := os.Lookup("PORTABLE_PREFIXES"); !ok {
@@ -73,8 +73,8 @@ var namingChecks = []Check{
 	{
 		ID: "prefixes-mismatch", Severity: Error, Host: AttachFails,
 		Finds: "PORTABLE_PREFIXES does not cover a prefix of the image",
-		Why:   "portablectl attach refuses prefixes that the image does not name there.",
-		Fix:   "Name the prefix in PORTABLE_PREFIXES=, separated by blanks.",
+		Why:   "portablectl attach refuses prefixes that PORTABLE_PREFIXES does not name.",
+		Fix:   "Add the prefix to PORTABLE_PREFIXES=, separated by a blank.",
 		run: func(img *Image, r *reporter) {
 			if img.OSRelease == nil {
 				return
@@ -93,12 +93,12 @@ var namingChecks = []Check{
 	{
 		ID: "drop-in-not-attached", Severity: Error, Host: LeftOut,
 		Finds: "the image has a drop-in for one of its units",
-		Why:   "systemd-portabled copies unit files and no drop-in directories, so the host never reads it.",
+		Why:   "systemd-portabled copies unit files but no drop-in directories, so the host never reads it.",
 		Fix:   "Declare it with the attribute units, which appends it to its unit.",
 		run: func(img *Image, r *reporter) {
 			for _, d := range img.DropIns {
 				if img.unit(d.Name) != nil {
-					r.add(d.at(), "the drop-in %s of %s is never read", path.Base(d.Entry.Path), d.Name)
+					r.add(d.at(), "systemd never reads the drop-in %s of %s", path.Base(d.Entry.Path), d.Name)
 				}
 			}
 		},
@@ -106,7 +106,7 @@ var namingChecks = []Check{
 	{
 		ID: "drop-in-without-unit", Severity: Error, Host: LeftOut,
 		Finds: "a drop-in belongs to no unit of the image",
-		Why:   "It has no effect: neither here nor on the host's unit of that name.",
+		Why:   "It has no effect, neither on the image nor on the host's unit of that name.",
 		Fix:   "Correct the directory's name, or remove the drop-in.",
 		run: func(img *Image, r *reporter) {
 			for _, d := range img.DropIns {
@@ -115,7 +115,7 @@ var namingChecks = []Check{
 					if near := nearest(d.Name, img.unitNames()); near != "" {
 						f.Fix = "Did you mean " + near + ".d?"
 					}
-					r.add(f, "there is no unit %s for the drop-in %s", d.Name, path.Base(d.Entry.Path))
+					r.add(f, "the unit %s of the drop-in %s is not in the image", d.Name, path.Base(d.Entry.Path))
 				}
 			}
 		},

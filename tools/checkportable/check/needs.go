@@ -18,7 +18,7 @@ import (
 var needsChecks = []Check{
 	{
 		ID: "home-unset", Severity: Warning,
-		Finds: "a program asks for its user's directories, and the service has no $HOME",
+		Finds: "a program uses its user's directories, but the service has no $HOME",
 		Why:   "systemd sets $HOME for users that the host has, but not with DynamicUser= and not for root. A program that depends on it exits at once.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
@@ -27,23 +27,23 @@ var needsChecks = []Check{
 					continue
 				}
 				f := at(u.starts()[0].Assignment)
-				f.Fix = fmt.Sprintf("Give it a home: StateDirectory=%s and Environment=HOME=/var/lib/%[1]s. If it needs none, Environment=HOME=/ says so.", u.prefix())
-				r.add(f, "%s looks for files of its user's, and the unit sets no $HOME", u.starts()[0].path)
+				f.Fix = fmt.Sprintf("Give it a home: StateDirectory=%s and Environment=HOME=/var/lib/%[1]s. If it needs none, set Environment=HOME=/.", u.prefix())
+				r.add(f, "%s looks for its user's files, but the unit does not set $HOME", u.starts()[0].path)
 			}
 		},
 	},
 	{
 		ID: "users-missing", Severity: Warning,
-		Finds: "a program looks users or groups up, and the image has none",
-		Why:   "The C library reads /etc/passwd and /etc/group, of the image: a program that is to find a user there, and does not, often exits at once.",
-		Fix: "Pack files with the names that the program's configuration has, as in files = {\"/etc/passwd\": \"passwd\", \"/etc/group\": \"group\"}; " +
+		Finds: "a program looks up users or groups, but the image has none",
+		Why:   "The C library reads the image's /etc/passwd and /etc/group: a program that does not find a user there often exits at once.",
+		Fix: "Pack files with the names in the program's configuration, as in files = {\"/etc/passwd\": \"passwd\", \"/etc/group\": \"group\"}; " +
 			"or see the host's, with BindReadOnlyPaths=/etc/passwd /etc/group.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, file := range []struct{ path, function string }{{"/etc/passwd", "getpwnam"}, {"/etc/group", "getgrnam"}} {
 					if img.find(file.path) == nil && !u.mounts(file.path) && img.imports(u, file.function) {
 						start := u.starts()[0]
-						r.add(at(start.Assignment), "%s calls %s, and there is no %s in the image", start.path, file.function, file.path)
+						r.add(at(start.Assignment), "%s calls %s, but %s is not in the image", start.path, file.function, file.path)
 					}
 				}
 			}
@@ -51,21 +51,21 @@ var needsChecks = []Check{
 	},
 	{
 		ID: "locale-missing", Severity: Note,
-		Finds: "a program sets a locale, and the image has none",
-		Why:   "The host's LANG= is in the service's environment, and its locale is not in the image. Most programs go on without; some exit.",
+		Finds: "a program sets a locale, but the image has none",
+		Why:   "The service inherits the host's LANG=, but the image does not have that locale. Most programs continue without it; some exit.",
 		Fix:   "Set Environment=LC_ALL=C, which needs no files; or pack the locale, as in /usr/lib/locale/C.utf8.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				if img.imports(u, "setlocale") && !u.sets("LC_ALL", "LANG") && !img.holdsData("/usr/lib/locale") {
-					r.add(at(u.starts()[0].Assignment), "%s calls setlocale, and there is no locale in the image", u.starts()[0].path)
+					r.add(at(u.starts()[0].Assignment), "%s calls setlocale, but the image has no locale", u.starts()[0].path)
 				}
 			}
 		},
 	},
 	{
 		ID: "data-path-read-only", Severity: Warning,
-		Finds: "a service is told to use a directory for its data that it can't write to",
-		Why:   "The image is read-only, and the service's user owns nothing in it: what the program writes there fails, often when it starts.",
+		Finds: "a service uses a data directory that it can't write to",
+		Why:   "The image is read-only, and the service's user owns nothing in it: writes there fail, often when the program starts.",
 		run: func(img *Image, r *reporter) {
 			seen := map[string]bool{}
 			for _, u := range img.of("service") {
@@ -76,11 +76,11 @@ var needsChecks = []Check{
 					}
 					seen[dir] = true
 					f := d.where
-					f.Fix = fmt.Sprintf("Add %s=%s to the [Service] of %s; the directory is made, and is the service's own.", directive, path.Base(dir), u.Name)
+					f.Fix = fmt.Sprintf("Add %s=%s to the [Service] of %s; systemd creates the directory for the service.", directive, path.Base(dir), u.Name)
 					if directive == "" {
-						f.Fix = fmt.Sprintf("Name a directory below /var/lib instead, and add StateDirectory= for it; or bind one of the host with BindPaths=%s.", dir)
+						f.Fix = fmt.Sprintf("Name a directory below /var/lib instead, and add StateDirectory= for it; or bind a directory of the host with BindPaths=%s.", dir)
 					}
-					r.add(f, "%s names %s, where %s can't write", d.by, d.path, u.Name)
+					r.add(f, "%s names %s, to which %s can't write", d.by, d.path, u.Name)
 				}
 			}
 		},

@@ -12,18 +12,18 @@ var osReleaseChecks = []Check{
 		ID: "os-release-missing", Severity: Error, Host: AttachFails,
 		Finds: "the image has no os-release file",
 		Why:   "portablectl attach refuses an image without one.",
-		Fix:   "Declare /usr/lib/os-release, by the attribute os_release.",
+		Fix:   "Declare /usr/lib/os-release with the attribute os_release.",
 		run: func(img *Image, r *reporter) {
 			if img.OSRelease == nil {
-				r.add(Finding{}, "there is neither /usr/lib/os-release nor /etc/os-release")
+				r.add(Finding{}, "the image has neither /usr/lib/os-release nor /etc/os-release")
 			}
 		},
 	},
 	{
 		ID: "os-release-syntax", Severity: Error,
-		Finds: "a line of os-release is no assignment that a shell could read",
-		Why:   "systemd ignores the line or takes another value from it; a shell may run what it says.",
-		Fix:   `Write NAME=value or NAME="a value", as os-release(5) has it.`,
+		Finds: "a line of os-release is not an assignment that a shell can read",
+		Why:   "systemd ignores the line or reads another value from it; a shell may execute it.",
+		Fix:   `Write NAME=value or NAME="a value", as in os-release(5).`,
 		run: func(img *Image, r *reporter) {
 			if img.OSRelease != nil {
 				for _, p := range img.OSRelease.Problems {
@@ -44,7 +44,7 @@ var osReleaseChecks = []Check{
 			first := map[string]int{}
 			for _, a := range img.OSRelease.Assignments {
 				if line, ok := first[a.Name]; ok {
-					r.add(img.OSRelease.line(a.Line), "%s is assigned in line %d already", a.Name, line)
+					r.add(img.OSRelease.line(a.Line), "line %[2]d already assigns %[1]s", a.Name, line)
 				} else {
 					first[a.Name] = a.Line
 				}
@@ -53,7 +53,7 @@ var osReleaseChecks = []Check{
 	},
 	{
 		ID: "os-release-id", Severity: Error, Host: AttachFails,
-		Finds: "os-release has no ID, or one that is not lower-case",
+		Finds: "os-release has no ID, or an invalid one",
 		Why:   "systemd 251 and newer refuse to attach or start an image without ID=.",
 		run: func(img *Image, r *reporter) {
 			os := img.OSRelease
@@ -80,7 +80,7 @@ var osReleaseChecks = []Check{
 	{
 		ID: "os-release-version", Severity: Warning,
 		Finds: "os-release and the image's own attributes contradict each other",
-		Why:   "The journal, portablectl and systemd-dissect show what os-release says.",
+		Why:   "The journal, portablectl and systemd-dissect show the values from os-release.",
 		run: func(img *Image, r *reporter) {
 			for _, is := range []struct{ name, want, change string }{
 				{"IMAGE_VERSION", img.Header.Version, "change the attribute version"},

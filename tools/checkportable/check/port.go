@@ -11,8 +11,8 @@ import (
 var portChecks = []Check{
 	{
 		ID: "port-privileged", Severity: Warning, Host: StartFails,
-		Finds: "a service is told to listen on a port that it can't open",
-		Why:   "The kernel gives ports below 1024 to those with CAP_NET_BIND_SERVICE on the host. The program gets \"permission denied\", and most exit.",
+		Finds: "a service listens on a port that it can't open",
+		Why:   "Only processes with CAP_NET_BIND_SERVICE on the host may open ports below 1024. The program gets \"permission denied\", and most programs then exit.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				why, otherwise := img.noLowPorts(u)
@@ -27,8 +27,8 @@ var portChecks = []Check{
 						}
 						seen[port] = true
 						f := at(a)
-						f.Fix = fmt.Sprintf("Have a socket unit listen (ListenStream=%d), if the program takes sockets from systemd; or choose a port from 1024 on. Or: %s.", port, otherwise)
-						r.add(f, "%s= has %s listen on port %d, which it can't open: %s", a.Name, u.Name, port, why)
+						f.Fix = fmt.Sprintf("Let a socket unit listen (ListenStream=%d) if the program supports socket activation; or choose a port from 1024 on. Or: %s.", port, otherwise)
+						r.add(f, "%s= makes %s listen on port %d, which it can't open: %s", a.Name, u.Name, port, why)
 					}
 				}
 				for _, c := range u.starts() {

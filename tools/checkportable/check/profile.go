@@ -13,8 +13,8 @@ import (
 var profileChecks = []Check{
 	{
 		ID: "profile-defeats", Severity: Warning,
-		Finds: "what a unit asks for has no effect under the profile",
-		Why:   "The profile's drop-in comes after the unit: what it sets takes away what the unit asks for.",
+		Finds: "a unit's setting has no effect under the profile",
+		Why:   "systemd reads the profile's drop-in after the unit, and its settings defeat the unit's.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				img.ambientInNamespace(r, u)
@@ -25,9 +25,9 @@ var profileChecks = []Check{
 	},
 	{
 		ID: "profile-overrides", Severity: Note,
-		Finds: "the profile sets what the unit sets otherwise",
-		Why:   "The profile's drop-in comes after the unit, and beats it.",
-		Fix:   "Choose another profile, or see that the service works with the profile's value.",
+		Finds: "the profile overrides a value of the unit",
+		Why:   "systemd reads the profile's drop-in after the unit.",
+		Fix:   "Choose another profile, or make sure that the service works with the profile's value.",
 		run: func(img *Image, r *reporter) {
 			img.eachConflict(func(a Assignment, profile, value string) {
 				if !adds(a.Name, value) {
@@ -39,8 +39,8 @@ var profileChecks = []Check{
 	{
 		ID: "profile-extends", Severity: Note,
 		Finds: "the profile adds to a list that the unit sets",
-		Why:   "The profile's drop-in comes after the unit: both lists are taken together, so it may allow what the unit does not.",
-		Fix:   "If that is too much, choose the profile that leaves the unit tightest: the report ends with an estimate for each.",
+		Why:   "systemd reads the profile's drop-in after the unit and joins both lists, so the profile may allow more than the unit.",
+		Fix:   "If that allows too much, choose the tightest profile: the report ends with an estimate for each.",
 		run: func(img *Image, r *reporter) {
 			img.eachConflict(func(a Assignment, profile, value string) {
 				if adds(a.Name, value) {
@@ -79,7 +79,7 @@ func (img *Image) ambientInNamespace(r *reporter, u *Unit) {
 			f := at(a)
 			f.Fix = without + "."
 			if name == "CAP_NET_BIND_SERVICE" {
-				f.Fix = "Have a socket unit listen (ListenStream=80): systemd hands the socket over, and no capability is needed. Or: " + without + "."
+				f.Fix = "Let a socket unit listen (ListenStream=80): systemd passes the socket to the service, which then needs no capability. Or: " + without + "."
 			}
 			r.add(f, "AmbientCapabilities=%s has no effect on the host: %s", word, who)
 		}
@@ -102,7 +102,7 @@ func (img *Image) hiddenDevices(r *reporter, u *Unit) {
 		}
 		f := at(a)
 		f.Fix = without + "."
-		r.add(f, "DeviceAllow=%s has no effect: %s, and /dev has no such device then", device, who)
+		r.add(f, "DeviceAllow=%s has no effect: %s, which hides the device", device, who)
 	}
 }
 
@@ -117,7 +117,7 @@ func (img *Image) noNetwork(r *reporter, u *Unit) {
 	for _, a := range u.inEffect() {
 		if a.Section == "Unit" && (a.Name == "Wants" || a.Name == "Requires") && slices.Contains(strings.Fields(a.Value), "network-online.target") {
 			f := at(a)
-			f.Fix = "Choose the profile default; or have a socket unit listen, and remove the line."
+			f.Fix = "Choose the profile default; or let a socket unit listen, and remove the line."
 			r.add(f, "%s=network-online.target, but %s: the service sees no network", a.Name, who)
 		}
 	}

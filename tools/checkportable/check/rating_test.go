@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/systemd"
+	"example.org/portable-walkthrough-go/tools/suite"
 )
 
 var overall = regexp.MustCompile(`Overall exposure level for [^:]+: ([0-9.]+)`)
@@ -17,13 +17,13 @@ var overall = regexp.MustCompile(`Overall exposure level for [^:]+: ([0-9.]+)`)
 // What the report says of profiles is what systemd itself says of the unit under each of
 // its own.
 func TestRatingsAreSystemds(t *testing.T) {
-	for _, suite := range systemd.Suites(t) {
-		if suite.Version < 252 {
+	for _, root := range suite.All(t) {
+		if root.Version < 252 {
 			continue // it rates only what runs
 		}
-		profiles, err := filepath.Glob(filepath.Join(suite.Dir, "usr/lib/systemd/portable/profile/*/service.conf"))
+		profiles, err := filepath.Glob(filepath.Join(root.Dir, "usr/lib/systemd/portable/profile/*/service.conf"))
 		if err != nil || len(profiles) != 4 {
-			t.Fatalf("profiles of systemd %d: %q, %v", suite.Version, profiles, err)
+			t.Fatalf("profiles of systemd %d: %q, %v", root.Version, profiles, err)
 		}
 		for _, name := range []string{"testdata/rating.bare.service", "testdata/rating.some.service", "testdata/rating.tight.service"} {
 			text, err := os.ReadFile(name)
@@ -39,20 +39,20 @@ func TestRatingsAreSystemds(t *testing.T) {
 			rating := (&Image{Units: []*Unit{u}}).ratings()[0]
 			says := map[string]float64{}
 			for _, profile := range profiles {
-				said, err := suite.Command(t.Context(), "usr/bin/systemd-analyze", "security", "--offline=yes", "--no-pager", "--profile="+profile, unit).CombinedOutput()
+				said, err := root.Command(t.Context(), "usr/bin/systemd-analyze", "security", "--offline=yes", "--no-pager", "--profile="+profile, unit).CombinedOutput()
 				match := overall.FindSubmatch(said)
 				if match == nil {
-					t.Fatalf("systemd %d: %v: %s", suite.Version, err, said)
+					t.Fatalf("systemd %d: %v: %s", root.Version, err, said)
 				}
 				says[filepath.Base(filepath.Dir(profile))], _ = strconv.ParseFloat(string(match[1]), 64)
 			}
-			t.Logf("systemd %d, %s: %v, we %s", suite.Version, name, says, rating)
+			t.Logf("systemd %d, %s: %v, we %s", root.Version, name, says, rating)
 			for i, p := range rating.Profiles {
 				if math.Abs(says[p.Name]-p.Exposure) > 0.4 {
-					t.Errorf("systemd %d, %s: %s is %.1f, we say %.1f", suite.Version, name, p.Name, says[p.Name], p.Exposure)
+					t.Errorf("systemd %d, %s: %s is %.1f, we say %.1f", root.Version, name, p.Name, says[p.Name], p.Exposure)
 				}
 				if i > 0 && says[p.Name] < says[rating.Profiles[i-1].Name] {
-					t.Errorf("systemd %d, %s: %v, we say %s", suite.Version, name, says, rating)
+					t.Errorf("systemd %d, %s: %v, we say %s", root.Version, name, says, rating)
 				}
 			}
 		}

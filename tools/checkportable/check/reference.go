@@ -13,7 +13,7 @@ import (
 var referenceChecks = []Check{
 	{
 		ID: "reference-invalid", Severity: Error, Host: LineIgnored,
-		Finds: "what should be a unit's name is none",
+		Finds: "a unit's name is invalid",
 		Why:   "systemd logs a warning and ignores it.",
 		Fix:   "Write the name with its suffix, as in network.target.",
 		run: func(img *Image, r *reporter) {
@@ -27,7 +27,7 @@ var referenceChecks = []Check{
 	},
 	{
 		ID: "reference-unknown", Severity: Warning,
-		Finds: "a unit needs one that is neither in the image nor part of systemd",
+		Finds: "a unit needs another one that is neither in the image nor part of systemd",
 		Why:   "On a host without it the unit does not start, or can't be enabled.",
 		run: func(img *Image, r *reporter) {
 			img.eachReference(func(a Assignment, name string, needs bool) {
@@ -41,7 +41,7 @@ var referenceChecks = []Check{
 	},
 	{
 		ID: "order-unknown", Severity: Note,
-		Finds: "a unit is ordered by one that is neither in the image nor part of systemd",
+		Finds: "a unit is ordered after or before one that is neither in the image nor part of systemd",
 		Why:   "Without that unit the line has no effect.",
 		run: func(img *Image, r *reporter) {
 			img.eachReference(func(a Assignment, name string, needs bool) {

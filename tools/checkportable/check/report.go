@@ -26,7 +26,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		f.write(&b)
 	}
 	if len(r.Ratings) > 0 {
-		b.WriteString("\nWhat each profile leaves open (systemd-analyze security, estimated: from 0 to 10, the tightest first):\n")
+		b.WriteString("\nExposure of each service under each profile (systemd-analyze security, estimated: from 0 to 10, the tightest first):\n")
 	}
 	for _, rating := range r.Ratings {
 		fmt.Fprintf(&b, "%s\n", rating)

@@ -6,7 +6,7 @@ var socketChecks = []Check{
 	{
 		ID: "socket-without-service", Severity: Error, Host: UnitRefused,
 		Finds: "a socket unit has no service in the image",
-		Why:   "The socket can't be started: there is nothing to hand connections to.",
+		Why:   "systemd can't start the socket, because no service takes its connections.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
 				want, f := u.activates()
@@ -19,8 +19,8 @@ var socketChecks = []Check{
 	},
 	{
 		ID: "socket-accept", Severity: Error, Host: UnitRefused,
-		Finds: "Accept= and the kind of service do not fit",
-		Why:   "With Accept=yes systemd starts an instance of a template for each connection; without, one plain service for all.",
+		Finds: "Accept= does not match the kind of service",
+		Why:   "With Accept=yes systemd starts an instance of a template for each connection; otherwise it starts one plain service for all.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
 				accept, hasAccept := u.last("Socket", "Accept")
@@ -44,7 +44,7 @@ var socketChecks = []Check{
 					r.add(f, "Accept=yes and Service=%s exclude each other", service.Value)
 				case u.isTrue("Socket", "Accept") && img.unit(u.prefix()+".service") != nil && img.unit(u.prefix()+"@.service") == nil:
 					f.Fix = "Set Accept=no, or call the service " + u.prefix() + "@.service."
-					r.add(f, "Accept=yes wants a template, and %s.service is none", u.prefix())
+					r.add(f, "Accept=yes needs a template, but %s.service is not one", u.prefix())
 				case !u.isTrue("Socket", "Accept") && !isTemplate(u.Name) && !hasService && img.unit(u.prefix()+".service") == nil && img.unit(u.prefix()+"@.service") != nil:
 					f.Fix = "Set Accept=yes, or call the service " + u.prefix() + ".service."
 					r.add(f, "%s@.service is a template, which only Accept=yes starts", u.prefix())
@@ -54,8 +54,8 @@ var socketChecks = []Check{
 	},
 	{
 		ID: "socket-flush-pending", Severity: Error,
-		Finds: "FlushPending= throws queued connections away",
-		Why:   "Whoever connects while the service stops or exits on idle gets no answer, and no new start.",
+		Finds: "FlushPending= discards queued connections",
+		Why:   "Clients that connect while the service stops or exits on idle get no answer and cause no new start.",
 		Fix:   "Remove the line.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
@@ -73,7 +73,7 @@ var socketChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("socket") {
 				if !u.Empty && !u.triggers("Socket") {
-					r.add(u.at(), "%s has no ListenStream= or its like", u.Name)
+					r.add(u.at(), "%s has no ListenStream= or similar directive", u.Name)
 				}
 			}
 		},

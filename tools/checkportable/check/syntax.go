@@ -6,8 +6,8 @@ var syntaxChecks = []Check{
 	{
 		ID: "unit-empty", Severity: Error, Host: LeftOut,
 		Finds: "a unit file is empty, or a symlink to nothing",
-		Why:   "systemd-portabled leaves it out without a word.",
-		Fix:   "Give it content, or leave it out.",
+		Why:   "systemd-portabled silently leaves it out.",
+		Fix:   "Add content, or remove the file.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
 				if u.Empty {
@@ -26,28 +26,28 @@ var syntaxChecks = []Check{
 	{
 		ID: "unit-encoding", Severity: Error, Host: UnitRefused,
 		Finds: "a unit file has a NUL byte or is not UTF-8",
-		Why:   "systemd refuses the unit; of a line with a NUL byte it takes a part.",
+		Why:   "systemd refuses the unit, or reads only a part of a line with a NUL byte.",
 		Fix:   "Save the file as UTF-8.",
 		run:   problems(unitfile.Encoding),
 	},
 	{
 		ID: "unit-crlf", Severity: Warning,
-		Finds: "a unit file's lines end as on Windows",
-		Why:   "systemd takes them, but other readers of unit files take the carriage return into the value.",
-		Fix:   "Save the file with Unix line ends, and see that git does not convert them.",
+		Finds: "a unit file has Windows line ends",
+		Why:   "systemd accepts them, but other readers of unit files include the carriage return in the value.",
+		Fix:   "Save the file with Unix line ends, and make sure that git does not convert them.",
 		run:   problems(unitfile.CarriageReturn),
 	},
 	{
 		ID: "unit-blank-after-backslash", Severity: Error,
 		Finds: "a blank follows the backslash at a line's end",
-		Why:   "systemd continues a line only if the backslash is its last character: it takes the next line for one of its own.",
+		Why:   "systemd continues a line only if the backslash is its last character, so it reads the next line separately.",
 		Fix:   "Remove the blank after the backslash.",
 		run:   problems(unitfile.BlankAfterBackslash),
 	},
 	{
 		ID: "unit-trailing-backslash", Severity: Warning,
 		Finds: "a unit file's last line ends with a backslash",
-		Why:   "It continues into nothing: something was cut off, or an added line will be taken for its rest.",
+		Why:   "The continuation is missing, and a line that is added later becomes part of this one.",
 		Fix:   "Remove the backslash, or restore what followed.",
 		run:   problems(unitfile.TrailingBackslash),
 	},

@@ -11,7 +11,7 @@ import (
 
 	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 	"example.org/portable-walkthrough-go/tools/spec"
-	"example.org/portable-walkthrough-go/tools/systemd"
+	"example.org/portable-walkthrough-go/tools/suite"
 )
 
 // systemdSays is what systemd-analyze verify says of the mistakes that it knows too.
@@ -37,7 +37,7 @@ var systemdSays = map[string]string{
 // systemd itself finds the mistakes that it can find in the bad images, in the same
 // lines, and none in the good ones: our checks refuse nothing that it takes.
 func TestSystemdAgrees(t *testing.T) {
-	analyze := systemd.Analyze(t)
+	analyze := suite.Analyze(t)
 	names, err := filepath.Glob("testdata/*.*.*.txtar")
 	if err != nil {
 		t.Fatal(err)

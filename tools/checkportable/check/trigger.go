@@ -8,13 +8,13 @@ var triggerChecks = []Check{
 	{
 		ID: "timer-without-unit", Severity: Error, Host: UnitRefused,
 		Finds: "a timer's unit is not in the image",
-		Why:   "The timer can't be started: there is nothing for it to start.",
+		Why:   "systemd can't start the timer, because its unit does not exist.",
 		run:   withoutUnit("timer"),
 	},
 	{
 		ID: "path-without-unit", Severity: Error, Host: UnitRefused,
 		Finds: "a path unit's unit is not in the image",
-		Why:   "The path unit can't be started: there is nothing for it to start.",
+		Why:   "systemd can't start the path unit, because its unit does not exist.",
 		run:   withoutUnit("path"),
 	},
 	{
@@ -25,7 +25,7 @@ var triggerChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("timer") {
 				if !u.Empty && !u.triggers("Timer") && !u.isTrue("Timer", "OnClockChange") && !u.isTrue("Timer", "OnTimezoneChange") {
-					r.add(u.at(), "%s has no OnCalendar= or its like", u.Name)
+					r.add(u.at(), "%s has no OnCalendar= or similar directive", u.Name)
 				}
 			}
 		},
@@ -38,7 +38,7 @@ var triggerChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("path") {
 				if !u.Empty && !u.triggers("Path") {
-					r.add(u.at(), "%s has no PathExists= or its like", u.Name)
+					r.add(u.at(), "%s has no PathExists= or similar directive", u.Name)
 				}
 			}
 		},

@@ -15,28 +15,28 @@ import (
 var valueChecks = []Check{
 	{
 		ID: "comment-behind-value", Severity: Error,
-		Finds: "a comment stands behind a value",
-		Why:   "systemd knows only comments that have a line of their own, and takes this one for a part of the value.",
+		Finds: "a comment follows a value",
+		Why:   "systemd supports only comments on lines of their own, and treats this one as part of the value.",
 		Fix:   "Put the comment on a line of its own, before this one.",
 		run: func(img *Image, r *reporter) {
 			img.eachAssignment(func(a Assignment) {
 				if hasComment(a) {
-					r.add(at(a), "%s= has a comment behind its value", a.Name)
+					r.add(at(a), "%s= has a comment after its value", a.Name)
 				}
 			})
 		},
 	},
 	{
 		ID: "not-boolean", Severity: Error, Host: LineIgnored,
-		Finds: "a directive that is on or off is set to something else",
+		Finds: "a boolean directive is set to something else",
 		Why:   "systemd logs a warning and ignores the line.",
 		Fix:   "Write yes or no.",
 		run:   values(func(f grammar.Fault) bool { return f.Effect != grammar.Discouraged && isBoolean(f) }),
 	},
 	{
 		ID: "value-invalid", Severity: Error, Host: LineIgnored,
-		Finds: "a value is none that its directive can have",
-		Why:   "systemd logs a warning and ignores the line, or the part of it that is wrong: what it was to set or forbid is not.",
+		Finds: "a value is invalid for its directive",
+		Why:   "systemd logs a warning and ignores the line, or the invalid part of it: the setting has no effect.",
 		Fix:   "Write a value that the directive's manual page allows; systemd.directives(7) has an index.",
 		run: values(func(f grammar.Fault) bool {
 			return f.Effect == grammar.Ignored && !isBoolean(f) && f.Type != "units"
@@ -44,21 +44,21 @@ var valueChecks = []Check{
 	},
 	{
 		ID: "value-refused", Severity: Error, Host: UnitRefused,
-		Finds: "a value is none that its directive can have, and the unit depends on it",
+		Finds: "an invalid value makes systemd refuse the unit",
 		Why:   "systemd refuses to load the unit.",
 		Fix:   "Write a value that the directive's manual page allows; systemd.directives(7) has an index.",
 		run:   values(func(f grammar.Fault) bool { return f.Effect == grammar.Refused && !isBoolean(f) }),
 	},
 	{
 		ID: "value-dropped", Severity: Error,
-		Finds: "systemd passes over a value or a word of it, and does not say so",
-		Why:   "systemd logs nothing, and what the word was to allow, to forbid or to set is not.",
+		Finds: "systemd silently ignores a value or a word of it",
+		Why:   "systemd logs nothing, and the setting has no effect.",
 		run:   values(func(f grammar.Fault) bool { return f.Effect == grammar.Dropped }),
 	},
 	{
 		ID: "value-discouraged", Severity: Warning,
-		Finds: "systemd takes a value, and warns of it",
-		Why:   "It is unsafe, or an old way to say something else; systemd logs a warning each time that it loads the unit.",
+		Finds: "systemd accepts a value, but warns about it",
+		Why:   "The value is unsafe or deprecated; systemd logs a warning each time that it loads the unit.",
 		run:   values(func(f grammar.Fault) bool { return f.Effect == grammar.Discouraged }),
 	},
 }

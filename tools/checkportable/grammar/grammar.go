@@ -39,7 +39,7 @@ type Fault struct {
 	Type string
 	// Part is the part of the value that is meant, which may be all of it.
 	Part string
-	// Is says what is wrong with the part: "is no time span".
+	// Is says what is wrong with the part: "is not a time span".
 	Is string
 	// Fix says what would be right, if that is known.
 	Fix string
@@ -225,7 +225,7 @@ func (v *value) expand(text string) (string, bool) {
 		return "instance"
 	})
 	if none != 0 {
-		v.fault(text, fmt.Sprintf("has %%%c, and there is no such specifier", none), "Write %% for a percent sign.")
+		v.fault(text, fmt.Sprintf("has %%%c, which is not a specifier", none), "Write %% for a percent sign.")
 		return "", false
 	}
 	return expanded, true

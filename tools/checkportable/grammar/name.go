@@ -32,9 +32,9 @@ func isUnits(v *value, _ string) {
 		switch {
 		case !ok:
 		case !IsUnitName(name):
-			v.fault(word, "is no name of a unit", unitFix)
+			v.fault(word, "is not a valid name of a unit", unitFix)
 		case v.arg == "socket" && path.Ext(name) != ".socket":
-			v.fault(word, "is no socket unit", "Write the name of a unit that ends in .socket.")
+			v.fault(word, "is not a socket unit", "Write the name of a unit that ends in .socket.")
 		case v.arg == "obsolete":
 			v.discouraged(word, "is taken for "+strings.TrimSuffix(v.name, "Overridable")+"=: this name is obsolete", "Write "+strings.TrimSuffix(v.name, "Overridable")+"=.")
 		}
@@ -47,11 +47,11 @@ func isUnit(v *value, _ string) {
 	switch {
 	case !ok:
 	case !IsUnitName(name):
-		v.fault(v.text, "is no name of a unit", "Write the name with its suffix, as in foo.service.")
+		v.fault(v.text, "is not a valid name of a unit", "Write the name with its suffix, as in foo.service.")
 	case v.arg == "service" && strings.Contains(name, "@."):
-		v.fault(v.text, "is a template, and not an instance of one", "Write the name of an instance, as in foo@bar.service.")
+		v.fault(v.text, "is a template, not an instance of one", "Write the name of an instance, as in foo@bar.service.")
 	case v.arg == "service" && path.Ext(name) != ".service":
-		v.fault(v.text, "is no service", "Write the name of a unit that ends in .service.")
+		v.fault(v.text, "is not a service", "Write the name of a unit that ends in .service.")
 	case name == v.unit:
 		v.fault(v.text, "is the unit itself", "")
 	}
@@ -61,7 +61,7 @@ func isUnit(v *value, _ string) {
 func isSlice(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (!IsUnitName(name) || path.Ext(name) != ".slice" || strings.Contains(name, "@")) {
-		v.fault(v.text, "is no name of a slice", "Write one as in system.slice or foo-bar.slice.")
+		v.fault(v.text, "is not a valid name of a slice", "Write one as in system.slice or foo-bar.slice.")
 	}
 }
 
@@ -82,7 +82,7 @@ func isUser(v *value, _ string) {
 			if user, _, ok := strings.Cut(name, ":"); ok && isUserName(user) {
 				fix = "Write " + user + "; the group has a line of its own."
 			}
-			v.refused(word, "is no name and no number of a user or group", fix)
+			v.refused(word, "is neither the name nor the number of a user or group", fix)
 		case name == "nobody" && strings.HasSuffix(v.name, "User"):
 			v.discouraged(word, "is not safe: this user's files belong to nobody, and other services use it", "Write DynamicUser=yes, or a user of the service's own.")
 		}
@@ -102,7 +102,7 @@ func isUserName(name string) bool {
 func isBusName(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (!busName.MatchString(name) || len(name) > 255) {
-		v.fault(v.text, "is no well-known bus name", "Write one as in org.example.Hello1.")
+		v.fault(v.text, "is not a well-known bus name", "Write one as in org.example.Hello1.")
 	}
 }
 
@@ -110,7 +110,7 @@ func isBusName(v *value, _ string) {
 func isLogNamespace(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (!namespace.MatchString(name) || !isFileName(name) || len(name) > 222) {
-		v.fault(v.text, "is no name of a journal namespace", "Write letters, digits and \":-_.\\\" only.")
+		v.fault(v.text, "is not a valid name of a journal namespace", "Write letters, digits and \":-_.\\\" only.")
 	}
 }
 
@@ -118,14 +118,14 @@ func isLogNamespace(v *value, _ string) {
 func isDescriptorName(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })) {
-		v.fault(v.text, "is no name of a file descriptor", "Write up to 255 characters of ASCII, without a colon.")
+		v.fault(v.text, "is not a valid name of a file descriptor", "Write up to 255 characters of ASCII, without a colon.")
 	}
 }
 
 // isSubGroup is a name of a control group (systemd.resource-control(5)).
 func isSubGroup(v *value, _ string) {
 	if !isFileName(v.text) || strings.ContainsRune("_.", rune(v.text[0])) || slices.Contains([]string{"tasks", "notify_on_release", "release_agent"}, v.text) || strings.HasPrefix(v.text, "cgroup.") {
-		v.fault(v.text, "is no name of a control group", "")
+		v.fault(v.text, "is not a valid name of a control group", "")
 	}
 }
 
@@ -139,14 +139,14 @@ func isNames(v *value, _ string) {
 	if v.arg == "session" {
 		for _, word := range v.words(0) {
 			if len(word) > 64 || strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`:*"'`, r) }) {
-				v.fault(word, "is no name of a session", "")
+				v.fault(word, "is not a valid name of a session", "")
 			}
 		}
 		return
 	}
 	for _, word := range v.words(unitfile.Unquote | unitfile.KeepEscapes) {
 		if !isFileName(word) || strings.ContainsAny(word, `*?[\`) {
-			v.fault(word, "is no name of a rule", "")
+			v.fault(word, "is not a valid name of a rule", "")
 		}
 	}
 }
@@ -156,7 +156,7 @@ func isDocumentation(v *value, _ string) {
 	for _, word := range v.words(unitfile.Unquote) {
 		address, ok := v.expand(word)
 		if ok && !isAddress(address) {
-			v.fault(word, "is no address of a page", "Write one that starts with http://, https://, file:, info: or man:.")
+			v.fault(word, "is not the address of a page", "Write one that starts with http://, https://, file:, info: or man:.")
 		}
 	}
 }

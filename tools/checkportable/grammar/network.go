@@ -20,12 +20,12 @@ func isListen(v *value, _ string) {
 	unix := strings.HasPrefix(text, "/") || strings.HasPrefix(text, "@")
 	switch {
 	case unix && (len(text) < 2 || len(text) > 107):
-		v.fault(v.text, "is no path of a socket with up to 107 bytes", "")
+		v.fault(v.text, "is not the path of a socket with up to 107 bytes", "")
 	case strings.HasPrefix(text, "/var/run/"):
 		v.legacy(text)
 	case unix:
 	case v.arg == "unix":
-		v.fault(v.text, "is no path", "Write an absolute path, or @NAME.")
+		v.fault(v.text, "is not a path", "Write an absolute path, or @NAME.")
 	case !isSocketAddress(text):
 		fix := "Write PORT, ADDRESS:PORT, [ADDRESS]:PORT, vsock:CID:PORT, /PATH or @NAME."
 		if host, port, ok := strings.Cut(text, ":"); ok && isPort(port) && regexp.MustCompile(`^[A-Za-z]`).MatchString(host) && host != "vsock" {
@@ -33,7 +33,7 @@ func isListen(v *value, _ string) {
 		} else if strings.HasPrefix(text, ":") && isPort(text[1:]) {
 			fix = "Write " + text[1:] + "."
 		}
-		v.fault(v.text, "is no address to listen at", fix)
+		v.fault(v.text, "is not an address to listen on", fix)
 	}
 }
 
@@ -87,7 +87,7 @@ func isNetlink(v *value, _ string) {
 	n, number := integer(family)
 	known := slices.Contains(netlinkFamilies, family) || number && 0 <= n && n <= math.MaxInt32
 	if g, ok := integer(group); err != nil || !has || !known || group != "" && (!ok || g < 0) {
-		v.fault(v.text, "is no netlink family, alone or with a group", "Write one as in route or kobject-uevent 1.")
+		v.fault(v.text, "is not a netlink family, alone or with a group", "Write one as in route or kobject-uevent 1.")
 	}
 }
 
@@ -102,7 +102,7 @@ func isPrefixes(v *value, _ string) {
 		ip, err := netip.ParseAddr(address)
 		n, number := integer(length)
 		if err != nil || ip.Zone() != "" || has && (!number || n < 0 || int(n) > ip.BitLen()) {
-			v.fault(word, "is no IP address, with or without a length", "Write ADDRESS, ADDRESS/LENGTH, any, localhost, link-local or multicast.")
+			v.fault(word, "is not an IP address, with or without a length", "Write ADDRESS, ADDRESS/LENGTH, any, localhost, link-local or multicast.")
 		}
 	}
 }
@@ -124,7 +124,7 @@ func isInterfaceName(name string, numbers bool) bool {
 func isInterface(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if ok && (!isInterfaceName(text, false) || len(text) > 15 && v.name == "BindToDevice") {
-		v.fault(v.text, "is no name of a network interface", "")
+		v.fault(v.text, "is not a valid name of a network interface", "")
 	} else if strings.Contains(v.text, "%") && v.name == "BindToDevice" || len(text) > 15 {
 		v.since(262, 257)
 	}
@@ -138,7 +138,7 @@ func isInterfaces(v *value, _ string) {
 	}
 	for _, word := range list {
 		if !isInterfaceName(word, false) {
-			v.fault(word, "is no name of a network interface", "")
+			v.fault(word, "is not a valid name of a network interface", "")
 		} else if len(word) > 15 {
 			v.since(257, 252)
 		}
@@ -165,7 +165,7 @@ func isBindRule(v *value, _ string) {
 		v.since(257, 252)
 	}
 	if len(ports) > 1 || len(ports) == 1 && !isPorts(ports[0]) {
-		v.fault(v.text, "is no rule for ports", "Write FAMILY:PROTOCOL:PORTS, as in ipv4:tcp:8000-8100, or any.")
+		v.fault(v.text, "is not a rule for ports", "Write FAMILY:PROTOCOL:PORTS, as in ipv4:tcp:8000-8100, or any.")
 	}
 }
 

@@ -22,14 +22,14 @@ func isNumber(v *value, _ string) {
 	from, _ := strconv.ParseInt(low, 10, 64)
 	to, _ := strconv.ParseInt(high, 10, 64)
 	if n, ok := integer(v.text); !ok || n < from || n > to {
-		v.fault(v.text, fmt.Sprintf("is no number from %s to %s", low, high), "")
+		v.fault(v.text, fmt.Sprintf("is not a number from %s to %s", low, high), "")
 	}
 }
 
 // isMode is an octal access mode (chmod(2)).
 func isMode(v *value, _ string) {
 	if n, err := strconv.ParseUint(v.text, 8, 64); err != nil || n > 0o7777 || strings.Contains(v.text, "_") {
-		v.fault(v.text, "is no octal access mode", "Write digits, as in 0755.")
+		v.fault(v.text, "is not an octal access mode", "Write digits, as in 0755.")
 	}
 }
 
@@ -93,7 +93,7 @@ func sizeHint(text string) string {
 
 func isSize(v *value, _ string) {
 	if _, ok := size(v.text); !ok {
-		v.fault(v.text, "is no size", sizeHint(v.text))
+		v.fault(v.text, "is not a size", sizeHint(v.text))
 	} else if _, ok := integer(v.text); !ok && v.name == "MessageQueueMessageSize" {
 		v.since(262, 257)
 	}
@@ -133,7 +133,7 @@ func isPercent(v *value, _ string) {
 		if _, ok := percent(v.text + "%"); ok {
 			fix = "Write " + v.text + "%."
 		}
-		v.fault(v.text, "is no percentage", fix)
+		v.fault(v.text, "is not a percentage", fix)
 	} else if finePercent.MatchString(v.text) {
 		v.since(252, 247)
 	}
@@ -189,7 +189,7 @@ func isQuota(v *value, _ string) {
 // isWeight is 1 to 10000, or a word (systemd.resource-control(5)).
 func isWeight(v *value, set string) {
 	if n, ok := integer(v.text); (!ok || n < 1 || n > 10000) && !v.isWord(set, v.text) {
-		v.fault(v.text, "is no weight from 1 to 10000", "")
+		v.fault(v.text, "is not a weight from 1 to 10000", "")
 	}
 }
 
@@ -214,7 +214,7 @@ func isCPUs(v *value, _ string) {
 			to, ok = integer(high)
 		}
 		if part != "" && (!ok || from < 0 || to > 8191 || to < from) {
-			v.fault(part, "is no number or range of numbers", "Write numbers and ranges, as in 0-3,8.")
+			v.fault(part, "is not a number or range of numbers", "Write numbers and ranges, as in 0-3,8.")
 			return
 		}
 	}
@@ -223,7 +223,7 @@ func isCPUs(v *value, _ string) {
 // isTOS is a number or a word (ip(7)).
 func isTOS(v *value, set string) {
 	if n, ok := integer(v.text); (!ok || n < 0 || n > 255) && !v.isWord(set, v.text) {
-		v.fault(v.text, "is no number from 0 to 255, nor one of "+strings.Join(words(set), ", "), "")
+		v.fault(v.text, "is neither a number from 0 to 255 nor one of "+strings.Join(words(set), ", "), "")
 	}
 }
 
@@ -264,7 +264,7 @@ func isLimit(v *value, _ string) {
 			} else if v.arg == "size" {
 				fix = sizeHint(text)
 			}
-			v.fault(v.text, "is no limit", fix)
+			v.fault(v.text, "is not a limit", fix)
 			return
 		}
 		numbers = append(numbers, n)

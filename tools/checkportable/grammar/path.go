@@ -13,7 +13,7 @@ import (
 func wrongPath(name string) string {
 	switch {
 	case !path.IsAbs(name):
-		return "is no absolute path"
+		return "is not an absolute path"
 	case slices.Contains(strings.Split(name, "/"), ".."):
 		return "has \"..\" in it"
 	case tooLong(name):
@@ -26,7 +26,7 @@ func tooLong(name string) bool {
 	return len(name) >= 4096 || slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return len(part) > 255 })
 }
 
-const pathFix = "Write a path from the root on, without \"..\"."
+const pathFix = "Write an absolute path without \"..\"."
 
 // absolute notes what is wrong with a path, after its specifiers are replaced.
 func (v *value) absolute(part string) (string, bool) {
@@ -69,7 +69,7 @@ func isPath(v *value, _ string) {
 	}
 	if expanded, ok := v.expand(text); ok && expanded == "" {
 		if v.arg != "" && v.arg != "refused" || v.section == "Path" {
-			v.fault(v.text, "is no absolute path", pathFix)
+			v.fault(v.text, "is not an absolute path", pathFix)
 		}
 		return
 	}
@@ -77,7 +77,7 @@ func isPath(v *value, _ string) {
 		return
 	}
 	if name, ok := v.absolute(text); ok && v.arg == "no-api" && belowKernel(name) {
-		v.fault(v.text, "is below /dev, /proc or /sys", "Choose another directory, as /run is.")
+		v.fault(v.text, "is below /dev, /proc or /sys", "Choose another directory, such as /run.")
 	} else if ok && v.name == "ListenFIFO" && strings.HasPrefix(name, "/var/run/") {
 		v.legacy(name)
 	}
@@ -112,7 +112,7 @@ func isPIDFile(v *value, _ string) {
 	case is != "":
 		v.refused(v.text, is, pathFix)
 	case belowKernel(name):
-		v.refused(v.text, "is below /dev, /proc or /sys", "Choose another directory, as /run is.")
+		v.refused(v.text, "is below /dev, /proc or /sys", "Choose another directory, such as /run.")
 	case name == "/var/run" || strings.HasPrefix(name, "/var/run/"):
 		v.legacy(name)
 	}
@@ -184,7 +184,7 @@ func (v *value) relative(part string) (string, bool) {
 		}
 		v.fault(part, "is an absolute path", fix)
 	case slices.Contains(strings.Split(name, "/"), ".."), path.Clean(name) == ".":
-		v.fault(part, "is no path below a directory", "")
+		v.fault(part, "is not a path below a directory", "")
 	case tooLong(name):
 		v.fault(part, "is too long for a path", "")
 	default:
@@ -206,9 +206,9 @@ func isDirectories(v *value, _ string) {
 		case name == "private" || strings.HasPrefix(name, "private/"):
 			v.fault(parts[0], "is where systemd keeps the directories of dynamic users", "Choose another name.")
 		case link != "" && v.arg == "no-links":
-			v.fault(strings.Join(parts, ":"), "has a link, which this directive has not", "Remove what is behind the colon.")
+			v.fault(strings.Join(parts, ":"), "has a link, which this directive does not support", "Remove the text after the colon.")
 		case options != "" && options != "ro":
-			v.fault(strings.Join(parts, ":"), "has other options than ro", "Write NAME, NAME:LINK or NAME:LINK:ro.")
+			v.fault(strings.Join(parts, ":"), "has options other than ro", "Write NAME, NAME:LINK or NAME:LINK:ro.")
 		case options != "" && v.arg == "no-links":
 			v.since(257, 252)
 		case link != "":
@@ -233,7 +233,7 @@ func isBinds(v *value, _ string) {
 		}
 		v.absolute(parts[1])
 		if options := get(parts, 2); len(parts) > 3 || options != "" && !slices.Contains(bindOptions, options) {
-			v.fault(options, "is no option of a bind mount", "Write one of "+strings.Join(bindOptions, ", ")+".")
+			v.fault(options, "is not an option of a bind mount", "Write one of "+strings.Join(bindOptions, ", ")+".")
 		}
 	}
 }
@@ -277,7 +277,7 @@ func (v *value) partitions(options []string) {
 	}
 	for i := 0; i+1 < len(options); i += 2 {
 		if options[i] != "" && !slices.Contains(partitions, options[i]) {
-			v.fault(options[i], "is no partition of an image", "Write PARTITION:OPTIONS, as in root:nosuid.")
+			v.fault(options[i], "is not a partition of an image", "Write PARTITION:OPTIONS, as in root:nosuid.")
 		}
 	}
 }
@@ -309,7 +309,7 @@ func isImagePolicy(v *value, _ string) {
 	for _, part := range strings.Split(v.text, ":") {
 		name, flags, ok := strings.Cut(part, "=")
 		if !ok {
-			v.refused(v.text, "is no image policy", "Write PARTITION=FLAG+FLAG, with colons between them.")
+			v.refused(v.text, "is not an image policy", "Write PARTITION=FLAG+FLAG, with colons between them.")
 			return
 		}
 		unknown := slices.ContainsFunc(strings.Split(flags, "+"), func(flag string) bool { return !slices.Contains(policyFlags, flag) })
@@ -345,19 +345,19 @@ func isOpenFile(v *value, _ string) {
 		v.fault(v.text, "is not PATH:NAME:OPTIONS", "")
 		return
 	case !path.IsAbs(parts[0]), path.Clean(parts[0]) == "/":
-		v.fault(v.text, "is no absolute path", pathFix)
+		v.fault(v.text, "is not an absolute path", pathFix)
 		return
 	}
 	if name := get(parts, 1); len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
-		v.fault(v.text, "has no name of a file descriptor behind its colon", "")
+		v.fault(v.text, "has no name of a file descriptor after its colon", "")
 	}
 	options := strings.Split(get(parts, 2), ",")
 	if slices.Contains(options, "read-only") && (slices.Contains(options, "append") || slices.Contains(options, "truncate")) {
-		v.fault(v.text, "is read-only, and is to be written", "Write one of read-only, append and truncate.")
+		v.fault(v.text, "is read-only, but also opened for writing", "Write one of read-only, append and truncate.")
 	}
 	for _, option := range options {
 		if option != "" && !slices.Contains([]string{"read-only", "append", "truncate", "graceful"}, option) {
-			v.fault(v.text, "has other options than read-only, append, truncate, graceful", "")
+			v.fault(v.text, "has options other than read-only, append, truncate, graceful", "")
 		}
 	}
 }
@@ -366,7 +366,7 @@ func isOpenFile(v *value, _ string) {
 func (v *value) device(part string) bool {
 	name, ok := v.expand(strings.TrimPrefix(part, "-"))
 	if name = v.belowRoot(name); ok && (name == "" || slices.Contains(strings.Split(name, "/"), "..")) {
-		v.fault(part, "is no path, or has \"..\" in it", pathFix)
+		v.fault(part, "is not a path, or contains \"..\"", pathFix)
 		return false
 	}
 	return ok
@@ -386,16 +386,16 @@ func isDeviceRule(v *value, _ string) {
 	switch v.kind {
 	case "device-weight":
 		if n, ok := integer(rest); !ok || n < 1 || n > 10000 {
-			v.fault(rest, "is no weight from 1 to 10000", "")
+			v.fault(rest, "is not a weight from 1 to 10000", "")
 		}
 	case "device-limit":
 		n, ok := thousands(rest)
 		if rest != "infinity" && (!ok || n == 0) {
-			v.fault(rest, "is no rate", "Write a number, perhaps with K, M, G or T for thousands and so on.")
+			v.fault(rest, "is not a rate", "Write a number, optionally with K, M, G or T for thousands and so on.")
 		}
 	case "device-span":
 		if _, ok := span(rest, "s"); !ok {
-			v.fault(rest, "is no time span", "Write a number with a unit, as in 25ms.")
+			v.fault(rest, "is not a time span", "Write a number with a unit, as in 25ms.")
 		}
 	}
 }
@@ -423,10 +423,10 @@ func isDeviceAllow(v *value, _ string) {
 	}
 	group := strings.HasPrefix(expanded, "block-") || strings.HasPrefix(expanded, "char-")
 	if !group && (wrongPath(expanded) != "" || !slices.ContainsFunc([]string{"/dev/", "/run/systemd/inaccessible/"}, func(dir string) bool { return strings.HasPrefix(expanded+"/", dir) })) {
-		v.fault(name, "is no device", "Write a path below /dev, or block-NAME or char-NAME.")
+		v.fault(name, "is not a device", "Write a path below /dev, or block-NAME or char-NAME.")
 		return
 	}
 	if strings.Trim(rights, "rwm") != "" {
-		v.fault(rights, "are other rights than r, w and m", "Write some of r, w and m, as in rw.")
+		v.fault(rights, "has rights other than r, w and m", "Write some of r, w and m, as in rw.")
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/systemd"
-	"example.org/portable-walkthrough-go/tools/systemd/unpacked"
+	"example.org/portable-walkthrough-go/tools/suite"
 )
 
 // A probe is a line of a unit file, in a unit that is good without it.
@@ -59,7 +58,7 @@ func (p probe) complaint(version int) string {
 func TestSystemdAgrees(t *testing.T) {
 	probes := readProbes(t)
 	newer := make([]bool, len(probes)) // a newer version complains
-	for _, root := range systemd.Suites(t) {
+	for _, root := range suite.All(t) {
 		verdicts := ask(t, root, probes)
 		found, missed, wrong := 0, 0, 0
 		for i, p := range probes {
@@ -85,7 +84,7 @@ func TestSystemdAgrees(t *testing.T) {
 
 // The comparison can fail: a type that takes anything is seen, and one that takes nothing.
 func TestBrokenTypeIsSeen(t *testing.T) {
-	root := systemd.Suites(t)[0]
+	root := suite.All(t)[0]
 	probes := []probe{{"Service", "RestartSec", "5 ticks"}, {"Service", "RestartSec", "5s"}}
 	verdicts := ask(t, root, probes)
 	good := kinds["span"]
@@ -106,13 +105,13 @@ func TestBrokenTypeIsSeen(t *testing.T) {
 }
 
 // ask returns what systemd says of each probe's line, "" for nothing.
-func ask(t *testing.T, root *unpacked.Root, probes []probe) []string {
+func ask(t *testing.T, root *suite.Root, probes []probe) []string {
 	t.Helper()
 	said := make([]string, len(probes))
 	dir := t.TempDir()
 	var files []string
 	for i, p := range probes {
-		file, err := unpacked.Write(dir, fmt.Sprintf("probe%d.%s", i, unitTypes[p.section]), fmt.Sprintf("[%s]\n%s=%s\n", p.section, p.name, p.value))
+		file, err := suite.Write(dir, fmt.Sprintf("probe%d.%s", i, unitTypes[p.section]), fmt.Sprintf("[%s]\n%s=%s\n", p.section, p.name, p.value))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,9 +29,9 @@ func isEnvironment(v *value, _ string) {
 			if v.arg == "name" {
 				fix = "Write names of variables, with blanks between them."
 			}
-			v.fault(word, "is no "+map[string]string{"assign": "assignment of a variable", "name": "name of a variable", "either": "variable"}[v.arg], fix)
+			v.fault(word, "is not "+map[string]string{"assign": "an assignment of a variable", "name": "the name of a variable", "either": "a variable"}[v.arg], fix)
 		case v.arg != "either" && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' }):
-			v.fault(word, "has control characters in it", "")
+			v.fault(word, "contains control characters", "")
 		}
 	}
 }
@@ -50,7 +50,7 @@ func (v *value) stream(set string, files ...string) {
 	if name, ok := strings.CutPrefix(v.text, "fd:"); ok {
 		name, ok := v.expand(name)
 		if ok && (len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })) {
-			v.fault(v.text, "has no name of a file descriptor behind its colon", "")
+			v.fault(v.text, "has no name of a file descriptor after its colon", "")
 		}
 		return
 	}
@@ -69,7 +69,7 @@ func (v *value) stream(set string, files ...string) {
 	case needsMore[v.text]:
 		v.faults = append(v.faults, Fault{Effect: Dropped, Part: v.text, Is: "has no path", Fix: "Write " + v.text + ":PATH."})
 	case !v.isWord(set, v.text):
-		v.fault(v.text, "is none of its words", suggest(set, v.text))
+		v.fault(v.text, "is not one of its words", suggest(set, v.text))
 	}
 }
 
@@ -90,7 +90,7 @@ func isBase64(v *value, _ string) {
 func isCText(v *value, _ string) {
 	words, err := unitfile.Split(v.text, "", unitfile.CEscapes)
 	if err != nil {
-		v.fault(v.text, "has an escape that is none", `Write \\ for a backslash.`)
+		v.fault(v.text, "has an invalid escape", `Write \\ for a backslash.`)
 		return
 	}
 	v.expand(strings.Join(words, ""))
@@ -106,7 +106,7 @@ func isLogFields(v *value, _ string) {
 			continue
 		}
 		if name, _, ok := strings.Cut(text, "="); !ok || !logField.MatchString(name) {
-			v.fault(word, "is no FIELD=VALUE with a name of capital letters", "")
+			v.fault(word, "is not FIELD=VALUE with a name in capital letters", "")
 		}
 	}
 }
@@ -127,7 +127,7 @@ func isCredential(v *value, _ string) {
 	if v.arg == "import" {
 		expanded = strings.TrimSuffix(expanded, "*")
 		if strings.ContainsAny(expanded, "*?[") {
-			v.fault(name, "is no name of a credential, and no start of one with * behind it", "Write NAME or START*.")
+			v.fault(name, "is neither the name of a credential nor the start of one followed by *", "Write NAME or START*.")
 			return
 		}
 		if expanded == "" && strings.HasSuffix(name, "*") {
@@ -135,7 +135,7 @@ func isCredential(v *value, _ string) {
 		}
 	}
 	if !isCredentialName(expanded) {
-		v.fault(name, "is no name of a credential", "Write NAME:VALUE, with a name of ASCII characters and no slash.")
+		v.fault(name, "is not a valid name of a credential", "Write NAME:VALUE, with a name of ASCII characters and no slash.")
 		return
 	}
 	switch v.arg {
@@ -143,7 +143,7 @@ func isCredential(v *value, _ string) {
 		if rest == "" {
 			v.fault(v.text, "has no value", "Write NAME:VALUE.")
 		} else if _, err := unitfile.Split(rest, "", unitfile.CEscapes); err != nil && v.arg == "set" {
-			v.fault(rest, "has an escape that is none", `Write \\ for a backslash.`)
+			v.fault(rest, "has an invalid escape", `Write \\ for a backslash.`)
 		} else if v.arg == "encrypted" && !decodes(rest) {
 			v.fault(rest, "is not base64", "")
 		}
@@ -157,7 +157,7 @@ func isCredential(v *value, _ string) {
 		}
 	case "import":
 		if rest != "" && !isCredentialName(strings.TrimRight(rest, "*")) {
-			v.fault(rest, "is no name of a credential", "")
+			v.fault(rest, "is not a valid name of a credential", "")
 		}
 	}
 }
@@ -279,9 +279,9 @@ func (v *value) command(c Command, broken bool) {
 	case strings.HasSuffix(name, "/"):
 		v.fault(c.Path, "is a directory", "Write the path of a program in it.")
 	case !strings.HasPrefix(name, "/") && !isFileName(name), strings.HasPrefix(name, "/") && tooLong(name):
-		v.fault(c.Path, "is neither an absolute path nor a name alone", "Write the path from the root on.")
+		v.fault(c.Path, "is neither an absolute path nor a plain name", "Write the absolute path.")
 	case strings.Contains(c.Prefixes, "@") && len(c.Args) == 0:
-		v.fault(v.text, "has the prefix @ and no name for the process", "Write the name behind the path, or remove the @.")
+		v.fault(v.text, "has the prefix @ and no name for the process", "Write the name after the path, or remove the @.")
 	case broken:
 		v.fault(v.text, "has a quote that is not closed", "Close the quote, or write \\\" for a quotation mark.")
 	default:

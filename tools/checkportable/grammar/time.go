@@ -116,11 +116,11 @@ func isSpan(v *value, _ string) {
 		if strings.EqualFold(v.text, "never") || strings.EqualFold(v.text, "unlimited") || v.text == "-1" {
 			fix = "Write infinity."
 		}
-		v.fault(v.text, "is no time span", fix)
+		v.fault(v.text, "is not a time span", fix)
 	case v.arg == "finite" && v.text == "infinity":
-		v.fault(v.text, "is no length of time", "Write a number with a unit, as in 5min 20s.")
+		v.fault(v.text, "is not a length of time", "Write a number with a unit, as in 5min 20s.")
 	case v.arg == "positive" && (v.text == "infinity" || length.Cmp(big.NewInt(1e9)) < 0):
-		v.fault(v.text, "is no time span of at least a second", "")
+		v.fault(v.text, "is not a time span of at least a second", "")
 	}
 }
 
@@ -200,7 +200,7 @@ func isCalendar(v *value, _ string) {
 			fix = "Did you mean the time zone " + near + "?"
 		}
 	}
-	v.fault(v.text, "is no calendar event", fix)
+	v.fault(v.text, "is not a calendar event", fix)
 }
 
 func calendar(text string) bool {

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/systemd"
+	"example.org/portable-walkthrough-go/tools/suite"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
 // No false alarm on the units that come with systemd.
 func TestUnitsOfSystemd(t *testing.T) {
-	for _, root := range systemd.Suites(t) {
+	for _, root := range suite.All(t) {
 		files, err := filepath.Glob(filepath.Join(root.UnitDir(), "*.*"))
 		if err != nil {
 			t.Fatal(err)

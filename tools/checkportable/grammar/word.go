@@ -89,7 +89,7 @@ func isOneWord(v *value, set string) {
 	if v.takes(set, v.text) {
 		return
 	}
-	v.fault(v.text, "is none of its words", suggest(set, v.text))
+	v.fault(v.text, "is not one of its words", suggest(set, v.text))
 }
 
 // isList is a list of words of a set, or a boolean alone if the set has one. Of the
@@ -126,7 +126,7 @@ func isList(v *value, set string) {
 			if strings.HasPrefix(word, "~") {
 				fix = "\"~\" stands only before the first word, and is for all of them: write two lines."
 			}
-			v.faults = append(v.faults, Fault{Effect: effect, Part: word, Is: "is none of its words", Fix: fix})
+			v.faults = append(v.faults, Fault{Effect: effect, Part: word, Is: "is not one of its words", Fix: fix})
 		}
 	}
 }
@@ -149,7 +149,7 @@ func isHostname(v *value, set string) {
 		return
 	}
 	if expanded, ok := v.expand(name); has && ok && (!hostname.MatchString(expanded) || len(expanded) > 64) {
-		v.fault(name, "is no host name", "")
+		v.fault(name, "is not a host name", "")
 	}
 	if has {
 		v.since(262, 257)
@@ -175,14 +175,14 @@ func isSystemCalls(v *value, set string) {
 			} else if near := directives.Nearest(name, slices.Collect(maps.Keys(known(set)))); near != "" {
 				fix = "Did you mean " + near + "?"
 			}
-			v.fault(word, "is no system call, or no group of them", fix)
+			v.fault(word, "is neither a system call nor a group of them", fix)
 		case has && v.name == "SystemCallLog":
-			v.fault(word, "is no system call, or no group of them", "Write "+name+".")
+			v.fault(word, "is neither a system call nor a group of them", "Write "+name+".")
 		case has && !strings.HasPrefix(v.text, "~"):
 			v.since(252, 247) // where it takes the word for nothing
-			v.fault(word, "has an error number, and the call is allowed", "Write it without; calls that fail are in a line that starts with \"~\".")
+			v.fault(word, "has an error number, but the call is allowed", "Remove the number; a line that starts with \"~\" lists the calls that fail.")
 		case has && !v.isErrno(number):
-			v.fault(word, "has no error number behind its colon", "Write one as in EPERM, or kill.")
+			v.fault(word, "has no error number after its colon", "Write one as in EPERM, or kill.")
 		}
 	}
 }
@@ -195,7 +195,7 @@ func (v *value) isErrno(text string) bool {
 // isErrno is a number or name of errno(3), or kill.
 func isErrno(v *value, _ string) {
 	if n, ok := integer(v.text); !v.isErrno(v.text) || ok && n == 0 {
-		v.fault(v.text, "is no error number", suggest("SystemCallErrorNumber", v.text))
+		v.fault(v.text, "is not an error number", suggest("SystemCallErrorNumber", v.text))
 	}
 }
 
@@ -206,7 +206,7 @@ func isCapabilities(v *value, set string) {
 		if _, err := strconv.Atoi(upper); err == nil || v.isWord("CapabilityBoundingSet", upper) {
 			continue
 		}
-		v.faults = append(v.faults, Fault{Effect: Dropped, Part: word, Is: "is no capability", Fix: suggest("CapabilityBoundingSet", upper)})
+		v.faults = append(v.faults, Fault{Effect: Dropped, Part: word, Is: "is not a capability", Fix: suggest("CapabilityBoundingSet", upper)})
 	}
 }
 
@@ -216,7 +216,7 @@ var secureBits = []string{"keep-caps", "keep-caps-locked", "no-setuid-fixup", "n
 func isSecureBits(v *value, _ string) {
 	for _, word := range strings.Fields(v.text) {
 		if !slices.Contains(secureBits, word) {
-			v.faults = append(v.faults, Fault{Effect: Dropped, Part: word, Is: "is no secure bit",
+			v.faults = append(v.faults, Fault{Effect: Dropped, Part: word, Is: "is not a secure bit",
 				Fix: "Write some of " + strings.Join(secureBits, ", ") + "."})
 		}
 	}
@@ -236,7 +236,7 @@ func (v *value) isSignalName(text string) bool {
 // isSignal is a name or number of signal(7).
 func isSignal(v *value, _ string) {
 	if n, ok := integer(v.text); (!ok || n < 1 || n > 64) && (ok || !v.isSignalName(v.text)) {
-		v.fault(v.text, "is no signal", suggest("FinalKillSignal", v.text))
+		v.fault(v.text, "is not a signal", suggest("FinalKillSignal", v.text))
 	}
 }
 
@@ -244,7 +244,7 @@ func isSignal(v *value, _ string) {
 func isExitStatuses(v *value, set string) {
 	for _, word := range v.words(unitfile.KeepEscapes) {
 		if n, ok := integer(word); (!ok || n < 0 || n > 255) && (ok || !v.isWord(set, word) && !v.isSignalName(word)) {
-			v.fault(word, "is no exit status and no signal", suggest(set, word))
+			v.fault(word, "is neither an exit status nor a signal", suggest(set, word))
 		}
 	}
 }
@@ -257,7 +257,7 @@ func isFileSystems(v *value, set string) {
 	}
 	for _, word := range list {
 		if strings.HasPrefix(word, "@") && !v.isWord(set, word) {
-			v.fault(word, "is no group of file systems", suggest(set, word))
+			v.fault(word, "is not a group of file systems", suggest(set, word))
 		}
 	}
 }
@@ -266,7 +266,7 @@ func isFileSystems(v *value, set string) {
 func isReboot(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if ok && (len(text) >= 256 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })) {
-		v.fault(v.text, "is no reboot argument", "Write up to 255 characters of ASCII.")
+		v.fault(v.text, "is not a reboot argument", "Write up to 255 characters of ASCII.")
 	}
 }
 
@@ -274,7 +274,7 @@ func isReboot(v *value, _ string) {
 func isXAttr(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if name, _, assigned := strings.Cut(text, "="); ok && (!assigned || !strings.HasPrefix(name, "user.")) {
-		v.fault(v.text, "is no extended attribute", "Write user.NAME=VALUE.")
+		v.fault(v.text, "is not an extended attribute", "Write user.NAME=VALUE.")
 	}
 }
 
@@ -284,6 +284,6 @@ func isRegex(v *value, _ string) {
 	if pattern := strings.TrimPrefix(v.text, "~"); pattern == "" {
 		v.fault(v.text, "has no pattern", "")
 	} else if open, closed := strings.Count(pattern, "("), strings.Count(pattern, ")"); !strings.Contains(pattern, `\`) && !strings.Contains(pattern, "[") && open != closed {
-		v.fault(v.text, fmt.Sprintf("is no regular expression: %d brackets are opened, %d closed", open, closed), "")
+		v.fault(v.text, fmt.Sprintf("is not a regular expression: %d brackets are opened, %d closed", open, closed), "")
 	}
 }

@@ -14,7 +14,7 @@ import (
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]string{
 		"1000": "1000 files, 25 MB", "1000000": "1000000 files, 500 MB", "4GiB": "a file of 4 GiB",
-		"": "neither", "0": "neither", "many": "neither", "-1GiB": "no number of GiB", "4 GiB": "no number of GiB",
+		"": "neither", "0": "neither", "many": "neither", "-1GiB": "not a number of GiB", "4 GiB": "not a number of GiB",
 	} {
 		size, err := parseSize(text)
 		got := size.String()

@@ -28,7 +28,7 @@ func parseSize(text string) (treeSize, error) {
 	if number, ok := strings.CutSuffix(text, "GiB"); ok {
 		gibibytes, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || gibibytes < 1 {
-			return treeSize{}, fmt.Errorf("size %q is no number of GiB from 1 on", text)
+			return treeSize{}, fmt.Errorf("size %q is not a number of GiB from 1 on", text)
 		}
 		return treeSize{1, gibibytes << 30}, nil
 	}

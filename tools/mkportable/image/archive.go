@@ -62,7 +62,7 @@ func (a *archive) file(h *tar.Header, content io.Reader) error {
 	// The plain interfaces, or io.Copy would make a buffer for each file.
 	n, err := io.CopyBuffer(struct{ io.Writer }{a.tar}, &io.LimitedReader{R: content, N: h.Size}, a.buffer)
 	if err == nil && n != h.Size {
-		err = fmt.Errorf("it ends after %d bytes of %d; build again when nothing writes to it", n, h.Size)
+		err = fmt.Errorf("it ends after %d bytes of %d; build again while no program writes to it", n, h.Size)
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func read(e *spec.Entry, use func(content io.Reader, size int64) error) error {
 		return err
 	}
 	if after.Size() != info.Size() {
-		return fmt.Errorf("%q changed while it was read: it had %d bytes, and has %d; build again when nothing writes to it", e.Source, info.Size(), after.Size())
+		return fmt.Errorf("%q changed while mkportable read it: it had %d bytes, and now has %d; build again while no program writes to it", e.Source, info.Size(), after.Size())
 	}
 	return nil
 }

@@ -265,7 +265,7 @@ func TestFileSystemCheck(t *testing.T) {
 		"no mksquashfs":         {func(fs *FileSystem) { fs.Mksquashfs.Path = "" }, "name it with --mksquashfs"},
 		"before 1970":           {func(fs *FileSystem) { fs.Timestamp = -1 }, "timestamp -1"},
 		"after 2106":            {func(fs *FileSystem) { fs.Timestamp = 1 << 32 }, "from 0 to 4294967295"},
-		"unknown compression":   {func(fs *FileSystem) { fs.Compression = "lzma" }, "none of gzip"},
+		"unknown compression":   {func(fs *FileSystem) { fs.Compression = "lzma" }, "choose gzip"},
 		"level too high":        {func(fs *FileSystem) { fs.Level = 23 }, "from 1 to 22"},
 		"level without meaning": {func(fs *FileSystem) { fs.Compression = "xz" }, "no levels"},
 		"block not a power":     {func(fs *FileSystem) { fs.BlockSize = 5000 }, "power of two"},

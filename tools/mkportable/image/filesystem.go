@@ -39,19 +39,19 @@ func (fs *FileSystem) check() error {
 	case fs.Mksquashfs.Path == "":
 		return errors.New("no mksquashfs; name it with --mksquashfs")
 	case !known:
-		return fmt.Errorf("compression %q is none of gzip, lz4, xz and zstd; choose one of them", fs.Compression)
+		return fmt.Errorf("compression %q is not supported; choose gzip, lz4, xz or zstd", fs.Compression)
 	case fs.Level != 0 && highest == 0:
 		return fmt.Errorf("compression %s has no levels; leave compression_level out", fs.Compression)
 	case fs.Level < 0 || fs.Level > highest:
-		return fmt.Errorf("compression_level %d: %s has no such level; choose one from 1 to %d, or 0 for its default", fs.Level, fs.Compression, highest)
+		return fmt.Errorf("compression_level %d: %s does not have this level; choose one from 1 to %d, or 0 for its default", fs.Level, fs.Compression, highest)
 	case fs.Timestamp < 0 || fs.Timestamp > math.MaxUint32:
-		return fmt.Errorf("timestamp %d: squashfs has no such time; choose one from 0 to %d, in seconds since 1970", fs.Timestamp, int64(math.MaxUint32))
+		return fmt.Errorf("timestamp %d: squashfs can't store this time; choose one from 0 to %d, in seconds since 1970", fs.Timestamp, int64(math.MaxUint32))
 	case fs.BlockSize < 4<<10 || fs.BlockSize > 1<<20 || fs.BlockSize&(fs.BlockSize-1) != 0:
-		return fmt.Errorf("block_size %d: squashfs has no such blocks; choose a power of two from 4096 to 1048576, in bytes", fs.BlockSize)
+		return fmt.Errorf("block_size %d: squashfs does not support this size; choose a power of two from 4096 to 1048576, in bytes", fs.BlockSize)
 	case fs.Processors < 0:
-		return fmt.Errorf("processors %d: there can't be fewer than none; choose a number from 1 on, or 0 for all", fs.Processors)
+		return fmt.Errorf("processors %d: the number is negative; choose 1 or more, or 0 for all", fs.Processors)
 	case fs.Memory < 0:
-		return fmt.Errorf("memory %d: there can't be less than none; choose a number of MiB, or 0 for mksquashfs's default", fs.Memory)
+		return fmt.Errorf("memory %d: the number is negative; choose a number of MiB, or 0 for mksquashfs's default", fs.Memory)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func sizes(manifest string) ([]sizedFile, error) {
 		}
 		size, err := strconv.ParseInt(fields[4], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%s: size %q is no number", fields[0], fields[4])
+			return nil, fmt.Errorf("%s: size %q is not a number", fields[0], fields[4])
 		}
 		files = append(files, sizedFile{fields[0], fields[6], size})
 	}

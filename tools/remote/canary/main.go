@@ -37,7 +37,7 @@ func run(args []string) error {
 	}
 	bait := os.Getenv("CANARY_BAIT")
 	if bait == "" {
-		return errors.New("nothing to try: build with --action_env=CANARY_BAIT=read:/etc/passwd,…")
+		return errors.New("no bait; build with --action_env=CANARY_BAIT=read:/etc/passwd,…")
 	}
 	var said strings.Builder
 	for one := range strings.SplitSeq(bait, ",") {

@@ -63,7 +63,7 @@ func (s *Server) configuration() (string, error) {
 		server = strings.Replace(server, change[0], change[1], 1)
 	}
 	if left := regexp.MustCompile(`/etc|/var|ssl|auth`).FindString(server); left != "" {
-		return "", fmt.Errorf("nginx.conf still has %q: say in nginx.go what becomes of it", left)
+		return "", fmt.Errorf("nginx.conf still has %q; replace it in nginx.go", left)
 	}
 	var unprivileged string
 	if os.Geteuid() == 0 {

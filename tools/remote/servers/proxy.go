@@ -179,7 +179,7 @@ func modify(r *http.Response) error {
 	switch {
 	case r.Request.Context().Value(cutKey{}) != nil:
 		if r.ContentLength < 2 {
-			return fmt.Errorf("%s has %d bytes: it can't be cut", r.Request.URL.Path, r.ContentLength)
+			return fmt.Errorf("%s has %d bytes: it is too short to be cut", r.Request.URL.Path, r.ContentLength)
 		}
 		// The client knows from Content-Length that the rest is missing.
 		r.Body = struct {

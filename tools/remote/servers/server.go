@@ -155,7 +155,7 @@ func find(variable string) (program.Program, error) {
 	}
 	found, err := program.Find(path)
 	if err == nil && filepath.Base(found.Path) == "absent" {
-		err = errors.New("no bwrap on this machine; install bubblewrap")
+		err = errors.New("this machine has no bwrap; install bubblewrap")
 	}
 	return found, err
 }

@@ -91,7 +91,7 @@ func squashfsTools(mksquashfs program.Program) (inventory.Component, error) {
 	said, err := mksquashfs.Command(context.Background(), "-version").Output()
 	words := strings.Fields(string(said))
 	if len(words) < 3 || words[0] != "mksquashfs" || words[1] != "version" {
-		return inventory.Component{}, fmt.Errorf("mksquashfs -version says %q (%v); use mksquashfs 4.6 or newer", said, err)
+		return inventory.Component{}, fmt.Errorf("mksquashfs -version prints %q (%v), which is not a version; use mksquashfs 4.6 or newer", said, err)
 	}
 	version := words[2]
 	return inventory.Component{Name: "squashfs-tools", Version: version, URL: "pkg:generic/squashfs-tools@" + version, Tool: true}, nil

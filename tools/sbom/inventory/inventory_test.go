@@ -95,15 +95,15 @@ func TestCompare(t *testing.T) {
 		"other kind": {packages: []goPackage{own, b, {path: "c", label: "@@c//:c", url: "pkg:bazel/c@1"}}, known: true,
 			also: Component{Name: "c", Version: "1", URL: "pkg:bazel/c@1"}},
 		"not linked": {packages: []goPackage{own, b, {path: "c", label: "@@c//:c", url: "pkg:golang/c@v1.0.0"}}, known: true,
-			findings: "module-not-linked: @@c//:c is of the module c v1.0.0, and the program has nothing of that"},
+			findings: "module-not-linked: @@c//:c belongs to the module c v1.0.0, but the program contains nothing of it"},
 		"other version": {packages: []goPackage{own, {path: "example.org/b", label: "@@b//:b", url: "pkg:golang/example.org/b@v1.0.1"}},
-			err: "the program has the module example.org/b v1.0.0, and none of the packages that //a:a consists of is of it"},
+			err: "the program has the module example.org/b v1.0.0, and none of //a:a's packages belongs to it"},
 		"other sum": {packages: []goPackage{own, {path: "example.org/b", label: "@@b//:b", url: "pkg:golang/example.org/b@v1.0.0?checksum=h1:AAAA"}},
 			err: "the program has the module example.org/b v1.0.0 with the sum " + sum + ", and @@b//:b with h1:AAAA"},
 		"unknown module": {packages: []goPackage{own, b, {path: "c/d", label: "@@c//d"}, {path: "c/e", label: "@@c//e"}},
 			findings: "module-unknown: @@c//d is linked as the package c/d, and its repository has no package_metadata",
 			also:     Component{Name: "c/e"}},
-		"no URL": {packages: []goPackage{own, b, {path: "c", label: "@@c//:c", url: "c@1"}}, err: `@@c//:c: "c@1" is no package URL`},
+		"no URL": {packages: []goPackage{own, b, {path: "c", label: "@@c//:c", url: "c@1"}}, err: `@@c//:c: "c@1" is not a package URL`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := new(Program)
@@ -174,7 +174,7 @@ func TestLicense(t *testing.T) {
 		t.Errorf("got %v, %+v", err, inv.Components)
 	}
 	err := inv.License(map[string]string{"example.org/gone": "MIT"})
-	if err == nil || !strings.Contains(err.Error(), `has the module "example.org/gone"; remove it, or write one of example.org/b, example.org/c`) {
+	if err == nil || !strings.Contains(err.Error(), `contains the module "example.org/gone"; remove it, or write one of example.org/b, example.org/c`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,7 @@ func (inv *Inventory) License(licenses map[string]string) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(licenses)) {
 		if !used[name] {
-			return fmt.Errorf("sbom_licenses: no program of the image has the module %q; remove it, or write one of %s", name, strings.Join(inv.names(), ", "))
+			return fmt.Errorf("sbom_licenses: no program of the image contains the module %q; remove it, or write one of %s", name, strings.Join(inv.names(), ", "))
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func readMetadata(name string) (string, error) {
 func component(packageURL string) (Component, error) {
 	u, err := url.Parse(packageURL)
 	if err != nil || u.Scheme != "pkg" || !strings.Contains(u.Opaque, "/") {
-		return Component{}, fmt.Errorf("%q is no package URL; write pkg:TYPE/NAME@VERSION into package_metadata", packageURL)
+		return Component{}, fmt.Errorf("%q is not a package URL; write pkg:TYPE/NAME@VERSION into package_metadata", packageURL)
 	}
 	kind, name, _ := strings.Cut(u.Opaque, "/")
 	name, version, _ := cutLast(name, "@")

@@ -156,14 +156,14 @@ func (p *Program) compare(info *debug.BuildInfo, built *target) error {
 		declared[id] = true
 		switch m := linked[id]; {
 		case m == nil:
-			p.find("module-not-linked", "%s is of the module %s %s, and the program has nothing of that; remove the dependency if no platform needs it", pkg.label, c.Name, c.Version)
+			p.find("module-not-linked", "%s belongs to the module %s %s, but the program contains nothing of it; remove the dependency if no platform needs it", pkg.label, c.Name, c.Version)
 		case c.Sum != "" && m.Sum != "" && c.Sum != m.Sum:
 			return fmt.Errorf("the program has the module %s %s with the sum %s, and %s with %s; build the program again from these sources", c.Name, c.Version, m.Sum, pkg.label, c.Sum)
 		}
 	}
 	for _, m := range info.Deps {
 		if !declared[key(m.Path, m.Version)] {
-			return fmt.Errorf("the program has the module %s %s, and none of the packages that %s consists of is of it; build the program again from these sources", m.Path, m.Version, built.label)
+			return fmt.Errorf("the program has the module %s %s, and none of %s's packages belongs to it; build the program again from these sources", m.Path, m.Version, built.label)
 		}
 	}
 	return nil

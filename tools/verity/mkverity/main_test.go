@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 	"example.org/portable-walkthrough-go/tools/verity/ddi"
 	"example.org/portable-walkthrough-go/tools/verity/smalldisk"
 )
@@ -152,7 +152,7 @@ func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 			probe := exec.Command("/bin/true")
 			probe.SysProcAttr = c.SysProcAttr
 			if err := probe.Run(); err != nil {
-				machine.Lacks(t, "no user namespaces: %v", err)
+				skip.OrFail(t, "no user namespaces: %v", err)
 			}
 		},
 		"a second later": func(*exec.Cmd) { time.Sleep(1100 * time.Millisecond) },

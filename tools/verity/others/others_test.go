@@ -15,7 +15,7 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	"example.org/portable-walkthrough-go/tools/runfile"
-	"example.org/portable-walkthrough-go/tools/systemd/unpacked"
+	"example.org/portable-walkthrough-go/tools/suite"
 	"example.org/portable-walkthrough-go/tools/verity/ddi"
 )
 
@@ -41,7 +41,7 @@ func must(t *testing.T, err error) {
 
 // A bench has the programs and an image.
 type bench struct {
-	root     *unpacked.Root
+	root     *suite.Root
 	signer   string
 	image    string
 	manifest ddi.Manifest
@@ -55,7 +55,7 @@ func newBench(t *testing.T) *bench {
 	archive, err := runfiles.Rlocation(os.Getenv("PROGRAMS"))
 	must(t, err)
 	b := &bench{}
-	b.root, err = unpacked.OpenArchive(t.Context(), archive, t.TempDir(), veritysetup, sfdisk, systemdDissect, openssl, softhsm, pkcs11Provider, softhsmModule)
+	b.root, err = suite.OpenArchive(t.Context(), archive, t.TempDir(), veritysetup, sfdisk, systemdDissect, openssl, softhsm, pkcs11Provider, softhsmModule)
 	must(t, err)
 	b.image, err = runfile.Path("IMAGE")
 	must(t, err)

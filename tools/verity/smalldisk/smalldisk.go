@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
 // variable tells the process in which the file system is mounted where.
@@ -16,7 +16,7 @@ const variable = "SMALLDISK"
 
 // Run calls test with an empty directory that has room for size bytes, such as "1m". That is
 // in another process, since it needs a mount namespace: what comes before Run in the test is
-// done in both. Without user namespaces the test is skipped, or fails where machine.Complete
+// done in both. Without user namespaces the test is skipped, or fails where skip.Never
 // is set.
 func Run(t *testing.T, size string, test func(directory string)) {
 	t.Helper()
@@ -37,9 +37,9 @@ func Run(t *testing.T, size string, test func(directory string)) {
 	out, err := cmd.CombinedOutput()
 	switch {
 	case cmd.Process == nil:
-		machine.Lacks(t, "no user namespaces: %v", err)
+		skip.OrFail(t, "no user namespaces: %v", err)
 	case err != nil && strings.Contains(string(out), "mount: operation not permitted"):
-		machine.Lacks(t, "no mounts in a user namespace: %s", out)
+		skip.OrFail(t, "no mounts in a user namespace: %s", out)
 	case err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()):
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -26,7 +26,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.org/portable-walkthrough-go/tools/systemd/unpacked"
+	"example.org/portable-walkthrough-go/tools/suite"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
@@ -50,11 +50,11 @@ type item struct{ section, name, kind string }
 func (i item) key() string { return i.section + " " + i.name }
 
 func generate(ctx context.Context, into string, onlyWords bool, roots []string) error {
-	var systemds []*unpacked.Root
+	var systemds []*suite.Root
 	var versions []int
 	var dumps [][]item
 	for _, dir := range roots {
-		root, err := unpacked.Open(ctx, dir)
+		root, err := suite.Open(ctx, dir)
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func join(versions []int) string {
 }
 
 // dump asks systemd for its directives.
-func dump(ctx context.Context, root *unpacked.Root) ([]item, error) {
+func dump(ctx context.Context, root *suite.Root) ([]item, error) {
 	said, err := root.Command(ctx, "usr/lib/systemd/systemd", "--dump-configuration-items").Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: systemd --dump-configuration-items: %w", root.Dir, err)

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
-	"example.org/portable-walkthrough-go/tools/systemd/unpacked"
+	"example.org/portable-walkthrough-go/tools/suite"
 )
 
 // unitTypes are the units in which a section's directives are asked for.
@@ -23,7 +23,7 @@ var unitTypes = map[string]string{"Service": "service", "Socket": "socket", "Tim
 // words asks each systemd which words it takes where a directive's value is one of a set
 // of words, and which directives may be empty. What is asked are all texts in systemd's
 // own files that can be a word, so nothing is known beforehand.
-func words(ctx context.Context, roots []*unpacked.Root, items [][]item) (string, error) {
+func words(ctx context.Context, roots []*suite.Root, items [][]item) (string, error) {
 	known := map[[2]string][]int{} // set and word: the versions that take it
 	asked := map[string][]int{}    // set: the versions that have it
 	texts, err := candidates(roots)
@@ -120,7 +120,7 @@ var (
 // candidates are what can be a word in the texts of systemd's programs and libraries, and
 // of libseccomp. The linker keeps of two texts only the longer one if it ends like the
 // other: so what follows a separator counts too, and what another version has.
-func candidates(roots []*unpacked.Root) ([]string, error) {
+func candidates(roots []*suite.Root) ([]string, error) {
 	all := map[string]bool{"": true}
 	for n := range 201 {
 		all[strconv.Itoa(n)] = true
@@ -156,7 +156,7 @@ func candidates(roots []*unpacked.Root) ([]string, error) {
 }
 
 // ask lets systemd read a line for each text, and returns those without a complaint.
-func ask(ctx context.Context, root *unpacked.Root, section string, texts []string, line func(string) string) ([]string, error) {
+func ask(ctx context.Context, root *suite.Root, section string, texts []string, line func(string) string) ([]string, error) {
 	const sentinel = "NoSuchDirective=1"
 	dir, err := os.MkdirTemp("", "words")
 	if err != nil {
@@ -171,7 +171,7 @@ func ask(ctx context.Context, root *unpacked.Root, section string, texts []strin
 		}
 		fmt.Fprintln(content, sentinel)
 		name := "words." + unitTypes[section]
-		file, err := unpacked.Write(dir, name, content.String())
+		file, err := suite.Write(dir, name, content.String())
 		if err != nil {
 			return nil, err
 		}

@@ -1,10 +1,10 @@
-"""The systemds that tests compare with."""
+"""The Debian suites whose systemd tests compare with."""
 
 visibility(["//tools/..."])
 
 _ARCHIVES = ["@vm_{}//:root.tar".format(suite) for suite in ["bookworm", "bullseye", "forky", "trixie"]]
 
-# Without a mirror of Debian there are none, and package systemd skips the tests.
+# Without a Debian mirror there are none, and package suite skips the tests.
 SUITES_DATA = select({
     "@vm_forky//:available": _ARCHIVES,
     "//conditions:default": [],

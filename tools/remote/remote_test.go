@@ -2,7 +2,7 @@
 // bytes everywhere, another checkout finds everything, actions reach nothing and are given
 // nothing that is not theirs, and a bad cache does no harm. It starts Bazel, and runs under
 // bazel run only: ../README.md tells how.
-package proof
+package main
 
 import (
 	"bytes"
@@ -22,10 +22,10 @@ const (
 	// secretHeader is how a cluster knows its users.
 	secretHeader = "--remote_header=authorization=Bearer " + marker + "-token"
 	// shell is a target whose action calls what it does not declare: a shell.
-	shell       = "//tools/remote/proof:shell"
-	shellOutput = "tools/remote/proof/shell.txt"
+	shell       = "//tools/remote:shell"
+	shellOutput = "tools/remote/shell.txt"
 	// onLinux is an image whose image action asks for a worker with that operating system.
-	onLinux = "//tools/remote/proof:on_linux"
+	onLinux = "//tools/remote:on_linux"
 )
 
 // targets are what a checkout builds and tests, beside //:image.

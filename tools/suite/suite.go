@@ -1,6 +1,6 @@
-// Package unpacked runs the systemd of an unpacked Debian suite, without booting or
-// installing it: each program with the suite's own loader and libraries.
-package unpacked
+// Package suite runs the systemd of unpacked Debian suites, without booting or installing it.
+// Each program runs with the suite's own loader and libraries. Tests compare with it.
+package suite
 
 import (
 	"bytes"
@@ -21,12 +21,12 @@ type Root struct {
 	loader  string
 }
 
-// Open finds the loader below dir, and asks systemd for its version.
+// Open opens the suite below dir: it finds the loader and reads systemd's version.
 func Open(ctx context.Context, dir string) (*Root, error) {
 	loaders, _ := filepath.Glob(filepath.Join(dir, "usr/lib/*/ld-linux*.so.*"))
 	older, _ := filepath.Glob(filepath.Join(dir, "lib/*/ld-linux*.so.*"))
 	if loaders = append(loaders, older...); len(loaders) == 0 {
-		return nil, fmt.Errorf("%s: no dynamic loader; unpack systemd with its dependencies", dir)
+		return nil, fmt.Errorf("%s: no dynamic loader; unpack systemd together with its dependencies", dir)
 	}
 	r := &Root{Dir: dir, loader: loaders[0]}
 	said, err := r.Command(ctx, "usr/lib/systemd/systemd", "--version").Output()
@@ -34,12 +34,12 @@ func Open(ctx context.Context, dir string) (*Root, error) {
 		return nil, fmt.Errorf("%s: systemd --version: %w", dir, err)
 	}
 	if _, err := fmt.Sscanf(string(said), "systemd %d", &r.Version); err != nil {
-		return nil, fmt.Errorf("%s: systemd --version says %q", dir, said)
+		return nil, fmt.Errorf("%s: systemd --version prints %q, which is not a version", dir, said)
 	}
 	return r, nil
 }
 
-// Libraries are the directories of the suite's shared libraries.
+// Libraries returns the directories of the suite's shared libraries.
 func (r *Root) Libraries() []string {
 	triplet := filepath.Base(filepath.Dir(r.loader))
 	var all []string
@@ -49,22 +49,23 @@ func (r *Root) Libraries() []string {
 	return all
 }
 
-// Command runs a program of the suite, named by its path below the root.
+// Command returns the command that runs a program of the suite. The program is a path below
+// the root.
 func (r *Root) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	args = append([]string{"--library-path", strings.Join(r.Libraries(), ":"), filepath.Join(r.Dir, program)}, args...)
 	return exec.CommandContext(ctx, r.loader, args...)
 }
 
-// Said is what systemd says of one line of a unit file; of the unit as a whole at line 0.
+// Said is a message of systemd's about one line of a unit file. Line 0 is the whole unit.
 type Said struct {
 	Line int
 	Text string
 }
 
-// Verify lets systemd-analyze verify read unit files, and returns what it says of each,
-// by the file's base name. Units that they name are looked up beside them and among
-// those that come with systemd. Saying nothing is no verdict: it has to find the mistake
-// in a unit of Verify's own too, which it reads last, or there is an error.
+// Verify runs systemd-analyze verify on unit files, and returns its messages by the file's base
+// name. systemd-analyze looks up the units that they name beside them and among systemd's own.
+// No messages could also mean that it read nothing. So Verify adds a unit with a mistake at the
+// end, and returns an error if systemd-analyze does not report that mistake.
 func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, error) {
 	dir, err := os.MkdirTemp("", "control")
 	if err != nil {
@@ -86,13 +87,13 @@ func (r *Root) Verify(ctx context.Context, files ...string) (map[string][]Said, 
 	}
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
-	// It fails if anything is wrong with a unit.
+	// It fails if it finds a mistake in a unit.
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		return nil, fmt.Errorf("%s: systemd-analyze verify: %w", r.Dir, err)
 	}
 	said := parse(text.String())
 	if len(said[control]) == 0 {
-		return nil, fmt.Errorf("%s: systemd-analyze %d finds no mistake where there is one. It said: %.500s", r.Dir, r.Version, text.String())
+		return nil, fmt.Errorf("%s: systemd-analyze %d does not report a planted mistake. It printed: %.500s", r.Dir, r.Version, text.String())
 	}
 	delete(said, control)
 	return said, nil
@@ -120,10 +121,10 @@ var (
 	ofUnit = regexp.MustCompile(`^(?:Unit )?([^ /]+\.[a-z]+):? (.*)$`)
 )
 
-// UnitDir is the suite's own units.
+// UnitDir returns the directory of the suite's own units.
 func (r *Root) UnitDir() string { return filepath.Join(r.Dir, "usr/lib/systemd/system") }
 
-// Write makes a unit file for [Root.Verify].
+// Write writes a unit file for [Root.Verify] and returns its path.
 func Write(dir, name, content string) (string, error) {
 	file := filepath.Join(dir, name)
 	return file, os.WriteFile(file, []byte(content), 0o644)

@@ -1,14 +1,14 @@
-package systemd
+package suite
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
-// outcome is a test that tells how it ended.
+// outcome is a testing.TB that records how the test ended.
 type outcome struct {
 	testing.TB
 	skipped, failed bool
@@ -43,7 +43,7 @@ func TestAnalyze(t *testing.T) {
 				}
 			}
 			t.Setenv("PATH", directory)
-			t.Setenv(machine.Complete, test.required)
+			t.Setenv(skip.Never, test.required)
 			got := outcome{TB: t}
 			found := Analyze(&got)
 			if got.skipped != test.want.skipped || got.failed != test.want.failed {

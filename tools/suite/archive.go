@@ -1,4 +1,4 @@
-package unpacked
+package suite
 
 import (
 	"archive/tar"
@@ -13,12 +13,12 @@ import (
 	"slices"
 )
 
-// needed are the files of a suite that systemd-analyze reads, the profiles of portabled,
-// and mount(8).
+// needed matches the files of a suite that systemd-analyze reads, portabled's profiles, and
+// mount(8).
 var needed = regexp.MustCompile(`^usr/(?:bin/(?:systemd-analyze|mount)$|lib/systemd/(?:systemd$|libsystemd-|system/|portable/profile/)|lib/[a-z0-9_]+-linux-gnu/(?:systemd/)?[^/]+\.so[^/]*$)`)
 
-// OpenArchive is [Open] for what systemd-analyze needs of a suite's archive, and more files by
-// their paths, unpacked below dir.
+// OpenArchive unpacks the files of an archive that systemd-analyze needs below dir, and more files
+// by their paths, and opens the result like [Open].
 func OpenArchive(ctx context.Context, archive, dir string, more ...string) (*Root, error) {
 	file, err := os.Open(archive)
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package systemd finds systemd's own programs, for tests that compare with them.
-package systemd
+package suite
 
 import (
 	"context"
@@ -7,20 +6,20 @@ import (
 	"os/exec"
 	"testing"
 
-	"example.org/portable-walkthrough-go/tools/machine"
+	"example.org/portable-walkthrough-go/tools/skip"
 )
 
-// oldest is the first systemd-analyze that checks a directory as a whole host
-// (verify --root=), and says no more than is wrong.
+// oldest is the first version whose systemd-analyze checks a directory as a whole host
+// (verify --root=) and reports only mistakes.
 const oldest = 254
 
-// Analyze is the machine's systemd-analyze. Without one of at least systemd 254 the
-// test is skipped, or fails where machine.Complete is set.
+// Analyze returns the path of the machine's systemd-analyze. If it is missing or older than
+// systemd 254, Analyze calls [skip.OrFail].
 func Analyze(t testing.TB) string {
 	t.Helper()
 	program, err := analyze(t.Context())
 	if err != nil {
-		machine.Lacks(t, "%v", err)
+		skip.OrFail(t, "%v", err)
 	}
 	return program
 }

@@ -1,4 +1,4 @@
-package unpacked
+package suite
 
 import (
 	"os"
@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// withoutCgroups is the first of our versions whose systemd-analyze reads units on a
-// machine that shows no control groups.
+// withoutCgroups is the first tested version whose systemd-analyze works on a machine without
+// control groups.
 const withoutCgroups = 252
 
-// hasCgroups tells whether this process sees a file system of control groups. In Bazel's
-// sandbox without network it does not: /sys is mounted anew for the network namespace.
+// hasCgroups reports whether this process sees a file system of control groups. It does not in
+// Bazel's sandbox without network, which mounts /sys again for the network namespace.
 func hasCgroups() bool {
 	for _, name := range []string{"cgroup.controllers", "systemd"} {
 		if _, err := os.Stat(filepath.Join("/sys/fs/cgroup", name)); err == nil {
@@ -23,8 +23,8 @@ func hasCgroups() bool {
 	return false
 }
 
-// withCgroups gives a command the machine's control groups to look at, read-only, in
-// namespaces of its own (cgroup_namespaces(7), user_namespaces(7)), by the suite's mount(8).
+// withCgroups makes a command run in new namespaces (cgroup_namespaces(7), user_namespaces(7)),
+// where the suite's mount(8) mounts the machine's control groups, read-only.
 func (r *Root) withCgroups(cmd *exec.Cmd) {
 	const script = `mount() { "$loader" --library-path "$libraries" "$program" "$@"; }
 mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -o remount,bind,ro /sys/fs/cgroup && exec "$@"`
