@@ -258,7 +258,7 @@ shellcheck_archive(name = "shellcheck_default")
 	write(t, provided+"/shellcheck/BUILD.bazel", `exports_files(["shellcheck"])`)
 	n.has(t, "go", "VERSION", version+"provided", "--repo_env=GO_SDK_ROOT="+provided+"/sdk")
 	n.has(t, "go_"+other[1], "VERSION", version+other[1], "--repo_env=GO_SDK_ROOT="+provided+"/sdk")
-	n.Fail(t, "repository 'go': GO_SDK_ROOT holds go1.2.3, but go"+pinned(t, "GO_VERSION")+" is pinned", "build", "--repo_env=GO_SDK_ROOT="+provided+"/old", "@go//:VERSION")
+	n.Fail(t, "repository 'go': GO_SDK_ROOT contains go1.2.3, but go"+pinned(t, "GO_VERSION")+" is pinned", "build", "--repo_env=GO_SDK_ROOT="+provided+"/old", "@go//:VERSION")
 	n.Fail(t, "repository 'go': GO_SDK_ROOT names a directory that does not exist: /nowhere", "build", "--repo_env=GO_SDK_ROOT=/nowhere", "@go//:VERSION")
 	n.has(t, "shellcheck", "shellcheck", "provided", "--repo_env=SHELLCHECK_ROOT="+provided+"/shellcheck")
 }
