@@ -12,7 +12,7 @@ _RULE = "portable_channel"
 _ChannelInfo = provider(
     doc = "The files that a channel publishes.",
     fields = {
-        "images": "dict of string to File: by published name.",
+        "images": "dict of string to File: images and their root hashes, by published name.",
         "keep": "int: the number of versions to keep.",
         "label": "string: the channel's, as its user writes it.",
         "settings": "dict of string to File: files for the configuration of hosts, by published name.",
@@ -21,22 +21,26 @@ _ChannelInfo = provider(
 )
 
 # sysupdate.d(5). %a is the host's architecture under systemd's name, as in the images' names.
-_TRANSFER = """# From {label}. To be put into /etc/sysupdate.{name}.d/ for `systemd-sysupdate --component={name}`.
+_TRANSFER = """# From {label}. To be put into /etc/sysupdate.{name}.d/ for `systemd-sysupdate --component={name}`.{why}
 [Transfer]
 Verify={verify}
 
 [Source]
 Type=url-file
 Path={url}
-MatchPattern={name}_@v_%a.raw
+MatchPattern={name}_@v_%a.{suffix}
 
 [Target]
 Type=regular-file
 Path={directory}
-MatchPattern={name}_@v_%a.raw
+MatchPattern={name}_@v_%a.{suffix}
 Mode=0444
 InstancesMax={keep}
 """
+
+# Transfers are done in the order of their names (sysupdate.d(5)), so that NAME.roothash.transfer comes before NAME.transfer.
+_ROOTHASH = """
+# systemd 257 verifies an image with a hash tree that is not signed only with this file beside it."""
 
 # No systemd updates portable services after a download by itself. Versions are told apart by ls -v.
 _SERVICE = """# From {label}. To be put into /etc/systemd/system/.
@@ -88,6 +92,8 @@ def _channel_files_impl(ctx):
         if published in images:
             refuse(ctx, _RULE, "images", "it contains {} twice. List each image once, or only the portable_image_set.", published)
         images[published] = info.image
+        if info.roothash:
+            images[published.removesuffix("raw") + "roothash"] = info.roothash
         names[info.name] = None
         versions[version] = None
     if len(names) != 1 or len(versions) != 1:
@@ -115,13 +121,16 @@ def _channel_files_impl(ctx):
     sums = own_file(ctx, "SHA256SUMS")
     arguments.add("sums")
     arguments.add(sums)
-    for published, text in {
-        name + ".transfer": _TRANSFER,
-        "update-" + name + ".service": _SERVICE,
-        "update-" + name + ".timer": _TIMER,
-    }.items():
+    texts = {
+        name + ".transfer": _TRANSFER.format(suffix = "raw", why = "", **words),
+        "update-" + name + ".service": _SERVICE.format(**words),
+        "update-" + name + ".timer": _TIMER.format(**words),
+    }
+    if first.roothash:
+        texts[name + ".roothash.transfer"] = _TRANSFER.format(suffix = "roothash", why = _ROOTHASH, **words)
+    for published, text in texts.items():
         settings[published] = own_file(ctx, published)
-        ctx.actions.write(settings[published], text.format(**words))
+        ctx.actions.write(settings[published], text)
         arguments.add(settings[published], format = published + "=%s")
     files = settings.values()
     for published, image in images.items():
@@ -214,6 +223,9 @@ def portable_channel(name, images, url, version = "", keep = 3, verify = True, d
     `bazel run //:channel.publish -- --into=TO` adds them to a directory or a target of rsync(1). A published version
     never changes: the command refuses other bytes. It writes SHA256SUMS last, and removes old versions. `--sign=COMMAND`
     signs the channel, and `--best-before=90d` limits its life.
+
+    For images of `portable_verity`, the channel has their root hashes too. `--signed=DIRECTORY` publishes the signed
+    images that `portable_sign` wrote there, in place of the build's.
 
     [The page on channels](../../tools/channel/README.md) describes the setup of hosts.
 

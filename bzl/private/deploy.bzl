@@ -60,6 +60,9 @@ OpenSSH's client and your configuration, keys and agent, as root or as a user wi
 systemd-portabled, coreutils, flock and a shell. The program stores there only images and a list of them.
 [The page on deploying](../../tools/deploy/README.md) describes each step on a host.
 
+For an image of `portable_verity`, the program also stores the root hash, on hosts whose systemd needs it beside the image.
+`--signed=DIRECTORY` deploys the signed image that `portable_sign` wrote there.
+
 An upgrade is rolled back automatically if a service fails, restarts, or is not up in time, or if `health_check`
 fails.""",
     attrs = {
@@ -67,7 +70,7 @@ fails.""",
             doc = """The directory for images on a host, which systemd must search (portablectl(1)).
 
 On hosts with systemd 256 or newer it may be a directory of versions (systemd.v(7)), as in
-"/var/lib/portables/hello.raw.v". Risk: systemd then picks the version with the highest number, even after a rollback.""",
+"/var/lib/portables/hello.raw.v". The program attaches one of its files by path, and not the newest version.""",
             default = "/var/lib/portables",
         ),
         "enable": attr.bool(

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.org/portable-walkthrough-go/tools/runfile"
 	"example.org/portable-walkthrough-go/tools/sha256sum"
 )
 
@@ -175,9 +176,19 @@ func TestSumsLast(t *testing.T) {
 
 // The same through rsync, between directories of this machine.
 func TestRsync(t *testing.T) {
-	if _, err := exec.LookPath("rsync"); err != nil {
-		t.Skip(err)
+	if os.Getenv("RSYNC") == "" {
+		t.Skip("run as rsync_test")
 	}
+	program, err := runfile.Program("RSYNC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	script := "#!/bin/sh\nexec '" + strings.Join(program.Words(), "' '") + "' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "rsync"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	to := filepath.Join(t.TempDir(), "deep/channel")
 	for n := range 3 {
 		if err := build(t, fmt.Sprint(n+1), "x").publish(t.Context(), rsync{to, t.TempDir()}); err != nil {

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.org/portable-walkthrough-go/tools/provision/outside"
 )
 
 // A config is what the rule portable_channel writes.
@@ -55,6 +57,10 @@ var errUsage = errors.New("usage")
 func run() error {
 	if len(os.Args) > 2 && os.Args[1] == "sums" {
 		return writeSums(os.Args[2], os.Args[3:])
+	}
+	// rsync, and the command that signs, are the machine's own.
+	if left, err := outside.Leave(); left || err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -100,7 +106,8 @@ func parse(arguments []string) (p publication, into string, err error) {
 	flags.StringVar(&into, "into", "", "where to publish: a directory, or a target of rsync(1) such as HOST:/srv/www/channel")
 	flags.IntVar(&p.config.Keep, "keep", p.config.Keep, "how many versions stay")
 	flags.StringVar(&p.sign, "sign", "", "a shell command that reads SHA256SUMS and prints a detached signature, which becomes SHA256SUMS.gpg: 'gpg --detach-sign --local-user=KEY'")
-	best := flags.String("best-before", "", "add BEST-BEFORE-DATE, after which systemd 258 and newer take the channel for stale: a date such as 2030-12-31, or a number of days such as 90d")
+	signed := flags.String("signed", "", "the directory with the signed images that a portable_sign target wrote; publish these instead of the build's")
+	best := flags.String("best-before", "", "add BEST-BEFORE-DATE, after which systemd 260 and newer refuse the channel as stale: a date such as 2030-12-31, or a number of days such as 90d")
 	if err := flags.Parse(arguments); err != nil {
 		return p, "", errUsage
 	}
@@ -117,9 +124,17 @@ func parse(arguments []string) (p publication, into string, err error) {
 	}
 	for _, files := range []map[string]string{p.config.Images, p.config.Settings} {
 		for name, location := range files {
-			if files[name], err = locate(location); err != nil {
+			if files[name], err = runfiles.Rlocation(location); err != nil {
 				return p, "", err
 			}
+		}
+	}
+	if *signed != "" {
+		if !filepath.IsAbs(*signed) {
+			*signed = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), *signed)
+		}
+		if err := p.takeSigned(*signed); err != nil {
+			return p, "", fmt.Errorf("--signed: %w", err)
 		}
 	}
 	return p, into, nil
@@ -138,13 +153,6 @@ func parseDate(text string, now time.Time) (string, error) {
 		return "", fmt.Errorf("--best-before=%s: write a date such as 2030-12-31, or a number of days such as 90d", text)
 	}
 	return text, nil
-}
-
-func locate(location string) (string, error) {
-	if filepath.IsAbs(location) {
-		return location, nil
-	}
-	return runfiles.Rlocation(location)
 }
 
 // isRsync tells a target of rsync(1) from a directory as rsync does: by a colon before any slash.

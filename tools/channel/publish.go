@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/sha256sum"
+	"example.org/portable-walkthrough-go/tools/verity/ddi"
 )
 
 // A place is where a channel is published.
@@ -34,6 +35,22 @@ type publication struct {
 	config     config
 	sign       string
 	bestBefore string
+}
+
+// takeSigned puts the signed images of a directory in place of the build's. Their signatures are in them: no systemd that
+// has sysupdate needs NAME.roothash.p7s, and that of 257 takes it for a NAME.roothash.
+func (p publication) takeSigned(directory string) error {
+	for _, name := range slices.Sorted(maps.Keys(p.config.Images)) {
+		if !strings.HasSuffix(name, ".raw") {
+			continue
+		}
+		signed, err := ddi.SignedIn(directory, p.config.Images[name])
+		if err != nil {
+			return err
+		}
+		p.config.Images[name] = signed
+	}
+	return nil
 }
 
 const bestBeforePrefix = "BEST-BEFORE-"

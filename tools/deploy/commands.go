@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
 	"example.org/portable-walkthrough-go/tools/program"
 	"example.org/portable-walkthrough-go/tools/squashfs"
 )
@@ -252,7 +254,7 @@ func inspect(ctx context.Context, d *deployment, images map[string]image) (strin
 	if err := d.fetch(ctx, theirs); err != nil {
 		return "", err
 	}
-	path, err := locate(d.config.Unsquashfs)
+	path, err := runfiles.Rlocation(d.config.Unsquashfs)
 	if err != nil {
 		return "", err
 	}
@@ -260,13 +262,32 @@ func inspect(ctx context.Context, d *deployment, images map[string]image) (strin
 	if err != nil {
 		return "", err
 	}
-	differences, err := squashfs.Unsquashfs{Program: unsquashfs}.Diff(ctx, theirs, d.image.path)
+	attached, err := openImage(theirs)
 	if err != nil {
 		return "", err
 	}
+	var differences []string
+	if a, b := attached.form(), d.image.form(); a != b {
+		differences = append(differences, a+", against "+b)
+	}
+	// What unsquashfs reads begins at the start of a file.
+	var naked [2]string
+	for n, i := range []image{attached, d.image} {
+		if naked[n], err = i.unwrapped(filepath.Join(scratch, fmt.Sprint(n))); err != nil {
+			return "", err
+		}
+	}
+	inside, err := squashfs.Unsquashfs{Program: unsquashfs}.Diff(ctx, naked[0], naked[1])
+	if err != nil {
+		return "", err
+	}
+	differences = append(differences, inside...)
 	fmt.Fprintf(d.out, "%s: %s, against %s\n", d.host.Name(), d.facts.attached, d.image.path)
 	for _, line := range differences {
 		fmt.Fprintln(d.out, "  "+line)
+	}
+	if len(differences) == 1 {
+		return "1 difference", nil
 	}
 	return fmt.Sprintf("%d differences", len(differences)), nil
 }
@@ -280,17 +301,25 @@ func (d *deployment) fetch(ctx context.Context, into string) error {
 	defer file.Close()
 	// As text, since a script's output is lines.
 	script := d.script([]setting{{"image", d.facts.attached}}, "fetch")
+	within, whole := false, false
 	err = d.run(ctx, "fetch the image that is attached", script, func(key, value string, _ io.Writer) error {
-		if key != "bytes" {
+		if key == "bytes" {
+			within, whole = value == "begin", value == "end"
 			return nil
 		}
-		bytes, err := base64.StdEncoding.DecodeString(value)
+		if !within {
+			return nil
+		}
+		bytes, err := base64.StdEncoding.DecodeString(key)
 		if err != nil {
 			return err
 		}
 		_, err = file.Write(bytes)
 		return err
 	})
+	if err == nil && !whole {
+		err = errors.New("the host did not send the image to its end")
+	}
 	return errors.Join(err, file.Close())
 }
 

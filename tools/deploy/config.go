@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-
-	"github.com/bazelbuild/rules_go/go/runfiles"
 )
 
 // A config is what the rule portable_deploy writes.
@@ -59,14 +56,6 @@ func readConfig() (c config, err error) {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
-}
-
-// locate turns a runfiles location into a path; a path stays as it is.
-func locate(location string) (string, error) {
-	if filepath.IsAbs(location) {
-		return location, nil
-	}
-	return runfiles.Rlocation(location)
 }
 
 func (c config) checksURL() bool {

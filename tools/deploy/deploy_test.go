@@ -20,8 +20,6 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/deploy/host"
-	"example.org/portable-walkthrough-go/tools/runfile"
-	"example.org/portable-walkthrough-go/tools/verity/gpt"
 )
 
 // A rig is this machine as a host, with programs that stand in for systemd's: the scripts run
@@ -465,50 +463,6 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
-// The image that is attached is fetched, and compared path by path.
-func TestInspect(t *testing.T) {
-	r := newRig(t, 257)
-	made := func(content string) map[string]image {
-		t.Helper()
-		root := t.TempDir()
-		if err := os.WriteFile(filepath.Join(root, "file"), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		mksquashfs, err := runfile.Program("MKSQUASHFS")
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "hello.raw")
-		if out, err := mksquashfs.Command(t.Context(), root, path, "-quiet", "-no-progress", "-all-root", "-all-time", "0", "-mkfs-time", "0").CombinedOutput(); err != nil {
-			t.Fatalf("mksquashfs: %v: %s", err, out)
-		}
-		i, err := openImage(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return map[string]image{"": i}
-	}
-	one, two := made("one"), made("more")
-	if got := r.do("inspect", one, ""); got != "no image is attached" {
-		t.Error(got)
-	}
-	dropin := filepath.Join(r.o.attached, "hello.service.d/20-portable.conf")
-	if err := os.MkdirAll(filepath.Dir(dropin), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(dropin, fmt.Appendf(nil, "# Drop-in created for image '%s', do not edit.\n", one[""].path), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if got := r.do("inspect", one, ""); got != "the same bytes" {
-		t.Error(got)
-	}
-	r.c.Unsquashfs = runfile.Of(t, "UNSQUASHFS")
-	r.do("inspect", two, "")
-	if !strings.Contains(r.said.String(), "/file: size 3, against 4") {
-		t.Error(r.said.String())
-	}
-}
-
 // A name of a host is no option of ssh.
 func TestHostNames(t *testing.T) {
 	for _, name := range []string{"-oProxyCommand=touch /tmp/x", "a b", "a'b"} {
@@ -565,33 +519,5 @@ func TestParse(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", words, err, want)
 		}
-	}
-}
-
-// Images are read as a host reads them.
-func TestOpenImage(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hello.raw")
-	super := make([]byte, 96)
-	copy(super, "hsqs")
-	super[20] = 4
-	disk, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := gpt.Table{Disk: gpt.GUID{1}, Size: gpt.HeadSize + gpt.SectorSize + gpt.TailSize}
-	table.Partitions = []gpt.Partition{{Type: gpt.GUID{2}, ID: gpt.GUID{3}, Offset: gpt.HeadSize, Size: gpt.SectorSize}}
-	_, writeErr := disk.WriteAt(super, gpt.HeadSize)
-	if err := errors.Join(disk.Truncate(table.Size), writeErr, table.Write(disk), disk.Close()); err != nil {
-		t.Fatal(err)
-	}
-	i, err := openImage(path)
-	if err != nil || !i.verity || i.option != "CONFIG_SQUASHFS_XZ" {
-		t.Errorf("%+v, %v", i, err)
-	}
-	if err := os.WriteFile(path, []byte("hello"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openImage(path); err == nil || !strings.Contains(err.Error(), "hello.raw") {
-		t.Errorf("got %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"example.org/portable-walkthrough-go/tools/sha256sum"
+	"example.org/portable-walkthrough-go/tools/verity/ddi"
 	"example.org/portable-walkthrough-go/tools/verity/gpt"
 )
 
@@ -22,7 +23,8 @@ type image struct {
 	modules []string
 	// option is the kernel's for the compressor.
 	option string
-	verity bool
+	// verity is nil for a naked squashfs.
+	verity *ddi.Description
 }
 
 // Compressors by their number in a squashfs superblock, and the kernel's options.
@@ -30,7 +32,7 @@ var compressors = map[uint16]string{
 	1: "CONFIG_SQUASHFS_ZLIB", 3: "CONFIG_SQUASHFS_LZO", 4: "CONFIG_SQUASHFS_XZ", 5: "CONFIG_SQUASHFS_LZ4", 6: "CONFIG_SQUASHFS_ZSTD",
 }
 
-// openImage reads an image: a squashfs, or a GPT disk whose root partition is one.
+// openImage reads an image: a squashfs, or a disk image of portable_verity or portable_sign.
 func openImage(path string) (image, error) {
 	i := image{path: path, modules: []string{"loop", "squashfs"}}
 	file, err := os.Open(path)
@@ -46,34 +48,79 @@ func openImage(path string) (image, error) {
 	if i.digest, err = sha256sum.Of(file); err != nil {
 		return i, err
 	}
-	start := int64(0)
-	switch table, err := gpt.Read(file, i.size); {
-	case err == nil:
-		if start, err = rootPartition(file, table); err != nil {
+	magic := make([]byte, 4)
+	if _, err := file.ReadAt(magic, 0); err != nil || string(magic) != "hsqs" {
+		if i.verity, err = ddi.Describe(file, i.size); errors.Is(err, gpt.ErrNoTable) {
+			return i, fmt.Errorf("%s: neither a squashfs nor a disk image; deploy what portable_image or portable_verity makes", path)
+		}
+		if err != nil {
 			return i, fmt.Errorf("%s: %w", path, err)
 		}
-		i.verity = true
 		i.modules = append(i.modules, "dm_verity")
-	case !errors.Is(err, gpt.ErrNoTable):
-		return i, fmt.Errorf("%s: %w", path, err)
 	}
 	super := make([]byte, 96)
-	if _, err := file.ReadAt(super, start); err != nil || string(super[:4]) != "hsqs" {
-		return i, fmt.Errorf("%s: there is no squashfs at %d; deploy what portable_image makes", path, start)
+	if _, err := i.squashfs(file).ReadAt(super, 0); err != nil || string(super[:4]) != "hsqs" {
+		return i, fmt.Errorf("%s: there is no squashfs in it; deploy what portable_image or portable_verity makes", path)
 	}
 	i.option = compressors[binary.LittleEndian.Uint16(super[20:])]
 	return i, nil
 }
 
-// rootPartition returns where the first partition begins that has a squashfs.
-func rootPartition(file io.ReaderAt, table *gpt.Table) (int64, error) {
-	magic := make([]byte, 4)
-	for _, p := range table.Partitions {
-		if _, err := file.ReadAt(magic, p.Offset); err == nil && string(magic) == "hsqs" {
-			return p.Offset, nil
-		}
+// squashfs is the image's root file system.
+func (i image) squashfs(file io.ReaderAt) *io.SectionReader {
+	if i.verity == nil {
+		return io.NewSectionReader(file, 0, i.size)
 	}
-	return 0, errors.New("no partition has a squashfs")
+	return io.NewSectionReader(file, i.verity.Offset, i.verity.Size)
+}
+
+// unwrapped returns a file that begins with the image's squashfs: the image itself, or a copy.
+func (i image) unwrapped(into string) (path string, err error) {
+	if i.verity == nil {
+		return i.path, nil
+	}
+	in, err := os.Open(i.path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.Create(into)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(out, i.squashfs(in))
+	return into, errors.Join(err, out.Close())
+}
+
+// form says what the image is beside its squashfs.
+func (i image) form() string {
+	switch {
+	case i.verity == nil:
+		return "no hash tree"
+	case i.verity.Signer == "":
+		return "root hash " + i.verity.RootHash + ", not signed"
+	}
+	return "root hash " + i.verity.RootHash + ", signed with certificate " + i.verity.Signer
+}
+
+// sidecars returns the files that this systemd wants beside the image, by suffix: from 250 on it finds the signature in
+// the image, and the root hash of a signed one; from 258 on every root hash (systemd.exec(5), RootHash= and
+// RootHashSignature=).
+func (i image) sidecars(systemd int) (map[string][]byte, error) {
+	all := map[string][]byte{}
+	if i.verity == nil || systemd >= 258 || systemd >= 250 && i.verity.Signer != "" {
+		return all, nil
+	}
+	all["roothash"] = []byte(i.verity.RootHash)
+	if i.verity.Signer == "" {
+		return all, nil
+	}
+	signature, err := os.ReadFile(strings.TrimSuffix(i.path, ".raw") + ".roothash.p7s")
+	if err != nil {
+		return nil, fmt.Errorf("systemd %d does not find the signature in the image: %w; fix: keep what portable_sign wrote together", systemd, err)
+	}
+	all["roothash.p7s"] = signature
+	return all, nil
 }
 
 // stored is the image's name on a host: with the portable name first, as portabled wants it,

@@ -10,6 +10,8 @@
 // On a host it writes, for a portable service NAME:
 //
 //	DIRECTORY/NAME_VERSION-DIGEST.raw  the images, of which it keeps the last ones
+//	DIRECTORY/NAME_VERSION-DIGEST.roothash, .roothash.p7s   root hash and signature, for a systemd that
+//	                                   does not find them in the image
 //	DIRECTORY/NAME.history             a line for each: digest, file, version, profile, time
 //	/run/portable-deploy-NAME.lock     the deployment under way
 package main
@@ -25,6 +27,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.org/portable-walkthrough-go/tools/provision/outside"
+	"example.org/portable-walkthrough-go/tools/verity/ddi"
 )
 
 // options are the command line's.
@@ -41,6 +48,8 @@ type options struct {
 	failures int
 	// certificate is a file to be installed, for images that are signed.
 	certificate string
+	// signed is a directory with signed images, to be deployed instead of the build's.
+	signed string
 
 	// Where a host has what portabled made, its profiles, locks and certificates; tests have
 	// their own.
@@ -75,6 +84,7 @@ func parse(arguments []string, c config) (o options, err error) {
 	flags.IntVar(&o.parallel, "parallel", 5, "how many hosts to work on at once")
 	flags.IntVar(&o.failures, "max-failures", 1, "begin no further host when so many have failed; 0 for no limit")
 	flags.StringVar(&o.certificate, "install-certificate", "", "attach, upgrade: install this certificate (PEM) in the hosts' /etc/verity.d, so that they trust images that it signs")
+	flags.StringVar(&o.signed, "signed", "", "the directory with the signed images that a portable_sign target wrote; deploy these instead of the build's")
 	// The command comes first, last or in between.
 	for rest := arguments; ; {
 		if err := flags.Parse(rest); err != nil {
@@ -117,6 +127,10 @@ func main() {
 }
 
 func run() error {
+	// ssh and sudo are the machine's own.
+	if left, err := outside.Leave(); left || err != nil {
+		return err
+	}
 	c, err := readConfig()
 	if err != nil {
 		return err
@@ -133,9 +147,14 @@ func run() error {
 	}
 	images := map[string]image{}
 	for architecture, location := range c.Images {
-		path, err := locate(location)
+		path, err := runfiles.Rlocation(location)
 		if err != nil {
 			return err
+		}
+		if o.signed != "" {
+			if path, err = ddi.SignedIn(o.signed, path); err != nil {
+				return fmt.Errorf("--signed: %w", err)
+			}
 		}
 		if images[architecture], err = openImage(path); err != nil {
 			return err

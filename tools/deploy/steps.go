@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"embed"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -242,7 +243,14 @@ func (d *deployment) upload(ctx context.Context) error {
 	if d.options.dryRun {
 		fmt.Fprintf(d.out, "# The script's standard input goes on with %s.\n", host.Quote(d.image.path))
 	}
-	settings := []setting{{"file", name}, {"digest", d.image.digest}, {"size", strconv.FormatInt(d.image.size, 10)}}
+	sidecars, err := d.image.sidecars(d.facts.systemd)
+	if err != nil {
+		return err
+	}
+	settings := []setting{
+		{"file", name}, {"digest", d.image.digest}, {"size", strconv.FormatInt(d.image.size, 10)},
+		{"roothash", string(sidecars["roothash"])}, {"signature", base64.StdEncoding.EncodeToString(sidecars["roothash.p7s"])},
+	}
 	return d.step(ctx, "copy the image", d.script(settings, "upload"), func(key, value string, to io.Writer) error {
 		if key != "have" {
 			return nil

@@ -16,6 +16,8 @@ provision=$workspace/tools/provision
 source "$provision/say.sh"
 # shellcheck source=tools/provision/host.sh
 source "$provision/host.sh"
+# shellcheck source=tools/provision/outside.sh
+source "$provision/outside.sh"
 # shellcheck source=tools/provision/pins.sh
 source "$provision/pins.sh"
 
@@ -176,9 +178,15 @@ world_exec_bazel() {
   # already. A --repo_env=GOPROXY=… in the workspace's .bazelrc comes before it. Of
   # certificates, the sysroot has none where Go looks.
   export GOPROXY=${GOPROXY:-$(<"$world/goproxy")} SSL_CERT_FILE=$world/certificates.pem
+  # Of words before --, the command is one. A target that is called run makes no difference.
+  local word inside=sysroot_run
+  for word; do
+    [[ $word != -- ]] || break
+    [[ $word != run ]] || inside=outside_run
+  done
   # The server lives in the sysroot it was started in. The property is there to
   # differ when that does: Bazel then starts another.
-  sysroot_run "$sysroot" /usr/bin/setpriv --pdeathsig TERM \
+  "$inside" "$sysroot" /usr/bin/setpriv --pdeathsig TERM \
     /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
     --install_base=/usr/share/bazel --trust_install_base \
     --server_javabase=/usr/lib/jvm/default-java "--output_user_root=$cache/bazel" \

@@ -101,6 +101,9 @@ def machine_repositories(lock):
         suite = "forky",
     )
 
+# For what is tested on one suite only.
+_WHOLE_STORY = ["gpg", "gpg-agent", "nginx", "squashfs-tools"]
+
 def _server_packages_impl(_ctx):
     for suite in SUITES:
         debian_packages(
@@ -114,19 +117,27 @@ def _server_packages_impl(_ctx):
                 "iproute2",
                 "lsb-base",
                 "openssh-sftp-server",
+                "pinentry-curses",
                 "procps",
                 "runit-helper",
                 "systemd",
                 "sysvinit-utils",
                 "ucf",
             ],
-            packages = ["openssh-client", "openssh-server"] + (["nginx"] if suite == "trixie" else []),
+            packages = ["openssh-client", "openssh-server"] + (_WHOLE_STORY if suite == "trixie" else []),
             suite = suite,
         )
+    debian_packages(
+        name = "rsync",
+        packages = ["rsync"],
+        programs = ["rsync"],
+        suite = "trixie",
+    )
 
 server_packages = module_extension(
     implementation = _server_packages_impl,
     doc = """Repositories @vm_servers_SUITE: what our own walk-through has beside the machine's system.
 
-portable_deploy reaches a machine through sshd on its own loopback interface, and nginx serves a channel.""",
+portable_deploy reaches a machine through sshd on its own loopback interface, nginx serves a channel, gpg signs and
+verifies it, and inspect reads images with unsquashfs. And @rsync, for the test of publishing with it.""",
 )

@@ -220,6 +220,7 @@ _some_image = rule(
         name = ctx.attr.portable_name,
         architecture = ctx.attr.architecture,
         image = None,
+        roothash = None,
         version = ctx.attr.version,
     )],
     doc = "An image that has only names, a version and an architecture. Go has no toolchain for some CPUs.",

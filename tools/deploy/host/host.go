@@ -35,6 +35,9 @@ type Host struct {
 	control string
 }
 
+// effectiveUser is another one in tests.
+var effectiveUser = os.Geteuid
+
 // New returns a host. For this machine it is an error if nothing here can become root; notice is
 // then told how it does.
 func New(destination string, unattended bool, scratch string, notice func(string)) (*Host, error) {
@@ -44,27 +47,24 @@ func New(destination string, unattended bool, scratch string, notice func(string
 			return nil, fmt.Errorf("host %q: that is no destination of ssh(1); write USER@HOST", destination)
 		}
 		if _, err := exec.LookPath("ssh"); err != nil {
-			return nil, fmt.Errorf("host %s: %w; fix: install OpenSSH's client, %s", destination, err, provisioned)
+			return nil, fmt.Errorf("host %s: %w; fix: install OpenSSH's client", destination, err)
 		}
 		// %C is short: a socket's path has at most 107 bytes.
 		h.control = filepath.Join(scratch, "%C")
 		return h, nil
 	}
-	if os.Geteuid() == 0 {
+	if effectiveUser() == 0 {
 		return h, nil
 	}
 	for _, program := range []string{"sudo", "run0"} {
 		if _, err := exec.LookPath(program); err == nil {
 			h.become = []string{program}
-			notice(fmt.Sprintf("attaching needs root: every step on this machine runs through %s", program))
+			notice(fmt.Sprintf("you are not root: every step on this machine runs as `%s sh`; --dry-run prints the steps", program))
 			return h, nil
 		}
 	}
-	return nil, fmt.Errorf("this machine: you are not root, and there is neither sudo nor run0; fix: start this as root, give --host=USER@HOST, %s", provisioned)
+	return nil, fmt.Errorf("this machine: you are not root, and there is neither sudo nor run0; fix: start this as root, or give --host=USER@HOST")
 }
-
-// provisioned is the advice for programs that the closed network's /usr does not have.
-const provisioned = "or, where tools/bazel provisions Bazel, build the target and start its program in bazel-bin yourself: under `run` it sees the provisioned /usr"
 
 // Name is for people.
 func (h *Host) Name() string {

@@ -8,7 +8,7 @@
 : "${file:?}" "${modules:?}" "${profile:?}" "${profiles:?}"
 
 missing=''
-for tool in systemctl portablectl systemd-analyze journalctl flock timeout head sha256sum stat df mv rm mkdir truncate sync uname date readlink sleep; do
+for tool in systemctl portablectl systemd-analyze journalctl flock timeout head sha256sum stat df mv rm mkdir truncate sync uname date readlink sleep base64; do
   command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 say missing "$missing"

@@ -114,7 +114,9 @@ remove_others() {
     $hex$hex) ;;
     *) continue ;;
     esac
-    [ "$path" = "$image" ] || has "$file" "$named" || try rm -f "$path" || say_words
+    if [ "$path" = "$image" ] || has "$file" "$named"; then continue; fi
+    try rm -f "$path" || say_words
+    rm -f "${path%.raw}.roothash" "${path%.raw}.roothash.p7s"
   done
   # portabled links images from there, and removes a link only when it detaches that image.
   for path in /etc/portables/"$name"_*.raw; do

@@ -4,8 +4,8 @@
 # Receives an image on standard input. What an earlier, broken copy left is kept, if its
 # bytes are right, so that a copy goes on where it stopped. The image gets its name only when it is whole,
 # has the right digest and is on the disk.
-# Set before: file, digest, size.
-: "${file:?}" "${digest:?}" "${size:?}"
+# Set before: file, digest, size, roothash and signature (base64): what belongs beside it; or empty.
+: "${file:?}" "${digest:?}" "${size:?}" "${roothash=}" "${signature=}"
 
 mkdir -p "$directory" || fail "can't make $directory"
 part=$directory/.#$file.part
@@ -35,6 +35,9 @@ if [ "${sum%% *}" != "$digest" ]; then
   rm -f "$part"
   fail "the copy has the digest ${sum%% *}, not $digest"
 fi
+beside=$directory/${file%.raw}.roothash
+if [ -n "$roothash" ] && ! printf %s "$roothash" >"$beside"; then fail "can't write $beside"; fi
+if [ -n "$signature" ] && ! printf %s "$signature" | base64 -d >"$beside.p7s"; then fail "can't write $beside.p7s"; fi
 if ! { chmod 0444 "$part" && sync "$part" && mv -T "$part" "$directory/$file" && sync "$directory"; }; then
   fail "can't store $directory/$file"
 fi

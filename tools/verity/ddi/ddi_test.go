@@ -194,6 +194,12 @@ func TestSignAndVerify(t *testing.T) {
 	if hash, err := Verify(t.Context(), output, s.certificate); err != nil || hash != m.RootHash {
 		t.Errorf("%s, %v", hash, err)
 	}
+	for signer, f := range map[string]*os.File{"": unsigned, fingerprint(s.certificate): output} {
+		d, err := Describe(f, int64(len(image)))
+		if err != nil || d.Signer != signer || d.RootHash != m.RootHash || d.Offset != m.Partitions[0].Offset || d.Size != m.Partitions[0].Size {
+			t.Errorf("%+v, %v, want signer %q", d, err, signer)
+		}
+	}
 }
 
 func TestVerifySaysWhatIsWrong(t *testing.T) {
@@ -333,4 +339,38 @@ func TestSignRefuses(t *testing.T) {
 		}
 		return nil, io.EOF
 	}, file(t, nil))
+}
+
+// Signed images take the place of the build's, if they are the build's.
+func TestSignedIn(t *testing.T) {
+	s := newSigner(t)
+	named := func(f *os.File) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "hello.raw")
+		if err := os.WriteFile(path, content(t, f), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	naked := squashfs(t, 1<<16, 1)
+	disk, _ := made(t, naked, "x86-64")
+	output := file(t, nil)
+	if _, err := Sign(t.Context(), disk, s.certificate, s.sign, output); err != nil {
+		t.Fatal(err)
+	}
+	other, _ := made(t, squashfs(t, 1<<16, 2), "x86-64")
+	unsigned, signed := named(disk), named(output)
+	if path, err := SignedIn(filepath.Dir(signed), unsigned); err != nil || path != signed {
+		t.Errorf("%s, %v", path, err)
+	}
+	for want, c := range map[string][2]string{
+		"no hash tree":     {filepath.Dir(signed), named(naked)},
+		"it is not signed": {filepath.Dir(unsigned), unsigned},
+		"its root hash is": {filepath.Dir(signed), named(other)},
+		"no such file":     {t.TempDir(), unsigned},
+	} {
+		if _, err := SignedIn(c[0], c[1]); err == nil || !strings.Contains(err.Error(), "hello.raw: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
 }

@@ -1,11 +1,9 @@
 package ddi
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -32,16 +30,9 @@ func (i *image) checkSignature(file *os.File, certificate *x509.Certificate) err
 	if i.signature == nil {
 		return errors.New("signature: the image is not signed")
 	}
-	if i.signature.Size > maxSignature {
-		return fmt.Errorf("signature: the partition has %d bytes, more than the %d that systemd reads", i.signature.Size, maxSignature)
-	}
-	content := make([]byte, i.signature.Size)
-	if _, err := file.ReadAt(content, i.signature.Offset); err != nil {
+	s, err := i.readSignature(file)
+	if err != nil {
 		return err
-	}
-	var s signature
-	if err := json.Unmarshal(bytes.TrimRight(content, "\x00"), &s); err != nil {
-		return fmt.Errorf("signature: the partition has no JSON: %w", err)
 	}
 	der, err := base64.StdEncoding.DecodeString(s.Signature)
 	if err != nil {

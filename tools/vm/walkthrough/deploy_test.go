@@ -1,6 +1,9 @@
 package walkthrough
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -43,7 +46,7 @@ func (c target) deploy(t *testing.T, arguments ...string) (string, error) {
 	config := filepath.Join(t.TempDir(), "deploy.json")
 	must(t, os.WriteFile(config, text, 0o644))
 	cmd := exec.Command(deployTool, arguments...)
-	cmd.Env = append(os.Environ(), "PORTABLE_DEPLOY="+config)
+	cmd.Env = append(os.Environ(), "PORTABLE_DEPLOY="+config, "RUNFILES_DIR="+guest.Files)
 	out, err := cmd.CombinedOutput()
 	t.Logf("# deploy %s (%v)\n%s", strings.Join(arguments, " "), err, out)
 	return string(out), err
@@ -86,7 +89,7 @@ func sshd(t *testing.T) {
 		"sshd_config": "ListenAddress 127.0.0.1\nHostKey " + directory + "/host\nAuthorizedKeysFile " + directory + "/id.pub\nUsePAM no\nPidFile none\n",
 		"known_hosts": "guest " + string(hostKey),
 		"config": "Host *\n  HostName 127.0.0.1\n  User root\n  IdentityFile " + directory + "/id\n  HostKeyAlias guest\n" +
-			"Host slow\n  Port 2222\n",
+			"Host slow\n  Port 2222\n" + "Host down\n  Port 2\n",
 	} {
 		must(t, os.WriteFile(filepath.Join(directory, file), []byte(text), 0o600))
 	}
@@ -160,12 +163,18 @@ func TestDeploy(t *testing.T) {
 	if !whole {
 		return
 	}
-	out := one.does(t, "status")
-	for _, want := range []string{fmt.Sprintf("systemd %d", systemd(t)), "version 1", "the build's bytes", service + ": active", "exposure "} {
-		if !strings.Contains(out, want) {
-			t.Errorf("status does not say %q", want)
+	// Two names of this machine, and one that nobody answers to.
+	fleet := newTarget("1", version1, "host", "other", "down")
+	out, err := fleet.deploy(t, "status", "--parallel=3")
+	for _, want := range []string{
+		fmt.Sprintf("host: systemd %d", systemd(t)), "version 1", "the build's bytes", service + ": active", "exposure ",
+		"other: systemd ", "deploy: down: ", "start sshd on the host", "1 of 3 hosts failed",
+	} {
+		if err == nil || !strings.Contains(out, want) {
+			t.Errorf("status: %v, without %q", err, want)
 		}
 	}
+	fleet.fails(t, "not begun: too many hosts failed", "status", "--parallel=1", "--host=down", "--host=host")
 	two.fails(t, "there is no image before", "rollback")
 	troubles(t)
 	one.does(t, "detach")
@@ -173,14 +182,52 @@ func TestDeploy(t *testing.T) {
 		t.Error("somebody listens after detach")
 	}
 	// After all those troubles the next call works.
-	two.does(t, "attach")
-	attachedIs("2")
+	verified(t, last)
+}
+
+// verified attaches an image with a hash tree, after so many visitors, and then its signed form, on a host
+// that wants a signature from then on. They lie in a directory of versions.
+func verified(t *testing.T, last uint64) {
+	t.Helper()
+	const directory = "/var/lib/portables/" + name + ".raw.v"
+	c := newTarget("2", verity2, "host")
+	c["directory"], c["unsquashfs"] = directory, "/usr/bin/unsquashfs"
+	t.Cleanup(func() {
+		c.does(t, "detach", "--purge")
+		must(t, os.Remove(directory))
+	})
+	c.does(t, "attach")
 	if n := visit(t); n <= last {
 		t.Errorf("#%d was told, and after detaching and attaching #%d", last, n)
 	}
-	if out := two.does(t, "logs", "--lines=5"); !strings.Contains(out, name) {
+	if !verity(t) {
+		t.Error("dm-verity is not in use")
+	}
+	if out := c.does(t, "logs", "--lines=5"); !strings.Contains(out, name) {
 		t.Error("logs shows no line of the service")
 	}
+
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	signer := newSigner(t, key, err)
+	signed := "--signed=" + filepath.Dir(signer.sign(t, verity2))
+	certificate := filepath.Join(t.TempDir(), "certificate.pem")
+	must(t, os.WriteFile(certificate, signer.pem(), 0o644))
+	if out := c.does(t, "inspect", signed); !strings.Contains(out, ", not signed, against root hash ") || !strings.Contains(out, "1 difference\n") {
+		t.Error("inspect does not say that only the signature is new")
+	}
+	text, err := os.ReadFile(policy)
+	must(t, err)
+	settings(t, service, string(text))
+	t.Cleanup(func() { must(t, os.RemoveAll(trusted)) })
+	c.does(t, "upgrade", signed, "--install-certificate="+certificate)
+	visit(t)
+	image := show(t, service, "RootImage")["RootImage"]
+	if newest := run(t, "systemd-vpick", "--suffix=.raw", directory); filepath.Dir(image) != directory || len(newest) != 1 {
+		t.Errorf("RootImage=%s; systemd-vpick says %q", image, newest)
+	}
+	// The control: unsigned, it does not start on this host any more, and the signed one comes back.
+	c.fails(t, "rolled back to "+filepath.Base(image), "upgrade")
+	visit(t)
 }
 
 // troubles interrupt upgrades of version 1 to version 2: nothing is half-done.

@@ -29,6 +29,9 @@ const (
 	verityImage = verityFiles + name + ".raw"
 	verity2     = verityFiles + name + "_2.raw"
 	policy      = verityFiles + "90-signed.conf"
+
+	// trusted is where systemd looks for certificates.
+	trusted = "/etc/verity.d"
 )
 
 // guesses is the first systemd that finds out an unsigned image's root hash by itself.
@@ -112,13 +115,13 @@ func newSigner(t *testing.T, key crypto.Signer, err error) signer {
 	return signer{key, certificate}
 }
 
-// sign signs the image.
-func (s signer) sign(t *testing.T) (path string) {
+// sign signs an image, and returns the signed one, of the same name.
+func (s signer) sign(t *testing.T, image string) (path string) {
 	t.Helper()
-	unsigned, err := os.Open(verityImage)
+	unsigned, err := os.Open(image)
 	must(t, err)
 	defer unsigned.Close()
-	path = filepath.Join(t.TempDir(), name+".raw")
+	path = filepath.Join(t.TempDir(), filepath.Base(image))
 	output, err := os.Create(path)
 	must(t, err)
 	defer output.Close()
@@ -132,10 +135,13 @@ func (s signer) sign(t *testing.T) (path string) {
 // trusted makes the host trust a signer until the test ends.
 func (s signer) trusted(t *testing.T) {
 	t.Helper()
-	const directory = "/etc/verity.d"
-	must(t, os.MkdirAll(directory, 0o755))
-	t.Cleanup(func() { must(t, os.RemoveAll(directory)) })
-	must(t, os.WriteFile(directory+"/test.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Raw}), 0o644))
+	must(t, os.MkdirAll(trusted, 0o755))
+	t.Cleanup(func() { must(t, os.RemoveAll(trusted)) })
+	must(t, os.WriteFile(trusted+"/test.crt", s.pem(), 0o644))
+}
+
+func (s signer) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Raw})
 }
 
 // TestVeritySigned attaches a signed image to a host that wants the signature of one signer,
@@ -146,7 +152,7 @@ func TestVeritySigned(t *testing.T) {
 	ours := newSigner(t, rsaKey, err)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	other := newSigner(t, ecKey, err)
-	signed := ours.sign(t)
+	signed := ours.sign(t, verityImage)
 	// What the kernel says of a signature that it does not trust, and systemd of an image that
 	// the policy forbids: ERFKILL.
 	const untrusted, forbidden = `verity: Root hash verification failed`, `Operation not possible due to RF-kill`
