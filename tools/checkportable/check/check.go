@@ -60,7 +60,7 @@ type Check struct {
 
 // All are the checks, by subject.
 var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, valueChecks, socketChecks,
-	serviceChecks, triggerChecks, execChecks, elfChecks, hostChecks, mountChecks, hiddenChecks, needsChecks, portChecks,
+	serviceChecks, triggerChecks, execChecks, shellChecks, elfChecks, hostChecks, mountChecks, hiddenChecks, needsChecks, portChecks,
 	lifecycleChecks, referenceChecks, profileChecks)
 
 // Options are what a target has to say about its checks.

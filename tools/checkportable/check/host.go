@@ -2,6 +2,7 @@ package check
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -98,6 +99,13 @@ var hostChecks = []Check{
 					if ok && !dynamic && !onEveryHost(a.Value) {
 						img.missingUser(r, u, a, a.Value)
 					}
+					value, known := u.expand(a.Value)
+					if ok && dynamic && known && value != "" && !dynamicName.MatchString(value) {
+						f := at(a)
+						f.Why = "With DynamicUser=yes, systemd makes no user of such a name, and the service fails to start."
+						f.Fix = "Start the name with a letter or \"_\", go on with letters, digits, \"-\" and \"_\", and end after at most 31 characters; or remove the line."
+						r.add(f, "%s=%s is no name for a dynamic user", name, a.Value)
+					}
 				}
 				for _, a := range u.all("Service", "SupplementaryGroups") {
 					for _, group := range strings.Fields(a.Value) {
@@ -110,6 +118,10 @@ var hostChecks = []Check{
 		},
 	},
 }
+
+// dynamicName are names that users made for a service can have: systemd.exec(5), DynamicUser=,
+// has the strict rules of systemd's "User/Group Name Syntax". Numbers are taken as they are.
+var dynamicName = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z0-9_-]{0,30}|[0-9]+)$`)
 
 // onEveryHost tells whether a user or group needs no look-up, or comes with systemd or is
 // in each distribution's first files.

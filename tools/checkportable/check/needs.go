@@ -77,6 +77,12 @@ var needsChecks = []Check{
 					seen[dir] = true
 					f := d.where
 					f.Fix = fmt.Sprintf("Add %s=%s to the [Service] of %s; systemd creates the directory for the service.", directive, path.Base(dir), u.Name)
+					if directive != "" && d.path == dir && path.Ext(dir) != "" && path.Ext(dir) != ".d" {
+						// A file, and the host makes directories only.
+						own := path.Join(path.Dir(dir), u.prefix())
+						f.Fix = fmt.Sprintf("Name a file in a directory of the service's own, as in %s, and add %s=%s to the [Service] of %s.",
+							path.Join(own, path.Base(dir)), directive, u.prefix(), u.Name)
+					}
 					if directive == "" {
 						f.Fix = fmt.Sprintf("Name a directory below /var/lib instead, and add StateDirectory= for it; or bind a directory of the host with BindPaths=%s.", dir)
 					}

@@ -132,13 +132,18 @@ func (u *Unit) judge(a Assignment) []grammar.Fault {
 // prose are types whose values may have a "#" as a word.
 var prose = []string{"", "text", "raw", "condition", "c-text", "regex", "log-fields"}
 
-// hasComment tells whether a word of a value that stands in no quotes starts with "#".
+// hasComment tells whether a word of a value that stands in no quotes starts with "#", or with
+// ";", which separates commands and means nothing elsewhere.
 func hasComment(a Assignment) bool {
-	if slices.Contains(prose, grammar.TypeOf(a.Section, a.Name)) || !strings.Contains(a.Value, "#") {
+	kind := grammar.TypeOf(a.Section, a.Name)
+	starts := func(word string) bool {
+		return strings.HasPrefix(word, "#") || kind != "command" && strings.HasPrefix(word, ";")
+	}
+	if slices.Contains(prose, kind) || !strings.ContainsAny(a.Value, "#;") {
 		return false
 	}
 	words, err := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote|unitfile.CEscapes|unitfile.Relaxed)
 	raw := strings.Fields(a.Value)
-	return slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "#") && slices.Contains(raw, word) }) ||
-		err != nil && slices.ContainsFunc(raw, func(word string) bool { return strings.HasPrefix(word, "#") })
+	return slices.ContainsFunc(words, func(word string) bool { return starts(word) && slices.Contains(raw, word) }) ||
+		err != nil && slices.ContainsFunc(raw, starts)
 }
