@@ -4,9 +4,9 @@
 // the same spec as mkportable; package check has the checks. The contract:
 //
 //   - "checkportable --spec=SPEC OPTIONS TEXT JSON" writes a report for a person and one for
-//     a machine, and exits 0 whatever was found: so the report is there to be read.
+//     a machine, and exits 0 regardless of the findings, so that Bazel keeps the report.
 //   - "checkportable --verdict JSON OUTPUT" prints a report's errors and exits 1 if
-//     there are any; else it makes OUTPUT, empty.
+//     there are any; otherwise it writes an empty OUTPUT.
 //   - Reports depend on the spec, the options and the files that the spec names.
 package main
 

@@ -3,13 +3,13 @@
 //
 // It is the image action of portable_image (bzl/private/portable_image.bzl), and with
 // --manifest the action that lists an image. The rule writes the spec, which package spec
-// documents; the other flags say how the image is made. The contract:
+// documents; the other flags describe how to make the image. The contract:
 //
 //   - The same spec, flags and contents give the same bytes, on any machine: the clock, user,
 //     umask, locale, environment, directory order and number of CPUs do not change them.
-//   - File contents are streamed: no staging tree, no copy on disk, and memory
-//     that grows with the number of files only.
-//   - The output appears whole or not at all.
+//   - File contents are streamed: there is no staging tree and no copy on disk, and memory
+//     grows only with the number of files.
+//   - The output appears complete or not at all.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	// What is allocated is mostly the entries, which stay: more memory would save little time.
+	// Most allocations are entries, which stay allocated, so more memory would save little time.
 	debug.SetGCPercent(25)
 	var fs image.FileSystem
 	name := flag.String("spec", "", "the `FILE` that declares the image, as lines of JSON")

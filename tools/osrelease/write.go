@@ -30,7 +30,7 @@ var (
 	versions = []string{"IMAGE_VERSION", "VERSION_ID"}
 )
 
-// IsIdentifier tells whether os-release(5) allows a value in the fields that programs compare,
+// IsIdentifier reports whether os-release(5) allows a value in the fields that programs compare,
 // such as ID. (bzl/private/os_release.bzl makes one of a portable name.)
 func IsIdentifier(value string) bool { return identifier.MatchString(value) }
 

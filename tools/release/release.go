@@ -241,7 +241,7 @@ func (r *release) tagBefore(ctx context.Context, g git, commit string) (string, 
 	return tags[0], nil
 }
 
-// warn tells of what is in the directory but not in the archive.
+// warn reports what is in the directory but not in the archive.
 func (r *release) warn(ctx context.Context, g git, commit string) error {
 	changed, err := g.lines(ctx, "status", "--porcelain")
 	if err != nil {

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Guess says how sure it is what a mount point must be: a bound path is the host's, and
-// systemd mounts files over files and directories over directories only.
+// Guess says how certain the type of a mount point is. The host decides whether a bound path is a
+// file or a directory, and systemd mounts files only over files and directories over directories.
 type Guess int
 
 // The kinds of guesses.
 const (
-	Sure    Guess = iota // the directive, or what is known of the path, tells
-	ByName               // the path looks like a file's, or like nothing known
-	Assumed              // nothing tells, and most such paths are directories
+	Sure    Guess = iota // the directive or the path determines the type
+	ByName               // the path looks like a file's, or is unknown
+	Assumed              // unknown, but most such paths are directories
 )
 
-// hostFiles are files on hosts, and hostDirectories directories with all that is in them,
-// but for what looks like a file there.
+// hostFiles are files on hosts. hostDirectories are directories on hosts; paths below them are
+// directories too, unless they look like files.
 var (
 	hostFiles = []string{
 		"/etc/adjtime", "/etc/aliases", "/etc/crypttab", "/etc/environment", "/etc/ethers", "/etc/exports", "/etc/fstab", "/etc/group", "/etc/gshadow",
@@ -32,17 +32,17 @@ var (
 		"/etc/ssl/cert.pem", "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/openssl.cnf",
 	}
 	hostDirectories = []string{"/data", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/usr/lib/locale", "/usr/share", "/var"}
-	// Below these are files, but for what has files of its own.
+	// Paths below these are files, except those that have files below them.
 	filesBelow = []string{"/etc/default", "/etc/ssl/certs", "/etc/ssl/private", "/etc/sysconfig", "/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/bin", "/sbin", "/usr/share/zoneinfo"}
 )
 
-// fileEnding is how names of files end.
+// fileEnding matches names of files by their end.
 var fileEnding = regexp.MustCompile(`\.(?:asc|bin|cer|cert|cfg|cnf|conf|config|crt|csr|csv|dat|db|der|env|gpg|htpasswd|img|ini|iso|jks|json|jwk|key|keytab|list|lock|log|lua|p12|passwd|password|pem|pfx|pid|properties|pub|py|raw|rules|secret|sh|sock|socket|sql|sqlite3?|token|toml|txt|xml|ya?ml|zst|gz|xz|zip|tar|so(?:\.[0-9]+)*)$`)
 
-// someEnding is how a file's name may end, and a directory's as well, as in example.org.
+// someEnding matches names that may belong to a file or to a directory, such as example.org.
 var someEnding = regexp.MustCompile(`[^/.]\.[A-Za-z][A-Za-z0-9_+-]*$`)
 
-// boundKind is what the mount point of a bound path must be.
+// boundKind returns the type of a bound path's mount point, and how certain it is.
 func boundKind(source, target string) (Type, Guess) {
 	source = path.Clean(source)
 	switch {

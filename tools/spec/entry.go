@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Type is what an entry is.
+// Type is the type of an entry.
 type Type string
 
 // The types of an [Entry].
@@ -18,11 +18,10 @@ const (
 	Directory Type = "directory"
 	File      Type = "file"
 	Symlink   Type = "symlink"
-	// Tree is the directory Source with all files that are in it, at any depth. They
-	// get the tree's mode and owner, whatever theirs are. Symlinks stay symlinks.
+	// Tree is the directory Source with all its files, at any depth. They get the tree's mode and
+	// owner. Symlinks stay symlinks.
 	Tree Type = "tree"
-	// Attributes are mode, owner or both, instead of those that a path has by the
-	// entry that declares it.
+	// Attributes override the mode, the owner or both of a path that another entry declares.
 	Attributes Type = "attributes"
 )
 
@@ -36,37 +35,37 @@ type Entry struct {
 	Mode string `json:"mode"`
 	// Owner is "UID:GID", in decimal. Empty for root's, "0:0".
 	Owner string `json:"owner"`
-	// Source is where a file's content is read from; without it, it is empty. Of a symlink
-	// it is another one, whose target this one gets.
+	// Source is the path of a file's content; without it, the file is empty. A symlink's source
+	// is another symlink, whose target it gets.
 	Source string `json:"source"`
-	// Target is a symlink's: relative, and inside the image.
+	// Target is a symlink's target: relative, and inside the image.
 	Target string `json:"target"`
-	// Dropins are files to append to Source, in this order: drop-ins of a unit.
-	// systemd-portabled takes nothing but units out of an image, so that a drop-in
-	// would have no effect; read after the unit it says the same.
+	// Dropins are a unit's drop-ins, which are appended to Source in this order.
+	// systemd-portabled reads only units from an image, so a drop-in file would have no effect.
+	// Appended to the unit, it has the same effect as a drop-in.
 	Dropins []string `json:"dropins"`
 	// Origin is the label or attribute that declared the entry, for errors.
 	Origin string `json:"origin"`
 
-	// Added is whether nobody declared the path itself: it is a mount point, a
-	// directory of a tree, or a parent. Origin is the reason.
+	// Added is true if no declaration names the path: it is a mount point, a directory of a
+	// tree, or a parent. Origin is the reason.
 	Added bool `json:"-"`
-	// Content is what an added file without a source has in it.
+	// Content is the content of an added file without a source.
 	Content string `json:"-"`
-	// Guess is how sure it is that a mount point must be of this type.
+	// Guess says how certain the type of a mount point is.
 	Guess Guess `json:"-"`
-	// declared is where a file of a tree is as the spec names the tree.
+	// declared is the path of a tree's file below the tree's source in the spec.
 	declared string
-	// anyType is whether it gives way to a declared entry of another type.
+	// anyType is true if a declared entry of another type may replace it.
 	anyType bool
-	// unknown is whether only the host knows what Path is.
+	// unknown is true if only the host knows the value of Path.
 	unknown bool
 }
 
 // nameMax is the longest file name that squashfs stores, in bytes.
 const nameMax = 256
 
-// check tells what is wrong with the entry by itself.
+// check returns an error if the entry by itself is invalid.
 func (e *Entry) check() error {
 	if err := checkPath(e.Path); err != nil && (e.Type != Tree || e.Path != "/") {
 		return err
@@ -78,7 +77,7 @@ func (e *Entry) check() error {
 }
 
 func (e *Entry) checkFields() error {
-	// What may be there, and whether a mode must.
+	// The allowed fields, and whether a mode is required.
 	var source, target, dropins, mode bool
 	switch e.Type {
 	case Directory:
@@ -118,7 +117,7 @@ func (e *Entry) checkFields() error {
 	return err
 }
 
-// Blame names what declared the entry in an error; nil stays nil.
+// Blame adds the entry's origin to an error; nil stays nil.
 func (e *Entry) Blame(err error) error {
 	if err == nil || e.Origin == "" {
 		return err
@@ -126,7 +125,7 @@ func (e *Entry) Blame(err error) error {
 	return fmt.Errorf("%w (from %s)", err, e.Origin)
 }
 
-// DeclaredBy is the entry's origin, for a text.
+// DeclaredBy returns the entry's origin, for messages.
 func (e *Entry) DeclaredBy() string {
 	if e.Origin == "" {
 		return "the spec"
@@ -134,8 +133,8 @@ func (e *Entry) DeclaredBy() string {
 	return e.Origin
 }
 
-// DeclaredSource is the entry's source as the spec names it, on every machine: that of a file in
-// a tree may be where a sandbox brings it from.
+// DeclaredSource returns the entry's source as the spec names it, which is the same on every
+// machine. Source may instead be the path from which a sandbox stages a tree's file.
 func (e *Entry) DeclaredSource() string {
 	if e.declared != "" {
 		return e.declared
@@ -143,12 +142,12 @@ func (e *Entry) DeclaredSource() string {
 	return e.Source
 }
 
-// isBelow tells whether the path lies below a directory, at any depth.
+// isBelow reports whether the path lies below a directory, at any depth.
 func (e *Entry) isBelow(directory string) bool {
 	return len(e.Path) > len(directory) && e.Path[len(directory)] == '/' && strings.HasPrefix(e.Path, directory)
 }
 
-// Permissions is the entry's mode as a number.
+// Permissions returns the entry's mode as a number.
 func (e *Entry) Permissions() (int64, error) {
 	mode, err := strconv.ParseUint(e.Mode, 8, 12)
 	if err != nil || len(e.Mode) != 4 {
@@ -157,7 +156,7 @@ func (e *Entry) Permissions() (int64, error) {
 	return int64(mode), nil
 }
 
-// Owners is the entry's owner as numbers.
+// Owners returns the entry's owner as numbers.
 func (e *Entry) Owners() (uid, gid int, err error) {
 	if e.Owner == "" {
 		return 0, 0, nil
@@ -190,15 +189,15 @@ func checkPath(p string) error {
 	return nil
 }
 
-// unprintable is what would look like more than one column or line of a manifest.
+// unprintable matches characters that would break a column or line of a manifest.
 func unprintable(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// checkTarget holds symlinks inside the image also where it is not the root
-// directory: mounted for a look, or unpacked. What lies above a symlink are
-// directories, so that ".." at its start is what it seems; after a name, which may
-// be another symlink's, it could lead anywhere.
+// checkTarget verifies that a symlink stays inside the image, even if the image is not the root
+// directory but mounted or unpacked somewhere. The parents of a symlink are directories, so ".."
+// at the start of its target is safe. After a name, which may be another symlink's, it could lead
+// anywhere.
 func checkTarget(p, target string) error {
 	if target == "" {
 		return fmt.Errorf("a symlink needs a target")

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// fold makes one entry of all that is said of one path: by whoever declares it,
-// by attributes, and by what mkportable adds.
+// fold joins all entries of one path: its declaration, its attributes, and the entries that
+// mkportable adds.
 func fold(group []*Entry) (*Entry, error) {
 	if len(group) == 1 && group[0].Type != Attributes {
 		return group[0], nil
@@ -42,7 +42,7 @@ func fold(group []*Entry) (*Entry, error) {
 	return folded.with(attributes)
 }
 
-// twice is the error for two entries that declare one path.
+// twice returns the error for two entries that declare one path.
 func (e *Entry) twice(other *Entry) error {
 	switch {
 	case e.Origin != other.Origin:
@@ -54,7 +54,7 @@ func (e *Entry) twice(other *Entry) error {
 		e.Path, e.DeclaredBy(), e.Source, other.Source)
 }
 
-// choose prefers what is declared to what is added.
+// choose prefers a declared entry to an added one.
 func choose(declared, added *Entry) (*Entry, error) {
 	switch {
 	case declared == nil:
@@ -77,7 +77,7 @@ func (e *Entry) and(other *Entry) (*Entry, error) {
 	both.Guess = min(both.Guess, gone.Guess)
 	switch {
 	case both.Type == gone.Type:
-		// A directory that all may write to stays one: 1777 beats 0755.
+		// A directory that everyone may write to stays so: 1777 takes precedence over 0755.
 		both.Mode = max(both.Mode, gone.Mode)
 	case !gone.anyType:
 		return nil, fmt.Errorf("%q: it must be a %s (%s) and a %s (%s); change one of them", e.Path, e.Type, e.DeclaredBy(), other.Type, other.DeclaredBy())
@@ -88,7 +88,7 @@ func (e *Entry) and(other *Entry) (*Entry, error) {
 	return &both, nil
 }
 
-// with gives an entry other attributes.
+// with returns an entry with other attributes.
 func (e *Entry) with(attributes []*Entry) (*Entry, error) {
 	changed := *e
 	var mode, owner *Entry

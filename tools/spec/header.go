@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Header is a spec's first line: what is said of the image as a whole.
+// Header is a spec's first line, which describes the image as a whole.
 type Header struct {
 	// Label is the Bazel target to name in errors.
 	Label string `json:"label"`
-	// Name is the portable name, which portablectl(1) takes from the file's name.
+	// Name is the portable name, which portablectl(1) reads from the file's name.
 	Name string `json:"name"`
-	// Version is the image's: NAME_VERSION.raw. Empty for none.
+	// Version is the image's version, as in NAME_VERSION.raw; empty for none.
 	Version string `json:"version"`
-	// Prefixes are what units' names start with, followed by nothing or one of "-",
-	// "." and "@" (portablectl(1)). Name is one of them.
+	// Prefixes are the prefixes of units' names, followed by nothing or one of "-", "." and "@"
+	// (portablectl(1)). Name is one of them.
 	Prefixes []string `json:"prefixes"`
-	// Architecture is what the image is for, in systemd's words (systemd.unit(5),
-	// ConditionArchitecture=). Empty if that is not known.
+	// Architecture is the image's architecture under systemd's name (systemd.unit(5),
+	// ConditionArchitecture=); empty if it is unknown.
 	Architecture string `json:"architecture"`
 	// UnitDir is the directory of the image in which systemd looks for units.
 	UnitDir string `json:"unit_dir"`
-	// Symlinks is whether the spec says which sources are unresolved symlinks.
+	// Symlinks is true if the spec marks unresolved symlinks among the sources.
 	Symlinks bool `json:"symlinks"`
 }
 
@@ -64,27 +64,27 @@ func notInVersion(r rune) bool {
 // unitSuffixes are the unit types that a portable service may have.
 var unitSuffixes = []string{".service", ".socket", ".target", ".timer", ".path"}
 
-// IsUnit tells whether systemd-portabled takes files of that name for units, if
-// their prefix is right.
+// IsUnit reports whether systemd-portabled recognizes files of that name as units, if their prefix
+// is right.
 func IsUnit(name string) bool { return slices.Contains(unitSuffixes, path.Ext(name)) }
 
-// HasPrefix compares as portablectl(1) does: after the prefix comes nothing, or
-// one of three characters.
+// HasPrefix reports whether a name has a prefix as portablectl(1) defines it: nothing or one of
+// three characters follows the prefix.
 func HasPrefix(name, prefix string) bool {
 	rest, ok := strings.CutPrefix(name, prefix)
 	return ok && (rest == "" || strings.Contains("-.@", rest[:1]))
 }
 
-// Attaches tells whether a unit of that name has one of the image's prefixes.
+// Attaches reports whether a unit of that name has one of the image's prefixes.
 func (h *Header) Attaches(unit string) bool {
 	return slices.ContainsFunc(h.Prefixes, func(prefix string) bool { return HasPrefix(unit, prefix) })
 }
 
-// IsUnitFile tells whether systemd-portabled takes the file with that path for a unit, if
-// its prefix is right.
+// IsUnitFile reports whether systemd-portabled recognizes the file with that path as a unit, if its
+// prefix is right.
 func (h *Header) IsUnitFile(name string) bool {
 	return path.Dir(name) == h.UnitDir && IsUnit(name)
 }
 
-// OSReleasePaths are where os-release(5) is looked for, in systemd's order.
+// OSReleasePaths are the paths of os-release(5), in the order in which systemd tries them.
 var OSReleasePaths = []string{"/etc/os-release", "/usr/lib/os-release"}

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// An unresolved symlink (ctx.actions.declare_symlink) is an input that Bazel knows the
-// target of, and not the file that this leads to. So it is packed as the symlink that it
-// is, and never read through: what is at its end is the machine's, and no cache key has it.
+// For an unresolved symlink (ctx.actions.declare_symlink), Bazel knows the target but not the file
+// behind it. So it is packed as a symlink, and never followed: the file belongs to the machine and
+// is in no cache key.
 
-// asLink makes a symlink of a file whose source is an unresolved one. Without is_symlink,
-// which Bazel has since version 8, the source itself must tell.
+// asLink makes a symlink of a file whose source is an unresolved symlink. Bazel 7 does not have
+// is_symlink, so asLink then examines the source itself.
 func (e *Entry) asLink(known bool) error {
 	if e.Source == "" || e.Type != Symlink && (known || e.Type != File) {
 		return nil
@@ -24,18 +24,18 @@ func (e *Entry) asLink(known bool) error {
 		return fmt.Errorf("%q: read symlink: %w", e.Path, err)
 	case e.Type == Symlink:
 	case err != nil || !isOutput(e.Source) || madeByBazel(e.Source, target):
-		// No symlink, or one to a file that Bazel knows. What opens it tells other errors.
+		// It is not a symlink, or it leads to a file that Bazel knows. Opening it reports other errors.
 		return nil
 	}
 	*e = Entry{Path: e.Path, Type: Symlink, Owner: e.Owner, Target: target, Origin: e.Origin}
 	return nil
 }
 
-// isOutput is whether a path is that of something that an action made.
+// isOutput reports whether a path belongs to the output of an action.
 func isOutput(source string) bool { return strings.HasPrefix(source, "bazel-out/") }
 
-// madeByBazel tells whether a symlink was made to bring a file to an action: it leads to the
-// same path in another directory, or, without a sandbox, to another path of this one.
+// madeByBazel reports whether Bazel made a symlink to stage a file for an action: it leads to the
+// same path in another directory or, without a sandbox, to another path of this one.
 func madeByBazel(source, target string) bool {
 	if !filepath.IsAbs(target) {
 		return false
@@ -47,8 +47,8 @@ func madeByBazel(source, target string) bool {
 	return err == nil && strings.HasPrefix(target, here+"/")
 }
 
-// stagedFrom is the directory that a symlink brings a path from: of /x/a/b for a/b it is /x.
-// The configuration in bazel-out/CONFIGURATION/bin may differ (path mapping).
+// stagedFrom returns the directory from which a symlink stages a path: /x for a/b staged from
+// /x/a/b. The configuration in bazel-out/CONFIGURATION/bin may differ (path mapping).
 func stagedFrom(source, target string) (root string, ok bool) {
 	if root, ok = strings.CutSuffix(target, "/"+source); ok || !isOutput(source) {
 		return root, ok
@@ -61,7 +61,7 @@ func stagedFrom(source, target string) (root string, ok bool) {
 	return path.Dir(path.Dir(configured)), true
 }
 
-// links are where the image's symlinks lead, by path.
+// links are the targets of the image's symlinks, by path.
 type links map[string]string
 
 func linksOf(entries []*Entry) links {
@@ -74,10 +74,10 @@ func linksOf(entries []*Entry) links {
 	return all
 }
 
-// maxLinks is where Linux gives up (path_resolution(7)).
+// maxLinks is the number of symlinks after which Linux gives up (path_resolution(7)).
 const maxLinks = 40
 
-// resolve follows the symlinks in a path. Of a loop it returns the path itself.
+// resolve follows the symlinks in a path. For a loop it returns the path itself.
 func (all links) resolve(name string) string {
 	at, rest := "/", strings.Split(strings.Trim(name, "/"), "/")
 	for followed := 0; len(rest) > 0; {

@@ -18,8 +18,8 @@ type mounted struct {
 	reason string
 }
 
-// An image is read-only, so that whatever the host mounts something over must be
-// there. What it mounts for every portable service (PORTABLE_SERVICES.md):
+// An image is read-only, so it must contain every mount point. The host mounts these for every
+// portable service (PORTABLE_SERVICES.md):
 var alwaysMounted = []mounted{
 	{"/dev", Directory, "0755", "API file system"},
 	{"/etc/machine-id", File, "0644", "the host's is mounted over it"},
@@ -31,8 +31,8 @@ var alwaysMounted = []mounted{
 	{"/var/tmp", Directory, "1777", "API file system"},
 }
 
-// defaults are what programs take for granted on any host. Whatever is declared at their
-// paths, or below them, is there instead.
+// defaults are entries that programs expect on any host. Declarations at or below their paths
+// replace them.
 func defaults(declared []*Entry) []*Entry {
 	all := []*Entry{
 		{Path: "/etc/hosts", Type: File, Mode: "0644", Content: "127.0.0.1 localhost\n::1 localhost\n",
@@ -45,8 +45,7 @@ func defaults(declared []*Entry) []*Entry {
 	})
 }
 
-// DirectoryRoots are where systemd keeps a service's directories (systemd.exec(5)), by
-// directive.
+// DirectoryRoots are the parents of a service's directories (systemd.exec(5)), by directive.
 var DirectoryRoots = map[string]string{
 	"CacheDirectory":         "/var/cache",
 	"ConfigurationDirectory": "/etc",
@@ -55,8 +54,8 @@ var DirectoryRoots = map[string]string{
 	"StateDirectory":         "/var/lib",
 }
 
-// mountPoints returns what an image has by itself, and what the units among entries need to
-// find. The same path may come several times, with several reasons.
+// mountPoints returns the entries that every image gets, and the mount points that the units among
+// entries need. One path may occur several times, with several reasons.
 func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
 	added := defaults(entries)
 	all := linksOf(slices.Concat(entries, added))
@@ -64,7 +63,7 @@ func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
 		added = append(added, &Entry{Path: m.path, Type: m.kind, Mode: m.mode, Origin: m.reason, Added: true})
 	}
 	for _, u := range entries {
-		// Only services are run in the image.
+		// Only services run in the image.
 		if u.Type != File || u.Source == "" || path.Ext(u.Path) != ".service" || !s.Header.IsUnitFile(u.Path) || !s.Header.Attaches(path.Base(u.Path)) {
 			continue
 		}
@@ -72,7 +71,7 @@ func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
 		if err != nil {
 			return nil, u.Blame(err)
 		}
-		// What is wrong with the text checkportable tells.
+		// checkportable reports errors in the text.
 		points, _ := MountPoints(path.Base(u.Path), unitfile.Parse(text).Assignments)
 		for _, e := range points {
 			if err := e.check(); err != nil {
@@ -90,15 +89,15 @@ func (s *Spec) mountPoints(entries []*Entry) ([]*Entry, error) {
 	return added, nil
 }
 
-// MountPoints returns what a service of this name needs for what is assigned in
-// it: an entry for each, of which Origin says why. The unknown ones have specifiers
-// in their paths whose values only the host knows.
+// MountPoints returns the mount points that a service of this name needs for its assignments. Each
+// entry's Origin is the reason. The paths of unknown entries have specifiers whose values only the
+// host knows.
 func MountPoints(service string, lines []unitfile.Assignment) (added, unknown []*Entry) {
 	for _, line := range lines {
 		if line.Section != "Service" {
 			continue
 		}
-		// What systemd can't split, checkportable tells of.
+		// checkportable reports values that systemd can't split.
 		tuples, _ := unitfile.Tuples(line.Name, line.Value)
 		for _, tuple := range tuples {
 			points := mountPointsFor(service, line.Name, tuple)
@@ -119,21 +118,21 @@ func MountPoints(service string, lines []unitfile.Assignment) (added, unknown []
 	return added, unknown
 }
 
-// A field is a part of a word, with its specifiers replaced; known is whether none is
-// left that only the host can replace.
+// A field is a part of a word, with its specifiers replaced. known is false if it still has a
+// specifier that only the host can replace.
 type field struct {
 	text  string
 	known bool
 }
 
-// mountPointsFor returns the entries that one tuple of a directive's value asks for.
+// mountPointsFor returns the entries that one tuple of a directive's value requires.
 func mountPointsFor(name, directive string, tuple []string) []*Entry {
 	var fields []field
 	for _, text := range tuple {
 		text, known := unitfile.Expand(name, text)
 		fields = append(fields, field{text, known})
 	}
-	// /run is mounted, so that RuntimeDirectory= needs nothing.
+	// /run is always mounted, so RuntimeDirectory= needs no entry.
 	if root, ok := DirectoryRoots[directive]; ok && directive != "RuntimeDirectory" {
 		return stateDirectory(root, fields)
 	}
@@ -166,16 +165,16 @@ func mountPointsFor(name, directive string, tuple []string) []*Entry {
 	return []*Entry{e}
 }
 
-// entry is the directory that a field asks for.
+// entry returns the directory that a field requires.
 func (f field) entry(p string) *Entry {
 	return &Entry{Path: p, Type: Directory, Mode: "0755", unknown: !f.known}
 }
 
-// stateDirectory is for StateDirectory=NAME[:SYMLINK[:FLAGS]] and its like.
-// systemd makes the symlink itself where it can write.
+// stateDirectory handles StateDirectory=NAME[:SYMLINK[:FLAGS]] and similar directives. systemd
+// makes the symlink itself where it can write.
 func stateDirectory(root string, fields []field) []*Entry {
 	name := fields[0]
-	// systemd ignores an absolute path; checkportable tells.
+	// systemd ignores an absolute path, and checkportable reports it.
 	if name.text == "" || path.Clean("/"+name.text) == "/" || path.IsAbs(name.text) {
 		return nil
 	}
@@ -194,8 +193,8 @@ func stateDirectory(root string, fields []field) []*Entry {
 	return entries
 }
 
-// mountable is whether something must be there for a mount: below an API file
-// system the host makes it.
+// mountable reports whether the image needs a mount point. Below an API file system the host makes
+// it.
 func mountable(f field) bool {
 	p := f.text
 	if !f.known && strings.HasPrefix(p, "%") {
@@ -204,8 +203,8 @@ func mountable(f field) bool {
 	return path.IsAbs(p) && path.Clean(p) != "/" && !inAPI(path.Clean(p))
 }
 
-// inAPI tells whether a path lies in a file system that is mounted in every image, and in
-// which the host makes places itself.
+// inAPI reports whether a path is in a file system that is mounted in every image, where the host
+// makes mount points itself.
 func inAPI(name string) bool {
 	return slices.ContainsFunc(alwaysMounted, func(m mounted) bool {
 		return m.kind == Directory && strings.HasPrefix(name+"/", m.path+"/")

@@ -1,13 +1,13 @@
-// Package spec reads what portable_image declares of an image.
+// Package spec reads the description of an image that portable_image writes.
 //
 // A spec is a file of JSON objects, one a line: first a [Header], then an
 // [Entry] for each path, in any order. Unknown fields are errors.
 //
-// A spec says what an image is. How it is made (the compressor, its level, the output) is no
-// part of it, so that the checks and the manifest of an image do not depend on that.
+// A spec describes the contents of an image. It does not contain the compressor, its level or the
+// output, so that the checks and the manifest of an image do not depend on these.
 //
-// What the image has is that, and what [Read] adds: all files of a [Tree], the mount
-// points that the units need (see [MountPoints]), and parent directories.
+// To these contents [Read] adds all files of each [Tree], the mount points that the units need (see
+// [MountPoints]), and parent directories.
 package spec
 
 import (
@@ -21,11 +21,10 @@ import (
 	"unique"
 )
 
-// A Spec is an image, complete and checked.
+// A Spec is a complete and checked image.
 type Spec struct {
 	Header Header
-	// Entries are the image's paths, sorted: a directory comes just before what it
-	// contains.
+	// Entries are the image's paths, sorted: a directory comes just before its contents.
 	Entries []*Entry
 	links   links
 }
@@ -44,7 +43,7 @@ func Read(name string) (*Spec, error) {
 	return s, nil
 }
 
-// Blame names the target in an error; nil stays nil.
+// Blame adds the target to an error; nil stays nil.
 func (s *Spec) Blame(err error) error {
 	if err == nil || s.Header.Label == "" {
 		return err
@@ -87,7 +86,7 @@ func (s *Spec) decode(from io.Reader) (entries []*Entry, err error) {
 			return entries, nil
 		}
 		if err == nil {
-			// Most entries have the same ones: a million copies would be 50 MB.
+			// Most entries have the same values: a million copies would take 50 MB.
 			for _, field := range []*string{&e.Mode, &e.Owner, &e.Origin} {
 				*field = unique.Make(*field).Value()
 			}
@@ -104,7 +103,7 @@ func (s *Spec) decode(from io.Reader) (entries []*Entry, err error) {
 	return nil, fmt.Errorf("spec line 1: %w", err)
 }
 
-// foldAll makes one entry of those that have one path.
+// foldAll joins all entries with one path.
 func foldAll(sorted []*Entry) ([]*Entry, error) {
 	folded := sorted[:0]
 	for len(sorted) > 0 {
@@ -149,7 +148,7 @@ func withParents(sorted []*Entry) ([]*Entry, error) {
 	return all, nil
 }
 
-// Resolve follows the image's symlinks in an absolute path, as far as there are any.
+// Resolve follows the image's symlinks in an absolute path.
 func (s *Spec) Resolve(name string) string {
 	if s.links == nil {
 		s.links = linksOf(s.Entries)
@@ -157,8 +156,7 @@ func (s *Spec) Resolve(name string) string {
 	return s.links.resolve(name)
 }
 
-// Find returns the entry of a clean absolute path, nil if there is none. It follows no
-// symlink.
+// Find returns the entry of a clean absolute path, or nil. It follows no symlinks.
 func (s *Spec) Find(path string) *Entry {
 	i, found := slices.BinarySearchFunc(s.Entries, path, func(e *Entry, path string) int { return comparePaths(e.Path, path) })
 	if !found {
@@ -167,8 +165,8 @@ func (s *Spec) Find(path string) *Entry {
 	return s.Entries[i]
 }
 
-// comparePaths orders paths by their names, so that a directory comes before
-// what it contains and nothing else comes between: "/a", "/a/b", "/a-b".
+// comparePaths orders paths by their names, so that a directory comes just before its contents:
+// "/a", "/a/b", "/a-b".
 func comparePaths(a, b string) int {
 	for i := 0; i < len(a) && i < len(b); i++ {
 		if a[i] == b[i] {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// withTrees puts the files of trees in the place of the trees.
+// withTrees replaces trees by their files.
 func withTrees(entries []*Entry) ([]*Entry, error) {
 	var all []*Entry
 	for _, e := range entries {
@@ -42,8 +42,8 @@ func withTrees(entries []*Entry) ([]*Entry, error) {
 // errNotStaged ends a walk.
 var errNotStaged = errors.New("not a symlink that a sandbox made")
 
-// treeRoot is where a tree's files are. In a sandbox each is a symlink that leads there, be
-// it a file or a symlink of the tree itself.
+// treeRoot returns the directory of a tree's files. In a sandbox, every file and every symlink of
+// the tree is a symlink into that directory.
 func treeRoot(source string) string {
 	var root string
 	err := filepath.WalkDir(source, func(name string, d fs.DirEntry, err error) error {
@@ -70,8 +70,8 @@ func treeRoot(source string) string {
 	return root
 }
 
-// eachFile visits a tree's files and symlinks that lie below a directory of it, "" or "a/b".
-// Directories without any are left out, since Bazel does not bring them everywhere.
+// eachFile visits the files and symlinks of a tree below one of its directories, "" or "a/b". It
+// leaves out directories without files, because Bazel does not always keep them.
 func (e *Entry) eachFile(below string, visit func(*Entry)) error {
 	members, err := os.ReadDir(path.Join(e.Source, below))
 	if err != nil {
@@ -109,7 +109,7 @@ func (e *Entry) eachFile(below string, visit func(*Entry)) error {
 	return nil
 }
 
-// checkInside holds a tree's symlinks inside the tree.
+// checkInside verifies that a tree's symlinks stay inside the tree.
 func checkInside(name, target string) error {
 	if path.IsAbs(target) {
 		return fmt.Errorf("symlink target %q is absolute, so it refers to the building machine; write it relative to the symlink", target)

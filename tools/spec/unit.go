@@ -8,10 +8,10 @@ import (
 	"path"
 )
 
-// maxUnit bounds units, which are held in memory; systemd takes no larger ones.
+// maxUnit bounds the size of units, which are read into memory.
 const maxUnit = 1 << 20
 
-// UnitText returns a unit's content, with the drop-ins that are appended to it.
+// UnitText returns a unit's content, followed by its drop-ins.
 func (e *Entry) UnitText() ([]byte, error) {
 	var all []byte
 	for i, source := range append([]string{e.Source}, e.Dropins...) {

@@ -144,7 +144,7 @@ func (f *File) statements(content string) []statement {
 	return all
 }
 
-// odd tells whether a text ends with an odd number of backslashes.
+// odd reports whether a text ends with an odd number of backslashes.
 func odd(text string) bool {
 	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }

@@ -1,8 +1,8 @@
 // Package check finds mistakes in portable service images before any host does.
 //
-// It reads the spec that mkportable makes an image from, and of the files named
-// there what it needs: units, os-release, the heads of programs. Each [Check] is a
-// small function in the registry [All]; [Run] applies them.
+// It reads the spec of mkportable and, from the files that the spec names, units, os-release and the
+// first bytes of programs. Each [Check] is a small function in the registry [All]; [Run] applies
+// them.
 package check
 
 import (
@@ -15,21 +15,21 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// Severity says what a finding does to a build.
+// Severity is the effect of a finding on a build.
 type Severity string
 
 // The severities.
 const (
-	// Error fails the build: on a host the image would not work as it is meant.
+	// Error fails the build: on a host the image would not work as intended.
 	Error Severity = "error"
-	// Warning is printed when the build checks the image: probably a mistake, or right on
-	// some hosts only.
+	// Warning is printed when the build checks the image. It is probably a mistake, or right only
+	// on some hosts.
 	Warning Severity = "warning"
-	// Note is only in the report: good to know.
+	// Note is only in the report.
 	Note Severity = "note"
 )
 
-// Effect is what becomes of the mistake on a host, where that shows at once.
+// Effect is the immediate consequence of a mistake on a host.
 type Effect string
 
 // The effects.
@@ -42,34 +42,34 @@ const (
 	Killed      Effect = "service killed" // later
 )
 
-// A Check looks for one sort of mistake.
+// A Check finds one kind of mistake.
 type Check struct {
-	// ID never changes: it stands in BUILD files.
+	// ID never changes, because BUILD files contain it.
 	ID       string
 	Severity Severity
-	// Milder is what some of its findings are, where less comes of the mistake.
+	// Milder is the severity of findings with smaller consequences.
 	Milder []Severity
-	// Host is empty where the mistake has no effect that shows at once.
+	// Host is empty if the mistake has no immediate consequence.
 	Host Effect
-	// Finds says what a finding means, in half a sentence.
+	// Finds completes the sentence "The check finds that".
 	Finds string
-	// Why says what a host would make of it, and Fix what to do.
+	// Why describes the behaviour of a host, and Fix the remedy.
 	Why, Fix string
 	run      func(*Image, *reporter)
 }
 
-// All are the checks, by subject.
+// All lists the checks, by subject.
 var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, valueChecks, socketChecks,
 	serviceChecks, triggerChecks, execChecks, shellChecks, elfChecks, hostChecks, mountChecks, hiddenChecks, needsChecks, portChecks,
 	lifecycleChecks, referenceChecks, profileChecks)
 
-// Options are what a target has to say about its checks.
+// Options are a target's attributes for its checks.
 type Options struct {
-	// Allow switches checks off: ID to the reason why.
+	// Allow maps the IDs of disabled checks to the reason.
 	Allow map[string]string `json:"allow"`
-	// MinimumSystemd is the oldest systemd that the image is for.
+	// MinimumSystemd is the oldest systemd that the image supports.
 	MinimumSystemd int `json:"minimum_systemd"`
-	// Profile is the one that the image is meant to be attached with.
+	// Profile is the intended profile for attaching the image.
 	Profile string `json:"profile"`
 }
 
@@ -77,20 +77,20 @@ type Options struct {
 type Finding struct {
 	ID       string   `json:"id"`
 	Severity Severity `json:"severity"`
-	// File and Line are where it is, as seen from the workspace; without a file,
-	// Origin is the label and attribute, and Line is 0 for the file as a whole.
+	// File is a path in the workspace, and Line is 0 for the whole file. Without a file, Origin is
+	// the label and attribute.
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
 	Origin string `json:"origin,omitempty"`
-	// Text says what is wrong just here, Fix what to do.
+	// Text describes this mistake, and Fix its remedy.
 	Text string `json:"text"`
 	Why  string `json:"why"`
 	Fix  string `json:"fix"`
-	// Allowed is the reason why this is no matter.
+	// Allowed is the reason of the exception that covers it, if there is one.
 	Allowed string `json:"allowed,omitempty"`
 }
 
-// Where is the finding's place, for a person.
+// Where returns the finding's place, for people.
 func (f *Finding) Where() string {
 	switch {
 	case f.File != "" && f.Line > 0:
@@ -101,7 +101,7 @@ func (f *Finding) Where() string {
 	return f.Origin
 }
 
-// Report is what all checks found.
+// Report contains the findings of all checks.
 type Report struct {
 	Label    string    `json:"label"`
 	Systemd  int       `json:"systemd"`
@@ -109,13 +109,13 @@ type Report struct {
 	Ratings  []Rating  `json:"ratings"`
 }
 
-// unusedAllow and badAllow are not in the registry: they can't be switched off.
+// unusedAllow and badAllow are not in the registry, because they can't be disabled.
 const (
 	unusedAllow = "allow-unused"
 	badAllow    = "allow-invalid"
 )
 
-// Run makes the report on an image.
+// Run checks an image and returns the report.
 func Run(img *Image) *Report {
 	report := &Report{Label: img.Header.Label, Systemd: newestSystemd, Ratings: img.ratings()}
 	used := map[string]bool{}
@@ -172,12 +172,12 @@ func checkAllow(img *Image, used map[string]bool) []Finding {
 	return findings
 }
 
-// Failed tells whether the report must fail the build.
+// Failed reports whether the report must fail the build.
 func (r *Report) Failed() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error && f.Allowed == "" })
 }
 
-// A reporter collects what one check finds.
+// A reporter collects the findings of one check.
 type reporter struct {
 	check    Check
 	findings []Finding
@@ -190,10 +190,10 @@ func (r *reporter) add(f Finding, format string, args ...any) {
 	r.findings = append(r.findings, f)
 }
 
-// at is the place of an assignment.
+// at returns a finding at an assignment.
 func at(a Assignment) Finding { return Finding{File: a.File, Line: a.Line} }
 
-// in is an entry's file as a whole, or where it was declared.
+// in returns a finding for an entry's whole file, or for its declaration.
 func in(e *spec.Entry) Finding {
 	if e.Source != "" {
 		return Finding{File: shown(e.Source), Origin: e.Origin}
@@ -201,7 +201,7 @@ func in(e *spec.Entry) Finding {
 	return Finding{Origin: e.Origin}
 }
 
-// shown is a source's path without the configuration that it was built for.
+// shown returns a source's path without the name of the configuration.
 func shown(source string) string {
 	if rest, ok := strings.CutPrefix(source, "bazel-out/"); ok {
 		if _, below, ok := strings.Cut(rest, "/bin/"); ok {

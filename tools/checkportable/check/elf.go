@@ -90,14 +90,14 @@ var elfChecks = []Check{
 	},
 }
 
-// An architecture is how an ELF header names it.
+// An architecture is a CPU architecture as ELF headers identify it.
 type architecture struct {
 	machine elf.Machine
 	class   elf.Class
 	data    elf.Data
 }
 
-// architectures have systemd's words (systemd.unit(5), ConditionArchitecture=).
+// architectures maps systemd's names to architectures (systemd.unit(5), ConditionArchitecture=).
 var architectures = map[string]architecture{
 	"arm":         {elf.EM_ARM, elf.ELFCLASS32, elf.ELFDATA2LSB},
 	"arm-be":      {elf.EM_ARM, elf.ELFCLASS32, elf.ELFDATA2MSB},
@@ -133,9 +133,9 @@ var multiarch = map[elf.Machine]string{
 	elf.EM_ARM: "arm-linux-gnueabihf", elf.EM_RISCV: "riscv64-linux-gnu", elf.EM_PPC64: "powerpc64le-linux-gnu", elf.EM_S390: "s390x-linux-gnu",
 }
 
-// missingLibraries looks for what a program and its libraries need, where
-// ld.so(8) looks without a cache or environment. As it does, it passes over those of
-// other machines: other is one, or nil.
+// missingLibraries looks for the libraries that a program and its libraries need, in the directories
+// that ld.so(8) searches without a cache or environment. Like ld.so, it ignores libraries for other
+// machines; other is such a library, or nil.
 func (img *Image) missingLibraries(e *spec.Entry, seen map[string]bool, missing func(by *spec.Entry, library string, other *spec.Entry)) {
 	b := img.head(e)
 	if b.elf == nil || seen[e.Path] {

@@ -140,8 +140,8 @@ var execChecks = []Check{
 
 const startFails203 = "The service fails to start with status=203/EXEC: it can't reach the host's programs."
 
-// whyNot is what comes of a command that can't be run, where the service starts all the
-// same (systemd.service(5)).
+// whyNot describes the consequence of a command that can't run, for directives whose failure does
+// not prevent the service's start (systemd.service(5)).
 var whyNot = map[string]string{
 	"ExecCondition":  "systemd treats the failure (status=203/EXEC) as a condition that is not met, and skips the service: it never starts.",
 	"ExecReload":     "The service starts, but each reload fails with status=203/EXEC: it can't reach the host's programs.",
@@ -151,7 +151,7 @@ var whyNot = map[string]string{
 	"ExecStopPost":   "The service starts, but each stop ends as a failure (status=203/EXEC): it can't reach the host's programs.",
 }
 
-// A command is what one of a service's Exec directives runs.
+// A command is a command line of one of a service's Exec directives.
 type command struct {
 	Assignment
 	unit     *Unit
@@ -160,10 +160,10 @@ type command struct {
 	args     []string
 }
 
-// mayFail is whether systemd passes over the command's failure.
+// mayFail reports whether systemd ignores the command's failure.
 func (c command) mayFail() bool { return strings.Contains(c.prefixes, "-") }
 
-// onHost tells whether a line's commands run on the host.
+// onHost reports whether a line's commands run on the host.
 func (u *Unit) onHost(a Assignment) bool {
 	return grammar.TypeOf(a.Section, a.Name) == "command" && a.Name != "ExecStart" && u.isTrue("Service", "RootDirectoryStartOnly")
 }
@@ -184,7 +184,7 @@ func (img *Image) eachCommand(visit func(command)) {
 	}
 }
 
-// eachMissing visits those of which the image has no program, and the host gives none.
+// eachMissing visits the commands whose program neither the image nor a mount provides.
 func (img *Image) eachMissing(visit func(command)) {
 	img.eachCommand(func(c command) {
 		if path.IsAbs(c.path) && img.find(c.path) == nil && !c.unit.fromHost(c.path) {
@@ -193,7 +193,7 @@ func (img *Image) eachMissing(visit func(command)) {
 	})
 }
 
-// programFix suggests a program of the image for one that is not there.
+// programFix suggests a program of the image instead of a missing one.
 func (img *Image) programFix(c command) string {
 	var programs []string
 	for _, e := range img.programs {
@@ -210,7 +210,7 @@ func (img *Image) programFix(c command) string {
 	return "Declare it, or correct the path."
 }
 
-// isLibrary tells whether a file is a shared library or a dynamic loader, which can be
+// isLibrary reports whether a file is a shared library or a dynamic loader, which can be
 // executable as well.
 func (img *Image) isLibrary(e *spec.Entry) bool {
 	base := path.Base(e.Path)
@@ -221,8 +221,8 @@ func (img *Image) isLibrary(e *spec.Entry) bool {
 		})
 }
 
-// commands reads a line's commands (systemd.service(5)), but for those whose path
-// depends on the host or is the shell's to find.
+// commands returns a line's commands (systemd.service(5)), except those whose path depends on the
+// host or on a shell's search path.
 func (u *Unit) commands(a Assignment) []command {
 	var all []command
 	read, _ := grammar.Commands(a.Value)

@@ -27,7 +27,7 @@ func Files(spec, options, text, machine string) error {
 	)
 }
 
-// Verdict is an error if the report has errors. It writes those, and warnings, to w.
+// Verdict returns an error if the report has errors. It writes errors and warnings to w.
 func Verdict(machine, output string, w io.Writer) error {
 	var report Report
 	if err := readJSON(machine, &report); err != nil {

@@ -40,7 +40,7 @@ var hiddenChecks = []Check{
 						f.Severity = Note
 					}
 					if m.pattern != nil && (m.pattern.instance == "" || !within(hidden[0].Path, m.pattern.instance)) {
-						// Of an instance that there may never be.
+						// The instance may never exist.
 						if f.Severity = Warning; m.pattern.vague() {
 							f.Severity = Note
 						}
@@ -64,18 +64,18 @@ func list(entries []*spec.Entry) string {
 	return fmt.Sprintf("%s and %d more files", text, len(entries)-1)
 }
 
-// A mount is what a service has mounted over a path of its image.
+// A mount is a mount over a path of a service's image.
 type mount struct {
-	// Assignment is the line that asks for it; empty for what the profile sets.
+	// Assignment is the unit's line that causes it; empty for the profile's mounts.
 	Assignment
 	// profile is the profile's line, without an assignment.
 	profile string
 	path    string
-	// pattern is for a path that only the host knows, and nil for another.
+	// pattern is set for a path that only the host knows, and otherwise nil.
 	pattern *pathPattern
-	// optional is whether the host may have nothing to mount.
+	// optional is true if the host may lack the source.
 	optional bool
-	// host is whether what is mounted can have files of the host's.
+	// host is true if the mount can contain files of the host.
 	host bool
 }
 
@@ -89,7 +89,7 @@ func (m *mount) why() string {
 	return m.Name + "= mounts over " + m.path + " and"
 }
 
-// severity is what hiding a file means, unless a unit names the file.
+// severity returns the severity of hiding a file that no unit names.
 func (m *mount) severity() Severity {
 	switch {
 	case m.Name == "InaccessiblePaths":
@@ -112,11 +112,11 @@ func (m *mount) fix() string {
 	return "Move the file, or remove the path from " + m.Name + "=."
 }
 
-// volatile are file systems that every profile has mounted first (MountAPIVFS=, and
-// PrivateTmp= or DynamicUser=), and in which the host can make places.
+// volatile are file systems that every profile mounts first (MountAPIVFS=, and PrivateTmp= or
+// DynamicUser=), and in which the host can make mount points.
 var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
 
-// mountList is what a service has mounted, by its own lines and under its profile.
+// mountList returns the mounts of a service, from its own lines and its profile.
 func (u *Unit) mountList(img *Image) []mount {
 	all := slices.DeleteFunc(u.ownMounts(), func(m mount) bool { return inVolatile(m.path) })
 	for _, dir := range volatile {
@@ -139,12 +139,12 @@ func (u *Unit) mountList(img *Image) []mount {
 	return all
 }
 
-// ownMounts are those that a service's own lines ask for, where the build knows them.
+// ownMounts returns the mounts of a service's own lines with known paths.
 func (u *Unit) ownMounts() []mount {
 	return slices.DeleteFunc(u.allMounts(), func(m mount) bool { return m.pattern != nil })
 }
 
-// unknownMounts are those that a service's own lines ask for, and only the host knows.
+// unknownMounts returns the mounts of a service's own lines with paths that only the host knows.
 func (u *Unit) unknownMounts() []mount {
 	return slices.DeleteFunc(u.allMounts(), func(m mount) bool { return m.pattern == nil })
 }
@@ -190,7 +190,7 @@ func (u *Unit) allMounts() []mount {
 	return all
 }
 
-// over is the mount that a path lies in, if there is one.
+// over returns the mount that contains a path, or nil.
 func (u *Unit) over(name string) (over mount, ok bool) {
 	for _, m := range u.ownMounts() {
 		if m.Name != "InaccessiblePaths" && within(name, m.path) && len(m.path) >= len(over.path) {
@@ -203,20 +203,19 @@ func (u *Unit) over(name string) (over mount, ok bool) {
 	return over, ok
 }
 
-// mounts tells whether a path lies in something that is mounted.
+// mounts reports whether a mount contains a path.
 func (u *Unit) mounts(name string) bool {
 	_, ok := u.over(name)
 	return ok
 }
 
-// fromHost tells whether a path lies in something that the host has files in.
+// fromHost reports whether a path is in a mount that can contain files of the host.
 func (u *Unit) fromHost(name string) bool {
 	over, _ := u.over(name)
 	return over.host
 }
 
-// mountsBelow tells whether a service has something mounted below a path that it can
-// write to.
+// mountsBelow reports whether a service has a writable mount below a path.
 func (u *Unit) mountsBelow(name string) bool {
 	return slices.ContainsFunc(u.ownMounts(), func(m mount) bool {
 		return within(m.path, name) && m.Name != "BindReadOnlyPaths" && m.Name != "InaccessiblePaths"
@@ -227,12 +226,12 @@ func inVolatile(name string) bool {
 	return within(name, "/var/run") || slices.ContainsFunc(volatile, func(dir string) bool { return within(name, dir) })
 }
 
-// covers tells whether a service can't see a file of the image.
+// covers reports whether a service can't see a file of the image.
 func (u *Unit) covers(img *Image, name string) bool {
 	return slices.ContainsFunc(u.mountList(img), func(m mount) bool { return within(name, m.path) })
 }
 
-// hiddenBy are the image's files that a mount hides. Empty ones are places for mounts.
+// hiddenBy returns the image's files that a mount hides, except empty ones, which are mount points.
 func (img *Image) hiddenBy(m mount) []*spec.Entry {
 	var all []*spec.Entry
 	mounted := img.spec.Resolve(m.path)
@@ -249,22 +248,21 @@ func (img *Image) hiddenBy(m mount) []*spec.Entry {
 	return all
 }
 
-// hasContent tells whether a file has a byte.
+// hasContent reports whether a file has a byte.
 func hasContent(e *spec.Entry) bool {
 	info, err := os.Stat(e.Source)
 	return e.Source != "" && err == nil && info.Size() > 0
 }
 
-// namesPath tells whether a service's command lines or variables name a file, or a
-// directory that it lies in, in a mount.
+// namesPath reports whether a service's command lines or variables name a file in a mount, or one of
+// its directories.
 func (u *Unit) namesPath(name, mounted string) bool {
 	return slices.ContainsFunc(u.words(), func(word string) bool {
 		return path.IsAbs(word) && within(name, path.Clean(word)) && within(path.Clean(word), mounted)
 	})
 }
 
-// words are what a service's command lines and variables are made of: paths and options'
-// values.
+// words returns the paths and the values of options in a service's command lines and variables.
 func (u *Unit) words() []string {
 	var all []string
 	add := func(text string) {

@@ -11,8 +11,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// What systemd evaluates or reads before it enters the image is the host's, whatever the
-// image has at that path.
+// Paths that systemd evaluates or reads before it enters the image are the host's, even if the image
+// has the same paths.
 var hostChecks = []Check{
 	{
 		ID: "packed-for-the-host", Severity: Error, Milder: []Severity{Warning},
@@ -24,7 +24,7 @@ var hostChecks = []Check{
 					f := at(h.Assignment)
 					f.Severity, f.Fix = h.severity, h.packedFix
 					if slices.Contains(filesEverywhere, h.path) || h.pattern != nil && e.Path != h.pattern.instance {
-						f.Severity = Warning // the host's is there, and says something else; or may be another's
+						f.Severity = Warning // the host has the file with other contents, or the instance is another one
 					}
 					what := "the image's"
 					if h.pattern != nil {
@@ -119,12 +119,12 @@ var hostChecks = []Check{
 	},
 }
 
-// dynamicName are names that users made for a service can have: systemd.exec(5), DynamicUser=,
-// has the strict rules of systemd's "User/Group Name Syntax". Numbers are taken as they are.
+// dynamicName matches names that DynamicUser= accepts (systemd.exec(5)), which follow the strict rules
+// of systemd's "User/Group Name Syntax". Numbers are accepted too.
 var dynamicName = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z0-9_-]{0,30}|[0-9]+)$`)
 
-// onEveryHost tells whether a user or group needs no look-up, or comes with systemd or is
-// in each distribution's first files.
+// onEveryHost reports whether a user or group needs no look-up, comes with systemd, or exists in every
+// distribution.
 func onEveryHost(name string) bool {
 	return strings.Trim(name, "0123456789") == "" || strings.Contains(name, "%") || slices.Contains([]string{
 		"root", "nobody", "nogroup", "daemon", "bin", "sys", "adm", "mail", "audio", "cdrom", "clock", "dialout", "disk", "input", "kmem", "kvm", "lp",
@@ -164,22 +164,22 @@ func (img *Image) declaresUser(name string) *spec.Entry {
 	return nil
 }
 
-// A hostPath is a path that systemd looks at before it enters the image.
+// A hostPath is a path that systemd uses before it enters the image.
 type hostPath struct {
 	Assignment
 	path string
 	glob bool
-	// pattern is for a path that only the host knows, and nil for another.
+	// pattern is set for a path that only the host knows, and otherwise nil.
 	pattern *pathPattern
-	// optional is whether nothing fails where the host has nothing there, and alternative
-	// whether it is enough that another condition is met.
+	// optional is true if nothing fails on a host without the path, and alternative if it suffices
+	// that another condition is met.
 	optional, alternative bool
-	// severity is what it means if the image has the path, and packedFix what to do.
+	// severity applies if the image has the path; packedFix is the remedy.
 	severity  Severity
 	packedFix string
 }
 
-// reports is a check that reports some of the paths, where the image does not have them.
+// reports returns a check that reports the wanted paths that the image does not have.
 func reports(wanted func(hostPath) bool, format string) func(*Image, *reporter) {
 	return func(img *Image, r *reporter) {
 		for _, h := range img.hostPaths() {
@@ -190,13 +190,13 @@ func reports(wanted func(hostPath) bool, format string) func(*Image, *reporter) 
 	}
 }
 
-// inAPI tells whether a path is the kernel's, or made while a host runs.
+// inAPI reports whether a path belongs to the kernel, or is created while a host runs.
 func inAPI(name string) bool {
 	return slices.ContainsFunc([]string{"/dev", "/proc", "/run", "/sys", "/var/run"}, func(dir string) bool { return within(name, dir) })
 }
 
-// packed is what the image has at a path that is looked at on the host. Mount points and
-// parents do not count, and neither does what the host has mounted there.
+// packed returns the image's entry at a path that systemd uses on the host, or nil. Mount points,
+// parents and mounts of the host do not count.
 func (img *Image) packed(h hostPath) *spec.Entry {
 	if inAPI(h.path) || slices.ContainsFunc(img.of("service"), func(u *Unit) bool { return u.fromHost(h.path) }) {
 		return nil
@@ -214,7 +214,7 @@ func (img *Image) packed(h hostPath) *spec.Entry {
 	if h.pattern != nil {
 		glob, single = specifier.ReplaceAllString(h.path, "*"), h.pattern.instance
 	}
-	// A symlink counts where it leads nowhere, too.
+	// A dangling symlink counts too.
 	for _, e := range []*spec.Entry{img.find(single), img.spec.Find(single)} {
 		if single != "" && counts(e) {
 			return e
@@ -231,13 +231,13 @@ func (img *Image) packed(h hostPath) *spec.Entry {
 	return nil
 }
 
-// everywhere are directories that hosts have as well.
+// everywhere are directories of every host.
 var everywhere = []string{"/", "/bin", "/etc", "/etc/default", "/etc/ssl", "/etc/ssl/certs", "/lib", "/opt", "/sbin", "/srv", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/log"}
 
-// filesEverywhere are files that each host has.
+// filesEverywhere are files of every host.
 var filesEverywhere = []string{"/etc/group", "/etc/hosts", "/etc/machine-id", "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd", "/usr/lib/os-release"}
 
-// hostPaths are all that the units name.
+// hostPaths returns all paths of the host that the units name.
 func (img *Image) hostPaths() []hostPath {
 	var all []hostPath
 	for _, u := range img.Units {
@@ -254,7 +254,7 @@ func (img *Image) hostPaths() []hostPath {
 	return all
 }
 
-// hostPath is a path of a line, if it is an absolute one.
+// hostPath returns the path of a line, if it is absolute.
 func (u *Unit) hostPath(a Assignment, text, fix string) (hostPath, bool) {
 	name, known := u.expand(text)
 	h := hostPath{Assignment: a, path: path.Clean(name), severity: Error, packedFix: fix}
@@ -264,7 +264,7 @@ func (u *Unit) hostPath(a Assignment, text, fix string) (hostPath, bool) {
 	return h, path.IsAbs(name)
 }
 
-// conditions are those of conditions and assertions (systemd.unit(5)). An empty line resets
+// conditions returns the paths of conditions and assertions (systemd.unit(5)). An empty line resets
 // all of its kind.
 func (u *Unit) conditions() []hostPath {
 	var all []hostPath
@@ -289,7 +289,7 @@ func (u *Unit) conditions() []hostPath {
 		if h.glob = strings.HasSuffix(a.Name, "Glob"); !ok {
 			continue
 		}
-		// The unit starts all the same: without the path, or by another condition.
+		// The unit still starts: without the path, or because of another condition.
 		if h.alternative = alternative; negated {
 			h.severity = Warning
 		}
@@ -303,7 +303,7 @@ func (u *Unit) conditions() []hostPath {
 	return all
 }
 
-// watched are those that a path unit watches.
+// watched returns the paths that a path unit watches.
 func (u *Unit) watched(a Assignment) []hostPath {
 	if a.Name != "DirectoryNotEmpty" && !strings.HasPrefix(a.Name, "Path") {
 		return nil
@@ -315,10 +315,10 @@ func (u *Unit) watched(a Assignment) []hostPath {
 	return []hostPath{h}
 }
 
-// credentialStores are where systemd looks for credentials by name (systemd.exec(5)).
+// credentialStores are the directories in which systemd looks up credentials (systemd.exec(5)).
 var credentialStores = []string{"/etc/credstore", "/run/credstore", "/usr/lib/credstore", "/etc/credstore.encrypted", "/run/credstore.encrypted", "/usr/lib/credstore.encrypted"}
 
-// readOnHost are those that a line of a service has read or opened (systemd.exec(5),
+// readOnHost returns the paths that systemd reads or opens for a line of a service (systemd.exec(5),
 // systemd.service(5)).
 func (u *Unit) readOnHost(a Assignment) []hostPath {
 	const installed = " Or leave the file out of the image, and install it on each host."
@@ -366,7 +366,7 @@ func (u *Unit) readOnHost(a Assignment) []hostPath {
 	return all
 }
 
-// setsCredential tells whether a service has a credential of its own to fall back to.
+// setsCredential reports whether a service sets a default for a credential.
 func (u *Unit) setsCredential(id string) bool {
 	return slices.ContainsFunc(u.inEffect(), func(a Assignment) bool {
 		name, _, ok := strings.Cut(a.Value, ":")

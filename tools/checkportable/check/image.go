@@ -11,19 +11,19 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// Image is what the checks see.
+// Image is a portable service image for the checks.
 type Image struct {
 	Header  spec.Header
 	Options Options
 	// Units are the unit files in the unit directory, sorted by name.
 	Units []*Unit
-	// DropIns are the files NAME.d/*.conf there.
+	// DropIns are the files NAME.d/*.conf in that directory.
 	DropIns []*Unit
 	// OSRelease is nil if the image has none.
 	OSRelease *OSRelease
-	// programs are what can be run and is meant to be, see keepPrograms.
+	// programs are the executable files that are meant to be run, see keepPrograms.
 	programs []*spec.Entry
-	// libraries are shared ones, by their names, that can't be run.
+	// libraries are shared libraries by name.
 	libraries []*spec.Entry
 	spec      *spec.Spec
 	heads     map[string]*program
@@ -88,9 +88,8 @@ func (img *Image) read() error {
 	return nil
 }
 
-// keepPrograms takes a program's runfiles from the programs: Bazel marks them all as
-// executable, be they data. It keeps those that a unit runs, with the interpreters
-// of scripts.
+// keepPrograms removes programs' runfiles from the programs, because Bazel marks all of them as
+// executable, even data. It keeps those that a unit runs, and the interpreters of scripts.
 func (img *Image) keepPrograms() {
 	kept := map[string]bool{}
 	img.programs = slices.DeleteFunc(img.programs, func(e *spec.Entry) bool {
@@ -112,7 +111,7 @@ func (img *Image) keepPrograms() {
 	img.eachCommand(func(c command) { keep(c.path) })
 }
 
-// isRunfile is whether an entry lies in PROGRAM.runfiles.
+// isRunfile reports whether an entry is in PROGRAM.runfiles.
 func (img *Image) isRunfile(e *spec.Entry) bool {
 	for at, c := range e.Path {
 		if program, ok := strings.CutSuffix(e.Path[:at], ".runfiles"); ok && c == '/' && img.find(program) != nil {
@@ -126,7 +125,7 @@ func isExecutable(e *spec.Entry) bool {
 	return len(e.Mode) == 4 && strings.ContainsAny(e.Mode[1:], "1357")
 }
 
-// content reads a file of the image. One without a source is empty.
+// content reads a file of the image. A file without a source is empty.
 func content(e *spec.Entry) ([]byte, error) {
 	if e.Source == "" {
 		return []byte(e.Content), nil
@@ -138,10 +137,10 @@ func content(e *spec.Entry) ([]byte, error) {
 	return content, nil
 }
 
-// maxSymlinks is where Linux gives up (path_resolution(7)).
+// maxSymlinks is the number of symlinks after which Linux gives up (path_resolution(7)).
 const maxSymlinks = 40
 
-// find returns what a path of the image leads to; nil if there is nothing.
+// find returns the entry to which a path of the image leads, or nil.
 func (img *Image) find(name string) *spec.Entry {
 	rest := strings.Split(strings.Trim(path.Clean(name), "/"), "/")
 	root := &spec.Entry{Path: "/", Type: spec.Directory, Mode: "0755"}

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// signalOption is how kill(1) is given a signal: -HUP, -1, -s HUP, --signal=HUP.
+// signalOption matches kill(1)'s options for a signal: -HUP, -1, -s HUP, --signal=HUP.
 var signalOption = regexp.MustCompile(`(?:^|\s)(?:-s\s*|--signal[= ]|-)(?:SIG)?([A-Z][A-Z0-9+-]*|[0-9]+)(?:\s|$)`)
 
-// numbers are the signals that are usually given by number (signal(7)).
+// numbers maps the usual numbers of signals to names (signal(7)).
 var numbers = map[string]string{"1": "HUP", "2": "INT", "3": "QUIT", "9": "KILL", "10": "USR1", "12": "USR2", "15": "TERM"}
 
-// killFix says how systemd itself sends the signal that a command is there to send. It is
-// empty for other commands.
+// killFix describes how systemd itself can send the signal that a command sends. It is empty for
+// other commands.
 func (c command) killFix() string {
 	line := strings.Join(c.args, " ")
 	switch path.Base(c.path) {

@@ -142,8 +142,8 @@ var lifecycleChecks = []Check{
 	},
 }
 
-// startLimit is the last assignment of a setting, if there is one. systemd takes its
-// old name, and [Service] for [Unit], for the same.
+// startLimit returns the last assignment of a setting. systemd also accepts its old name, and
+// [Service] instead of [Unit].
 func (u *Unit) startLimit(names ...string) Assignment {
 	for _, a := range slices.Backward(u.Assignments) {
 		if _, ok := directives.Lookup(a.Section, a.Name); ok && slices.Contains(names, a.Name) {
@@ -153,7 +153,7 @@ func (u *Unit) startLimit(names ...string) Assignment {
 	return Assignment{}
 }
 
-// binary is the program of a service; nil if it is no ELF file, or not in the image.
+// binary returns the program of a service, or nil if it is not an ELF file or not in the image.
 func (img *Image) binary(u *Unit) *program {
 	starts := u.starts()
 	if len(starts) == 0 {
@@ -166,8 +166,8 @@ func (img *Image) binary(u *Unit) *program {
 	return img.head(e)
 }
 
-// lacks tells whether the program of a service certainly never says a text: it is
-// static, and the text is not in it.
+// lacks reports whether the program of a service certainly does not use a text: it is static and
+// does not contain the text.
 func (img *Image) lacks(u *Unit, text string) bool {
 	b := img.binary(u)
 	return b != nil && len(b.elf.needed) == 0 && !b.holds(text)
@@ -178,7 +178,7 @@ func (img *Image) programHolds(u *Unit, text string) bool {
 	return b != nil && b.holds(text)
 }
 
-// isStarted tells whether a unit of the image starts another one.
+// isStarted reports whether a unit of the image starts another one.
 func (img *Image) isStarted(u *Unit) bool {
 	for _, by := range img.Units {
 		var names []string
@@ -204,9 +204,9 @@ func (img *Image) isStarted(u *Unit) bool {
 
 var idleOption = regexp.MustCompile(`^--?[a-z-]*idle[a-z-]*(=(.*))?$`)
 
-// idleTimeout looks for an option that makes the service exit on idle, as in
-// --idle-timeout=30s or --exit-idle-time 30s. Without a time that can be read it
-// is 0, and an option that says 0 or "infinity" is none.
+// idleTimeout finds an option that makes the service exit on idle, such as --idle-timeout=30s or
+// --exit-idle-time 30s. If the time can't be parsed, it is 0. The values 0 and "infinity" do not
+// count.
 func (u *Unit) idleTimeout() (after time.Duration, says string, ok bool) {
 	for _, c := range u.starts() {
 		for i, arg := range c.args {

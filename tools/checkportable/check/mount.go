@@ -10,8 +10,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// Package spec adds the mount points that units name, and refuses a declaration that
-// is in their way. What is left are those that it can't know.
+// Package spec adds the mount points that units name, and refuses declarations that conflict with
+// them. These checks cover the mount points that it can't know.
 var mountChecks = []Check{
 	{
 		ID: "path-missing", Severity: Error, Host: StartFails,
@@ -103,7 +103,7 @@ var mountChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
-					// What lies below may be mounted, and so writable.
+					// Mounts below it may be writable.
 					if m.directive != "ReadWritePaths" || m.fresh || img.find(m.path) == nil || u.mountsBelow(m.path) {
 						continue
 					}
@@ -136,7 +136,7 @@ var mountChecks = []Check{
 	},
 }
 
-// writableFix says how a service gets a path to write to.
+// writableFix describes how to make a path writable for a service.
 func writableFix(name string) string {
 	for directive, root := range spec.DirectoryRoots {
 		below, ok := strings.CutPrefix(name, root+"/")
@@ -148,31 +148,31 @@ func writableFix(name string) string {
 		"Or mount one of the host's: BindPaths=/srv/NAME:" + name + "."
 }
 
-// hasBelow tells whether the image has a file or symlink below a directory.
+// hasBelow reports whether the image has a file or symlink below a directory.
 func (img *Image) hasBelow(directory string) bool {
 	return slices.ContainsFunc(img.spec.Entries, func(e *spec.Entry) bool {
 		return e.Type != spec.Directory && within(e.Path, directory)
 	})
 }
 
-// within tells whether a path is a directory or lies below it.
+// within reports whether a path is a directory or below it.
 func within(name, directory string) bool {
 	return name == directory || directory == "/" || strings.HasPrefix(name, directory+"/")
 }
 
-// A requiredPath is what must be there for a directive to take effect.
+// A requiredPath is a path that must exist for a directive to work.
 type requiredPath struct {
 	Assignment
-	// directive is its newest name.
+	// directive is the directive's newest name.
 	directive string
 	path      string
 	optional  bool
-	// fresh is whether it lies in a file system that is empty when the service starts.
+	// fresh is true if the path is in a file system that is empty when the service starts.
 	fresh bool
 }
 
-// isFresh tells whether a path lies in a file system that is made for each start of a
-// service (MountAPIVFS=, PrivateTmp=), and is not there then.
+// isFresh reports whether a path is in a file system that systemd makes for each start of a service
+// (MountAPIVFS=, PrivateTmp=), and so does not exist then.
 func isFresh(name string) bool {
 	for _, dir := range []string{"/run", "/var/run", "/tmp", "/var/tmp"} {
 		first, _, _ := strings.Cut(strings.TrimPrefix(name, dir+"/"), "/")
@@ -183,15 +183,15 @@ func isFresh(name string) bool {
 	return false
 }
 
-// oldNames are those that systemd 231 renamed, and still takes.
+// oldNames are directives that systemd 231 renamed and still accepts.
 var oldNames = map[string]string{
 	"InaccessiblePaths": "InaccessibleDirectories",
 	"ReadOnlyPaths":     "ReadOnlyDirectories",
 	"ReadWritePaths":    "ReadWriteDirectories",
 }
 
-// requiredPaths are the paths of the image that a service protects, or works in. Those in
-// something that is mounted are the host's to have.
+// requiredPaths returns the paths of the image that a service protects or works in. For paths in
+// mounts, the host is responsible.
 func (u *Unit) requiredPaths() []requiredPath {
 	var all []requiredPath
 	for _, name := range []string{"ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "WorkingDirectory"} {
@@ -218,8 +218,7 @@ func (u *Unit) requiredPaths() []requiredPath {
 	return all
 }
 
-// inEffect are a service's assignments of directives, without those that a later, empty
-// one resets.
+// inEffect returns a service's assignments, without those that a later empty one resets.
 func (u *Unit) inEffect() []Assignment {
 	return slices.DeleteFunc(slices.Clone(u.Assignments), func(a Assignment) bool { return !slices.Contains(u.all(a.Section, a.Name), a) })
 }

@@ -12,9 +12,9 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// needsChecks find what programs expect of a host, and do not have in an image: a home
-// directory, users, a place for their data. A program's text and its configuration
-// only suggest that, so these are warnings.
+// needsChecks find things that programs expect of a host and that an image lacks: a home directory,
+// users, a directory for data. The texts in a program and its configuration are only hints, so these
+// are warnings.
 var needsChecks = []Check{
 	{
 		ID: "home-unset", Severity: Warning,
@@ -93,7 +93,7 @@ var needsChecks = []Check{
 	},
 }
 
-// hasHome tells whether a service may find $HOME set.
+// hasHome reports whether a service may find $HOME set.
 func (img *Image) hasHome(u *Unit) bool {
 	if img.Options.Profile == "trusted" {
 		if _, ok := u.last("Service", "User"); ok && !u.isTrue("Service", "DynamicUser") {
@@ -106,7 +106,7 @@ func (img *Image) hasHome(u *Unit) bool {
 	return u.sets("HOME")
 }
 
-// sets tells whether a service's unit gives it one of some environment variables.
+// sets reports whether a service's unit gives it one of some environment variables.
 func (u *Unit) sets(variables ...string) bool {
 	for _, a := range u.all("Service", "Environment", "PassEnvironment") {
 		words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
@@ -120,8 +120,8 @@ func (u *Unit) sets(variables ...string) bool {
 	return false
 }
 
-// imports tells whether the program of a service calls a function of a shared library:
-// the names of those are texts of their own in an ELF file.
+// imports reports whether the program of a service calls a function of a shared library: an ELF file
+// contains the names of such functions as separate texts.
 func (img *Image) imports(u *Unit, function string) bool {
 	b := img.binary(u)
 	return b != nil && len(b.elf.needed) > 0 && b.holds("\x00"+function+"\x00")
@@ -134,7 +134,7 @@ type dataPath struct {
 	where Finding
 }
 
-// directory is what a service would have to have of its own, such as /var/lib/foo, and the
+// directory returns the directory that the service would need, such as /var/lib/foo, and the
 // directive for it, if there is one.
 func (d dataPath) directory() (dir, directive string) {
 	below := func(root string) bool {
@@ -154,14 +154,14 @@ func (d dataPath) directory() (dir, directive string) {
 	return path.Dir(d.path), ""
 }
 
-// hostPaths are in those directories, and not a service's.
+// hostPaths are paths in those directories that do not belong to a service.
 var hostPaths = regexp.MustCompile(`^/run/(credentials|dbus|host|lock|secrets|systemd|udev|user)(/|$)`)
 
-// dataPathPattern finds such paths with a directory of their own in them.
+// dataPathPattern matches such paths with a subdirectory.
 var dataPathPattern = regexp.MustCompile(`(?:^|[\s"'=:,(<])((?:/var/(?:lib|log|cache|spool|run)|/run)/[A-Za-z0-9@._-]+(?:/[A-Za-z0-9@._/-]*)?)`)
 
-// dataPaths are those that a unit's environment or command line names, and the
-// configuration files that they name.
+// dataPaths returns the data paths in a unit's environment and command line, and in the configuration
+// files that these name.
 func (img *Image) dataPaths(u *Unit) []dataPath {
 	var all []dataPath
 	add := func(text, by string, where Finding) {
@@ -170,7 +170,7 @@ func (img *Image) dataPaths(u *Unit) []dataPath {
 			if rest, ok := strings.CutPrefix(name, "/var/run/"); ok {
 				name = "/run/" + rest
 			}
-			// A file in /run itself is nobody's own either.
+			// A file directly in /run does not belong to a service either.
 			if !hostPaths.MatchString(name) {
 				all = append(all, dataPath{name, by, where})
 			}
@@ -213,11 +213,11 @@ func (img *Image) dataPaths(u *Unit) []dataPath {
 	return all
 }
 
-// maxConfiguration is where a file is taken for something else, in bytes.
+// maxConfiguration is the largest size of a configuration file in bytes.
 const maxConfiguration = 1 << 20
 
-// configures tells whether a file of /etc is a service's own: one that its command line
-// or environment names, or in a directory that has the program's or the service's name.
+// configures reports whether a file of /etc belongs to a service: its command line or environment
+// names the file, or the directory has the name of the program or the service.
 func (img *Image) configures(u *Unit, e *spec.Entry, named []string) bool {
 	if slices.ContainsFunc(named, func(text string) bool { return strings.Contains(text, e.Path) }) {
 		return true
@@ -230,9 +230,8 @@ func (img *Image) configures(u *Unit, e *spec.Entry, named []string) bool {
 	return slices.Contains(names, first) || slices.Contains(names, strings.TrimSuffix(first, path.Ext(first)))
 }
 
-// writes tells whether a path is the service's to write: in a directory that systemd
-// makes or mounts for it. In /run only RuntimeDirectory= is the service's own; the rest
-// is root's.
+// writes reports whether a service can write to a path: systemd makes or mounts its directory. In
+// /run, only RuntimeDirectory= belongs to the service; the rest belongs to root.
 func (u *Unit) writes(name string) bool {
 	return slices.ContainsFunc(u.ownMounts(), func(m mount) bool {
 		_, isDirectory := spec.DirectoryRoots[m.Name]
@@ -240,7 +239,7 @@ func (u *Unit) writes(name string) bool {
 	})
 }
 
-// holdsData tells whether the image itself has a path, as data to be read.
+// holdsData reports whether the image itself contains a path as read-only data.
 func (img *Image) holdsData(name string) bool {
 	e := img.find(name)
 	if e == nil {

@@ -38,17 +38,17 @@ func (u *Unit) pattern(name string) *pathPattern {
 	return p
 }
 
-// vague tells whether nearly anything fits: what only the host knows is a name of its own
+// vague reports whether nearly anything fits: what only the host knows is a name of its own
 // in a directory that services share.
 func (p *pathPattern) vague() bool {
 	at := specifier.FindStringIndex(p.text)
 	return at != nil && strings.HasSuffix(p.text[:at[0]], "/") && slices.Contains(everywhere, path.Clean(p.text[:at[0]]))
 }
 
-// fits tells whether a path can be this one.
+// fits reports whether a path can be this one.
 func (p *pathPattern) fits(name string) bool { return p.pattern.MatchString(name) }
 
-// covers tells whether a path can be this one, or lie below it.
+// covers reports whether a path can be this one, or lie below it.
 func (p *pathPattern) covers(name string) bool {
 	for ; name != "/" && name != "."; name = path.Dir(name) {
 		if p.fits(name) {
@@ -58,7 +58,7 @@ func (p *pathPattern) covers(name string) bool {
 	return false
 }
 
-// hasLike tells whether the image has a path that fits.
+// hasLike reports whether the image has a path that fits.
 func (img *Image) hasLike(p *pathPattern) bool {
 	return slices.ContainsFunc(img.spec.Entries, func(e *spec.Entry) bool { return p.fits(e.Path) })
 }

@@ -86,7 +86,7 @@ func lowPorts(text string) []int {
 	return slices.Compact(all)
 }
 
-// handsOver tells whether a socket unit of the image hands the port over to the service.
+// handsOver reports whether a socket unit of the image hands the port over to the service.
 func (img *Image) handsOver(service *Unit, port int) bool {
 	return slices.ContainsFunc(img.of("socket"), func(u *Unit) bool {
 		name, _ := u.activates()

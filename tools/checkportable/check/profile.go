@@ -51,7 +51,7 @@ var profileChecks = []Check{
 	},
 }
 
-// setBy says where a service has a boolean directive from, and how to be without it.
+// setBy describes what sets a boolean directive of a service, and how to unset it.
 func (u *Unit) setBy(img *Image, name string) (who, without string) {
 	if slices.ContainsFunc(img.profileSettings(), func(s directives.Setting) bool { return s.Name == name }) {
 		return "the profile " + img.profile() + " sets " + name + "=yes",
@@ -60,11 +60,12 @@ func (u *Unit) setBy(img *Image, name string) (who, without string) {
 	return "the unit sets " + name + "=yes", "Remove " + name + "=yes"
 }
 
-// inNamespace are capabilities that are of use in a user namespace of one's own
-// (user_namespaces(7)): over what belongs to its users.
+// inNamespace are capabilities that are useful inside a private user namespace
+// (user_namespaces(7)).
 var inNamespace = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE"}
 
-// ambientInNamespace finds capabilities over the host that a user namespace confines.
+// ambientInNamespace reports capabilities that have no effect on the host because of a user
+// namespace.
 func (img *Image) ambientInNamespace(r *reporter, u *Unit) {
 	if !u.has(img, "PrivateUsers") {
 		return
@@ -89,7 +90,7 @@ func (img *Image) ambientInNamespace(r *reporter, u *Unit) {
 // commonDevices are in each /dev (systemd.exec(5), PrivateDevices=).
 var commonDevices = []string{"/dev/full", "/dev/null", "/dev/ptmx", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"}
 
-// hiddenDevices finds devices that a private /dev does not have.
+// hiddenDevices reports devices that a private /dev lacks.
 func (img *Image) hiddenDevices(r *reporter, u *Unit) {
 	if !u.has(img, "PrivateDevices") {
 		return
@@ -106,8 +107,7 @@ func (img *Image) hiddenDevices(r *reporter, u *Unit) {
 	}
 }
 
-// noNetwork finds services that wait for the network, and have one of their own in which
-// there is nobody else.
+// noNetwork reports services that wait for the network, although they have a private one.
 func (img *Image) noNetwork(r *reporter, u *Unit) {
 	own, ok := grammar.Bool(u.value("Service", "PrivateNetwork", "no"))
 	if !u.has(img, "PrivateNetwork") || ok && own {
@@ -126,10 +126,10 @@ func (img *Image) noNetwork(r *reporter, u *Unit) {
 // lists are directives whose assignments add up.
 var lists = []string{"CapabilityBoundingSet", "IPAddressDeny", "RestrictAddressFamilies", "SystemCallArchitectures", "SystemCallFilter"}
 
-// adds tells whether a profile's value adds to a unit's; an empty one resets it.
+// adds reports whether a profile's value adds to a unit's; an empty one resets it.
 func adds(name, value string) bool { return value != "" && slices.Contains(lists, name) }
 
-// few shortens a list to what fits on a line.
+// few shortens a list to fit on a line.
 func few(value string) string {
 	all := strings.Fields(value)
 	if len(all) <= 5 {
@@ -138,13 +138,13 @@ func few(value string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:4], " "), len(all)-4)
 }
 
-// profile is the one that the image is meant to be attached with.
+// profile returns the intended profile for attaching the image.
 func (img *Image) profile() string { return cmp.Or(img.Options.Profile, "default") }
 
 func (img *Image) profileSettings() []directives.Setting { return directives.Profile(img.profile()) }
 
-// effective is the value that a service has of a directive of which only the last
-// assignment counts: the profile's comes after the unit's.
+// effective returns a service's value of a directive whose last assignment counts. The profile's
+// assignments come after the unit's.
 func (u *Unit) effective(img *Image, name string) string {
 	for _, s := range slices.Backward(img.profileSettings()) {
 		if s.Name == name {
@@ -154,18 +154,18 @@ func (u *Unit) effective(img *Image, name string) string {
 	return u.value("Service", name, "")
 }
 
-// has tells whether a boolean directive is on in a service, by its profile or by itself.
+// has reports whether a boolean directive is on in a service, by its profile or by itself.
 func (u *Unit) has(img *Image, name string) bool {
 	is, ok := grammar.Bool(u.effective(img, name))
 	return ok && is
 }
 
-// eachConflict visits what both a service and the intended profile set, to
-// different values.
+// eachConflict visits the directives that a service and the intended profile set to different
+// values.
 func (img *Image) eachConflict(visit func(a Assignment, profile, value string)) {
 	for _, u := range img.of("service") {
 		for _, s := range img.profileSettings() {
-			// Places add up without a conflict.
+			// Lists of paths add up without a conflict.
 			if s.Name == "BindPaths" || s.Name == "BindReadOnlyPaths" {
 				continue
 			}

@@ -11,18 +11,18 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// A program is what the head of a program tells.
+// A program is the information in the first bytes of a program.
 type program struct {
 	entry *spec.Entry
-	// elf is nil for a script, and for what is neither.
+	// elf is nil if the file is not an ELF file.
 	elf *elfHead
 	// interpreter is the program that a script starts with.
 	interpreter string
-	// texts are those looked for, and whether the program has them in it.
+	// texts caches whether the program contains a text.
 	texts map[string]bool
 }
 
-// holds looks for a text in the whole program once, however many units run it.
+// holds searches the whole program for a text, once for all units that run it.
 func (b *program) holds(text string) bool {
 	found, ok := b.texts[text]
 	if !ok {
@@ -39,7 +39,7 @@ type elfHead struct {
 	runpaths []string
 }
 
-// head reads a program's head once.
+// head reads the first bytes of a program, once.
 func (img *Image) head(e *spec.Entry) *program {
 	if b := img.heads[e.Path]; b != nil {
 		return b
@@ -71,7 +71,7 @@ func (img *Image) head(e *spec.Entry) *program {
 	return b
 }
 
-// readELF returns nil for what is no ELF file.
+// readELF returns nil if the file is not an ELF file.
 func readELF(file io.ReaderAt) *elfHead {
 	f, err := elf.NewFile(file)
 	if err != nil {
@@ -96,8 +96,8 @@ func readELF(file io.ReaderAt) *elfHead {
 	return head
 }
 
-// holds tells whether a file has a text in it. A program can be large: it is read
-// in parts, each with the end of the one before.
+// holds reports whether a file contains a text. A program can be large, so it is read in parts that
+// overlap.
 func holds(e *spec.Entry, text string) bool {
 	if e.Source == "" {
 		return false
@@ -121,5 +121,5 @@ func holds(e *spec.Entry, text string) bool {
 	}
 }
 
-// holdsPart is how much of a file is looked at, at once.
+// holdsPart is the size of such a part in bytes.
 const holdsPart = 1 << 16

@@ -9,14 +9,14 @@ import (
 	"example.org/portable-walkthrough-go/tools/checkportable/grammar"
 )
 
-// Rating is how much each profile leaves open of a service, the tightest profile first.
+// Rating lists the exposure of a service under each profile, the tightest profile first.
 type Rating struct {
 	Unit     string    `json:"unit"`
 	Profiles []Profile `json:"profiles"`
 }
 
-// Profile is a profile's name and an estimate of what "systemd-analyze security" says of a
-// service that is attached with it: from 0 to 10, and less is tighter.
+// Profile is a profile's name and an estimate of the "systemd-analyze security" rating of a service
+// attached with it, from 0 (tightest) to 10.
 type Profile struct {
 	Name     string  `json:"name"`
 	Exposure float64 `json:"exposure"`
@@ -45,8 +45,7 @@ func (img *Image) ratings() []Rating {
 	return all
 }
 
-// switches are directives that take something away, and how much systemd-analyze counts
-// that for.
+// switches are restricting directives and their weights in systemd-analyze.
 var switches = map[string]int{
 	"LockPersonality": 100, "MemoryDenyWriteExecute": 100, "NoNewPrivileges": 1000, "PrivateDevices": 1000, "PrivateNetwork": 2500, "PrivateTmp": 1000,
 	"PrivateUsers": 1000, "ProtectClock": 1000, "ProtectControlGroups": 1000, "ProtectHome": 1000, "ProtectHostname": 50, "ProtectKernelLogs": 1000,
@@ -54,7 +53,7 @@ var switches = map[string]int{
 	"RestrictRealtime": 500, "RestrictSUIDSGID": 1000, "SystemCallArchitectures": 1000,
 }
 
-// capabilities, families and calls are what lists give: each group counts once.
+// capabilities, families and calls are the weights of groups in lists. Each group counts once.
 var capabilities, families, calls = map[string]int{
 	"SYS_ADMIN": 1500, "SETUID SETGID SETPCAP": 1500, "SYS_PTRACE": 1500, "SYS_TIME": 1000, "NET_ADMIN": 1000, "SYS_RAWIO": 1000, "SYS_MODULE": 1000,
 	"AUDIT_CONTROL AUDIT_READ AUDIT_WRITE": 500, "SYSLOG": 500, "SYS_NICE SYS_RESOURCE": 500, "MKNOD": 500, "CHOWN FSETID SETFCAP": 1000,
@@ -68,10 +67,10 @@ var capabilities, families, calls = map[string]int{
 	"privileged": 700, "resources": 700,
 }
 
-// wholeRating is what a service without any sandbox has, in the same measure.
+// wholeRating is the sum for a service without any sandbox.
 const wholeRating = 57_000
 
-// exposure estimates what "systemd-analyze security" says of a service under a profile.
+// exposure estimates the "systemd-analyze security" rating of a service under a profile.
 func (u *Unit) exposure(profile []directives.Setting) float64 {
 	var lines []directives.Setting
 	for _, a := range u.Assignments {
@@ -93,7 +92,7 @@ func (u *Unit) exposure(profile []directives.Setting) float64 {
 			last[implied] = "yes"
 		}
 	}
-	sum := 1000 // what no profile changes
+	sum := 1000 // the part that no profile changes
 	for name, weight := range switches {
 		if !on(name) {
 			sum += weight
@@ -122,15 +121,15 @@ func (u *Unit) exposure(profile []directives.Setting) float64 {
 	return 10 * float64(sum) / wholeRating
 }
 
-// containedCalls are the rated groups of system calls of which others have some.
+// containedCalls maps groups of system calls to the rated groups with which they overlap.
 var containedCalls = map[string]string{
 	"system-service": "privileged resources", "privileged": "clock module raw-io reboot swap", "chown": "privileged", "setuid": "privileged",
 	"known": "swap obsolete clock cpu-emulation debug mount module raw-io reboot privileged resources",
 }
 
-// allowed are the members of groups that a list leaves a service, as systemd adds its
-// lines up (systemd.exec(5)): the first tells whether it lists what is allowed or what is
-// not, and each further one adds to that or, inverted, takes from it.
+// allowed returns the members of groups that a list allows, as systemd joins its lines
+// (systemd.exec(5)): the first line decides whether the list allows or forbids, and each further line
+// adds to it or, inverted, removes from it.
 func allowed(lines []directives.Setting, directive string, groups map[string]int) map[string]bool {
 	given := map[string]bool{}
 	all := func(is bool) {

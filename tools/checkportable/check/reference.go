@@ -55,17 +55,16 @@ var referenceChecks = []Check{
 	},
 }
 
-// suffixes are all unit types'.
+// suffixes are the suffixes of all unit types.
 var suffixes = []string{".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope"}
 
-// made are the types whose units systemd makes of what it finds on the host.
+// made are the types whose units systemd generates on the host.
 var made = []string{".device", ".mount", ".automount", ".swap", ".slice", ".scope"}
 
 // needing directives pull in the unit that they name, or install into it.
 var needing = []string{"Requires", "Requisite", "Wants", "BindsTo", "Upholds", "OnFailure", "OnSuccess", "Sockets", "Also", "WantedBy", "RequiredBy", "UpheldBy"}
 
-// eachReference visits the names of units that units name, but for those that
-// other checks know better.
+// eachReference visits the units that units name, except those that other checks cover.
 func (img *Image) eachReference(visit func(a Assignment, name string, needs bool)) {
 	for _, u := range img.Units {
 		for _, a := range u.Assignments {
@@ -87,14 +86,13 @@ func (img *Image) eachReference(visit func(a Assignment, name string, needs bool
 	}
 }
 
-// known tells whether a reference leads somewhere; one that is no unit's name at
-// all is another check's.
+// known reports whether a referenced unit exists. Another check covers invalid names.
 func (img *Image) known(name string) bool {
 	ext := path.Ext(name)
 	return !slices.Contains(suffixes, ext) || slices.Contains(made, ext) || img.unit(name) != nil || directives.IsUnit(name) || img.isAlias(name)
 }
 
-// isAlias tells whether a unit of the image has a further name once it is enabled.
+// isAlias reports whether a unit of the image has a further name once it is enabled.
 func (img *Image) isAlias(name string) bool {
 	return slices.ContainsFunc(img.Units, func(u *Unit) bool {
 		return slices.ContainsFunc(u.all("Install", "Alias"), func(a Assignment) bool {

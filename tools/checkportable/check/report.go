@@ -35,7 +35,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// WriteErrors writes what fails the build, and a line for each warning.
+// WriteErrors writes the errors, and a line for each warning.
 func (r *Report) WriteErrors(w io.Writer) error {
 	var b strings.Builder
 	warnings := 0

@@ -17,7 +17,7 @@ type conflict struct {
 	fix     string
 }
 
-// set tells whether a directive of the unit's own section has one of the values; without
+// set reports whether a directive of the unit's own section has one of the values; without
 // any, whether it has one at all.
 func set(name string, values ...string) func(*Unit) bool {
 	return func(u *Unit) bool {
@@ -78,10 +78,10 @@ var idleSettings = []conflict{
 	{"USBFunctionStrings", both(set("USBFunctionStrings"), not(set("USBFunctionDescriptors"))), "USBFunctionStrings= has no effect without USBFunctionDescriptors=", "Add USBFunctionDescriptors=, or remove the line."},
 }
 
-// counts tells whether a directive is set to something other than what stands for none.
+// counts reports whether a directive is set to something other than what stands for none.
 func counts(name string) func(*Unit) bool { return both(set(name), not(set(name, "0", "infinity"))) }
 
-// refreshes tells whether a reload refreshes credentials or extensions.
+// refreshes reports whether a reload refreshes credentials or extensions.
 func refreshes(what, other string) func(*Unit) bool {
 	return func(u *Unit) bool {
 		return slices.ContainsFunc(u.all("Service", "RefreshOnReload"), func(a Assignment) bool {
@@ -94,14 +94,14 @@ func refreshes(what, other string) func(*Unit) bool {
 	}
 }
 
-// anyOf tells whether a service has one of the directives.
+// anyOf reports whether a service has one of the directives.
 func anyOf(names ...string) func(*Unit) bool {
 	return func(u *Unit) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return len(u.all("Service", name)) > 0 })
 	}
 }
 
-// versionedExtensions tells whether an extension can be replaced by a newer one
+// versionedExtensions reports whether an extension can be replaced by a newer one
 // (systemd.v(7)).
 func versionedExtensions(u *Unit) bool {
 	return slices.ContainsFunc(append(u.all("Service", "ExtensionImages"), u.all("Service", "ExtensionDirectories")...), func(a Assignment) bool {
@@ -109,7 +109,7 @@ func versionedExtensions(u *Unit) bool {
 	})
 }
 
-// shorterThanRestart tells whether the longest delay is shorter than the first.
+// shorterThanRestart reports whether the longest delay is shorter than the first.
 func shorterThanRestart(u *Unit) bool {
 	first, ok := grammar.Span(u.value("Service", "RestartSec", "100ms"))
 	longest, ok2 := grammar.Span(u.value("Service", "RestartMaxDelaySec", "infinity"))

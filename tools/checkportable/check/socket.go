@@ -80,7 +80,7 @@ var socketChecks = []Check{
 	},
 }
 
-// triggers tells whether what the unit waits for is left at its end: an empty assignment
+// triggers reports whether what the unit waits for is left at its end: an empty assignment
 // takes back all that came before, whatever it was.
 func (u *Unit) triggers(section string) bool {
 	has := false
@@ -102,7 +102,7 @@ var isTrigger = map[string]func(name string) bool{
 	},
 }
 
-// hasAny tells whether a directive with that prefix is set.
+// hasAny reports whether a directive with that prefix is set.
 func (u *Unit) hasAny(section, prefix string) bool {
 	for _, a := range u.Assignments {
 		if a.Section == section && strings.HasPrefix(a.Name, prefix) && len(u.all(section, a.Name)) > 0 {

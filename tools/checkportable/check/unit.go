@@ -14,23 +14,23 @@ import (
 
 // Unit is a unit file, with the drop-ins that mkportable appends to it.
 type Unit struct {
-	// Name is the unit's; of a drop-in that lies in the image by itself, that of
-	// the unit it belongs to.
+	// Name is the unit's name. For a separate drop-in in the image, it is the name of the
+	// drop-in's unit.
 	Name  string
 	Entry *spec.Entry
-	// File is the source's path, as it is shown.
+	// File is the source's path for messages.
 	File        string
 	Sections    []Section
 	Assignments []Assignment
 	Problems    []Problem
 	judged      bool
 	faulty      []fault // see faults
-	// Empty is true for a file without a byte, which systemd takes for a mask.
+	// Empty is true for an empty file, which systemd treats as a mask.
 	Empty bool
 }
 
-// Section is a section's header, Assignment a line in one, Problem another line;
-// each with the source that it stands in.
+// Section is a section's header, Assignment a line in a section, and Problem an invalid line; each
+// with its source.
 type (
 	Section struct {
 		unitfile.Section
@@ -75,7 +75,7 @@ func (img *Image) readUnit(e *spec.Entry) (*Unit, error) {
 	return u, nil
 }
 
-// add takes over what a file says.
+// add adds the contents of a file.
 func (u *Unit) add(file string, text []byte) {
 	parsed := unitfile.Parse(text)
 	for _, s := range parsed.Sections {
@@ -89,10 +89,10 @@ func (u *Unit) add(file string, text []byte) {
 	}
 }
 
-// Type is the name's suffix, "service".
+// Type returns the name's suffix, such as "service".
 func (u *Unit) Type() string { return strings.TrimPrefix(path.Ext(u.Name), ".") }
 
-// section is the one that holds what is peculiar to the unit's type, "Service".
+// section returns the section for the unit's type, such as "Service".
 func (u *Unit) section() string {
 	kind := u.Type()
 	if kind == "" {
@@ -101,24 +101,24 @@ func (u *Unit) section() string {
 	return strings.ToUpper(kind[:1]) + kind[1:]
 }
 
-// isTemplate tells whether a unit's name is a template's, "foo@.service".
+// isTemplate reports whether a unit's name is a template's, "foo@.service".
 func isTemplate(name string) bool {
 	_, instance, ok := strings.Cut(name, "@")
 	return ok && instance == path.Ext(name)
 }
 
-// prefix is the name up to the "@" or the suffix.
+// prefix returns the name up to the "@" or the suffix.
 func (u *Unit) prefix() string {
 	name := strings.TrimSuffix(u.Name, path.Ext(u.Name))
 	name, _, _ = strings.Cut(name, "@")
 	return name
 }
 
-// at is the place of the file as a whole.
+// at returns a finding for the whole file.
 func (u *Unit) at() Finding { return Finding{File: u.File, Origin: u.Entry.Origin} }
 
-// all are a directive's assignments, under all its names, with those that an empty one
-// resets left out.
+// all returns a directive's assignments under all its names, without those that an empty one
+// resets.
 func (u *Unit) all(section string, names ...string) []Assignment {
 	var all []Assignment
 	for _, a := range u.Assignments {
@@ -133,7 +133,7 @@ func (u *Unit) all(section string, names ...string) []Assignment {
 	return all
 }
 
-// last is a directive's assignment that counts, where only one does.
+// last returns the last assignment of a directive, which is the effective one.
 func (u *Unit) last(section, name string) (Assignment, bool) {
 	for _, a := range slices.Backward(u.Assignments) {
 		if a.Section == section && a.Name == name {
@@ -143,7 +143,7 @@ func (u *Unit) last(section, name string) (Assignment, bool) {
 	return Assignment{}, false
 }
 
-// value is the last assignment's value, or what systemd takes without one.
+// value returns the last assignment's value, or the default.
 func (u *Unit) value(section, name, otherwise string) string {
 	if a, ok := u.last(section, name); ok {
 		return a.Value
@@ -151,13 +151,13 @@ func (u *Unit) value(section, name, otherwise string) string {
 	return otherwise
 }
 
-// isTrue tells whether a boolean directive is on.
+// isTrue reports whether a boolean directive is on.
 func (u *Unit) isTrue(section, name string) bool {
 	value, ok := grammar.Bool(u.value(section, name, "no"))
 	return ok && value
 }
 
-// unit finds a unit of the image by name; an instance is found by its template.
+// unit finds a unit of the image by name, and an instance by its template.
 func (img *Image) unit(name string) *Unit {
 	for _, u := range img.Units {
 		if u.Name == name || u.Name == fileOf(name) {
@@ -167,7 +167,7 @@ func (img *Image) unit(name string) *Unit {
 	return nil
 }
 
-// fileOf is the name of a unit's file: an instance has its template's.
+// fileOf returns the name of a unit's file; an instance's file is its template.
 func fileOf(unit string) string {
 	if at := strings.IndexByte(unit, '@'); at >= 0 {
 		return unit[:at+1] + path.Ext(unit)
@@ -175,7 +175,7 @@ func fileOf(unit string) string {
 	return unit
 }
 
-// of are the units of a type.
+// of returns the units of a type.
 func (img *Image) of(kind string) []*Unit {
 	var units []*Unit
 	for _, u := range img.Units {
@@ -186,12 +186,11 @@ func (img *Image) of(kind string) []*Unit {
 	return units
 }
 
-// expand replaces specifiers that the unit's name decides. It says no if others are
-// left.
+// expand replaces specifiers that depend on the unit's name. It returns false if others remain.
 func (u *Unit) expand(text string) (string, bool) { return unitfile.Expand(u.Name, text) }
 
-// reference is expand for another unit's name, where it does not matter which
-// instance of a template it is: for "foo@%i.service" it says yes.
+// reference is like expand, for the name of another unit. The instance of a template does not matter:
+// it returns true for "foo@%i.service".
 func (u *Unit) reference(name string) (string, bool) {
 	template, _, _ := strings.Cut(name, "@")
 	_, known := u.expand(template)
@@ -199,8 +198,8 @@ func (u *Unit) reference(name string) (string, bool) {
 	return expanded, ok || known && template != name
 }
 
-// activates is the unit that a socket, timer or path unit starts, and where that is
-// said. It is empty where only the host knows it.
+// activates returns the unit that a socket, timer or path unit starts, and the line that names it.
+// It is empty if only the host knows the unit.
 func (u *Unit) activates() (name string, where Finding) {
 	directive := "Unit"
 	if u.Type() == "socket" {

@@ -10,8 +10,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// What package grammar finds in a value is one check's, by the directive's type and by
-// what systemd does with the value.
+// The directive's type and systemd's reaction to the value decide which check reports a fault that
+// package grammar finds.
 var valueChecks = []Check{
 	{
 		ID: "comment-behind-value", Severity: Error,
@@ -65,8 +65,8 @@ var valueChecks = []Check{
 
 func isBoolean(f grammar.Fault) bool { return f.Type == "bool" || f.Type == "tristate" }
 
-// values is a check for those faults of values that are wanted. Where a value is good for
-// some versions of systemd, other checks tell.
+// values returns a check for the wanted faults of values. Other checks report values that only some
+// versions of systemd accept.
 func values(wanted func(grammar.Fault) bool) func(*Image, *reporter) {
 	return func(img *Image, r *reporter) {
 		img.eachFault(func(a Assignment, f grammar.Fault) {
@@ -89,8 +89,8 @@ func faultText(a Assignment, f grammar.Fault) string {
 	return fmt.Sprintf("%s=: %q %s", a.Name, f.Part, f.Is)
 }
 
-// eachFault visits what is wrong with the values of all unit files and drop-ins. One with
-// a comment behind it is another check's.
+// eachFault visits the faults in the values of all unit files and drop-ins. Another check covers
+// values with comments.
 func (img *Image) eachFault(visit func(Assignment, grammar.Fault)) {
 	for _, u := range img.files() {
 		for _, f := range u.faults() {
@@ -105,7 +105,7 @@ type fault struct {
 	f grammar.Fault
 }
 
-// faults judges the values of a unit once, for all the checks that ask.
+// faults judges the values of a unit, once for all checks.
 func (u *Unit) faults() []fault {
 	if !u.judged {
 		u.judged = true
@@ -132,8 +132,8 @@ func (u *Unit) judge(a Assignment) []grammar.Fault {
 // prose are types whose values may have a "#" as a word.
 var prose = []string{"", "text", "raw", "condition", "c-text", "regex", "log-fields"}
 
-// hasComment tells whether a word of a value that stands in no quotes starts with "#", or with
-// ";", which separates commands and means nothing elsewhere.
+// hasComment reports whether an unquoted word of a value starts with "#", or with ";", which separates
+// commands and has no meaning elsewhere.
 func hasComment(a Assignment) bool {
 	kind := grammar.TypeOf(a.Section, a.Name)
 	starts := func(word string) bool {

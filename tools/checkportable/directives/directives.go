@@ -52,7 +52,7 @@ func Lookup(section, name string) (Directive, bool) {
 	return d, ok
 }
 
-// IsSection tells whether systemd has such a section.
+// IsSection reports whether systemd has such a section.
 func IsSection(name string) bool { return bySection[name] != nil || name == "Target" }
 
 // Sections are the names of all sections, sorted.
@@ -70,7 +70,7 @@ func Names(section string) []string {
 	return names
 }
 
-// IsUnit tells whether a unit comes with systemd or is one that systemd makes
+// IsUnit reports whether a unit comes with systemd or is one that systemd makes
 // (systemd.special(7)). An instance is known by its template.
 func IsUnit(name string) bool {
 	if at := strings.IndexByte(name, '@'); at >= 0 {

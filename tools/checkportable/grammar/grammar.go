@@ -241,7 +241,7 @@ func (v *value) words(mode unitfile.Mode) []string {
 	return words
 }
 
-// isWord tells whether a set has a word. If not all versions of systemd take it, it notes
+// isWord reports whether a set has a word. If not all versions of systemd take it, it notes
 // which do.
 func (v *value) isWord(set, word string) bool {
 	l, ok := known(set)[word]
@@ -251,7 +251,7 @@ func (v *value) isWord(set, word string) bool {
 	return ok
 }
 
-// has tells whether the type's argument has a word.
+// has reports whether the type's argument has a word.
 func (v *value) has(word string) bool { return slices.Contains(strings.Fields(v.arg), word) }
 
 // since notes that systemd takes what follows its rules only from a version on.

@@ -20,7 +20,7 @@ var (
 	namespace = regexp.MustCompile(`^[A-Za-z0-9:_.@-]+$`)
 )
 
-// IsUnitName tells whether a text is a unit's name (systemd.unit(5)), a template's too.
+// IsUnitName reports whether a text is a unit's name (systemd.unit(5)), a template's too.
 func IsUnitName(name string) bool { return len(name) < 256 && unitName.MatchString(name) }
 
 const unitFix = "Write the name with its suffix, as in network.target."

@@ -73,7 +73,7 @@ func (v *value) stream(set string, files ...string) {
 	}
 }
 
-// decodes tells whether a text is base64; blanks in it do not count.
+// decodes reports whether a text is base64; blanks in it do not count.
 func decodes(text string) bool {
 	text = strings.Join(strings.Fields(text), "")
 	_, err := base64.StdEncoding.DecodeString(text)

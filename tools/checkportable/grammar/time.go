@@ -17,7 +17,7 @@ import (
 //go:embed zones.txt
 var zonesTable string
 
-// isZone tells whether a text is a name of a time zone.
+// isZone reports whether a text is a name of a time zone.
 func isZone(text string) bool {
 	return !strings.HasPrefix(text, "#") && strings.Contains(zonesTable, "\n"+text+"\n")
 }
@@ -137,7 +137,7 @@ var (
 	epoch    = regexp.MustCompile(`^@[0-9]+$`)
 )
 
-// field tells whether a text is a list of numbers, ranges and repetitions in a part of
+// field reports whether a text is a list of numbers, ranges and repetitions in a part of
 // a calendar event.
 func field(text string, from, to float64, seconds bool) bool {
 	if m := anyEvery.FindStringSubmatch(text); m != nil {
@@ -231,7 +231,7 @@ func calendar(text string) bool {
 	return isDate(rest) || isTime(rest)
 }
 
-// backwards tells whether a range of weekdays ends before it starts.
+// backwards reports whether a range of weekdays ends before it starts.
 func backwards(days string) bool {
 	for _, part := range strings.Split(strings.TrimRight(strings.ToLower(days), " ,"), ",") {
 		from, to, isRange := strings.Cut(strings.Replace(part, "..", "-", 1), "-")

@@ -62,7 +62,7 @@ func suggest(set, text string) string {
 	return "Write one of " + strings.Join(all, ", ") + "."
 }
 
-// takes tells whether a word is one of a set. In a set that has yes, all booleans are.
+// takes reports whether a word is one of a set. In a set that has yes, all booleans are.
 func (v *value) takes(set, text string) bool {
 	if _, has := known(set)["yes"]; has {
 		if _, ok := Bool(text); ok {

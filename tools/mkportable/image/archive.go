@@ -22,7 +22,7 @@ type archive struct {
 	buffer   []byte
 }
 
-// newArchive starts one, with a time for all that is in it, in seconds since 1970.
+// newArchive starts an archive with one time for all files, in seconds since 1970.
 func newArchive(to io.Writer, timestamp int64) *archive {
 	// A small file's header, content and padding go into the pipe together.
 	buffered := bufio.NewWriterSize(to, 1<<18)
@@ -59,7 +59,7 @@ func (a *archive) file(h *tar.Header, content io.Reader) error {
 	if err := a.tar.WriteHeader(h); err != nil {
 		return err
 	}
-	// The plain interfaces, or io.Copy would make a buffer for each file.
+	// Plain interfaces, because io.Copy would otherwise make a buffer for each file.
 	n, err := io.CopyBuffer(struct{ io.Writer }{a.tar}, &io.LimitedReader{R: content, N: h.Size}, a.buffer)
 	if err == nil && n != h.Size {
 		err = fmt.Errorf("it ends after %d bytes of %d; build again while no program writes to it", n, h.Size)
@@ -69,7 +69,7 @@ func (a *archive) file(h *tar.Header, content io.Reader) error {
 
 func (a *archive) close() error { return errors.Join(a.tar.Close(), a.buffered.Flush()) }
 
-// read calls use with a file's content and its size.
+// read calls use with the content and the size of a file.
 func read(e *spec.Entry, use func(content io.Reader, size int64) error) error {
 	if len(e.Dropins) > 0 {
 		text, err := e.UnitText()
@@ -96,7 +96,7 @@ func read(e *spec.Entry, use func(content io.Reader, size int64) error) error {
 	if err := use(file, info.Size()); err != nil {
 		return fmt.Errorf("%q: %w", e.Source, err)
 	}
-	// Not its time: engines touch what they store while others use it.
+	// It does not compare times, because engines touch stored files while actions use them.
 	after, err := file.Stat()
 	if err != nil {
 		return err

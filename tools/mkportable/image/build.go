@@ -1,4 +1,4 @@
-// Package image makes a portable service image of what a spec declares.
+// Package image makes a portable service image from a spec.
 package image
 
 import (
@@ -13,9 +13,9 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// Build makes the image that the spec in the named file declares, in the way that fs says. When
-// it fails for another reason than a spec or fs that make no sense, no output is left, neither
-// a new one nor an old.
+// Build makes the image that the spec in the named file declares, with the parameters of fs. If the
+// spec or fs is invalid, it does not touch the output. If it fails for another reason, it leaves
+// neither a new nor an old output.
 func Build(ctx context.Context, name string, fs *FileSystem) error {
 	s, err := spec.Read(name)
 	if err != nil {
@@ -56,8 +56,8 @@ func build(ctx context.Context, s *spec.Spec, fs *FileSystem) error {
 	return nil
 }
 
-// checkPortable returns an error for an image that portablectl would refuse, or of which
-// it would silently leave out a unit.
+// checkPortable returns an error if portablectl would refuse the image, or silently leave out one of
+// its units.
 func checkPortable(s *spec.Spec) error {
 	h := &s.Header
 	unit := false

@@ -8,9 +8,9 @@ import (
 	"example.org/portable-walkthrough-go/tools/program"
 )
 
-// A FileSystem says how an image is made. What is in the image is the spec's to say.
+// A FileSystem describes how to make an image. The spec describes its contents.
 type FileSystem struct {
-	// Output is the file to make. It is replaced if it exists.
+	// Output is the file to make. An existing file is replaced.
 	Output     string
 	Mksquashfs program.Program
 	// Compression is gzip, lz4, xz or zstd; Level its level, 0 for mksquashfs's default.
@@ -18,7 +18,7 @@ type FileSystem struct {
 	Level       int
 	// BlockSize is in bytes: a power of two from 4 KiB to 1 MiB.
 	BlockSize int
-	// Timestamp is the time of the file system and all that is in it, in seconds since 1970.
+	// Timestamp is the time of the file system and of all files, in seconds since 1970.
 	Timestamp int64
 	// Processors limits the compressor's threads, 0 for all of the machine's. It does not
 	// change the bytes.
@@ -28,7 +28,7 @@ type FileSystem struct {
 	Memory int
 }
 
-// maxLevel has the compressors and their highest level; lz4 and xz have none.
+// maxLevel maps compressors to their highest level; lz4 and xz have no levels.
 var maxLevel = map[string]int{"gzip": 9, "lz4": 0, "xz": 0, "zstd": 22}
 
 func (fs *FileSystem) check() error {

@@ -14,24 +14,21 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// manifestColumns are what a manifest says of each path, in a line with tabs
-// between them:
+// manifestColumns are the columns of a manifest, separated by tabs, with a line for each path:
 //
 //	path     absolute
 //	type     directory, file or symlink
 //	mode     four octal digits, - for a symlink
 //	owner    UID:GID
-//	size     in bytes, - for what is no file
+//	size     in bytes, - for other types than files
 //	content  a file's SHA-256, a symlink's target, else -
-//	origin   attribute and label that declare it; or "added: " and why
+//	origin   attribute and label that declare it; or "added: " and the reason
 //
-// Lines are sorted by path, as in the image: a directory comes just before what it
-// holds.
+// Lines are sorted by path, as in the image: a directory comes just before its contents.
 const manifestColumns = "# path\ttype\tmode\towner\tsize\tcontent\torigin\n"
 
-// List writes a manifest of the image that the spec in the named file declares,
-// without making that: a line for each path, see manifestColumns. When it fails no
-// manifest is left.
+// List writes a manifest of the image that the spec in the named file declares, without making the
+// image; see manifestColumns. If it fails, it leaves no manifest.
 func List(name, output string) error {
 	s, err := spec.Read(name)
 	if err != nil {
@@ -54,7 +51,7 @@ func list(s *spec.Spec, output string) (err error) {
 		}
 	}()
 	m := &manifest{lines: bufio.NewWriterSize(file, 1<<16), digest: sha256.New(), buffer: make([]byte, 1<<18)}
-	// An error of the writer stays with it, and is told at the end.
+	// The writer keeps its error, and returns it at the end.
 	_, _ = m.lines.WriteString(manifestColumns)
 	for _, e := range s.Entries {
 		if err := m.add(e); err != nil {
@@ -64,7 +61,7 @@ func list(s *spec.Spec, output string) (err error) {
 	return m.lines.Flush()
 }
 
-// A manifest is a listing of an image, for people and their tools.
+// A manifest lists the contents of an image, for people and their tools.
 type manifest struct {
 	lines  *bufio.Writer
 	digest hash.Hash

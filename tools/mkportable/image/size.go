@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// largest is how many files the error about an image's size lists.
+// largest is the number of files that the error about an image's size lists.
 const largest = 10
 
 // CheckSize returns an error if the named image has more than max bytes. The error names the
 // label and lists the largest files of the image's manifest, with their sizes before
-// compression. Otherwise it makes output, empty.
+// compression. Otherwise it writes output as an empty file.
 func CheckSize(label, image, manifest, output string, max int64) error {
 	info, err := os.Stat(image)
 	if err != nil {
@@ -40,7 +40,7 @@ type sizedFile struct {
 	size         int64
 }
 
-// sizes are the files of a manifest, the largest first.
+// sizes returns the files of a manifest, the largest first.
 func sizes(manifest string) ([]sizedFile, error) {
 	file, err := os.Open(manifest)
 	if err != nil {

@@ -12,17 +12,17 @@ import (
 	"syscall"
 )
 
-// arguments make mksquashfs read a tar archive from its standard input and take
-// nothing else from its surroundings.
+// arguments make mksquashfs read a tar archive from its standard input and depend on nothing else
+// in its environment.
 func (fs *FileSystem) arguments(output string) []string {
 	timestamp := strconv.FormatInt(fs.Timestamp, 10)
 	args := []string{
 		"-", output, "-tar",
 		"-noappend", "-no-progress", "-quiet",
-		// What mksquashfs would carry on after is an error.
+		// Problems that mksquashfs would ignore are errors.
 		"-exit-on-error",
-		// The root directory is not in the archive: in tar mode it would be the
-		// caller's, with mode 0777 and the time of now.
+		// The archive does not contain the root directory. By default, in tar mode, it would have
+		// the caller as owner, mode 0777 and the current time.
 		"-root-uid", "0", "-root-gid", "0", "-root-mode", "0755", "-root-time", timestamp,
 		"-mkfs-time", timestamp,
 		"-no-xattrs",
@@ -41,8 +41,8 @@ func (fs *FileSystem) arguments(output string) []string {
 	return args
 }
 
-// make makes the file system in output from the tar archive that write writes. Anything that
-// mksquashfs prints, be it only a warning, is an error.
+// make makes the file system in output from the tar archive that write writes. Every message of
+// mksquashfs is an error, even a warning.
 func (fs *FileSystem) make(ctx context.Context, output string, write func(io.Writer) error) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -64,7 +64,7 @@ func (fs *FileSystem) make(ctx context.Context, output string, write func(io.Wri
 	writeErr := write(archive)
 	gone := errors.Is(writeErr, syscall.EPIPE)
 	if writeErr != nil && !gone {
-		// Half an archive must not look like a whole one.
+		// A truncated archive must not look complete.
 		cancel()
 	}
 	archive.Close()
@@ -82,7 +82,7 @@ func (fs *FileSystem) make(ctx context.Context, output string, write func(io.Wri
 	return nil
 }
 
-// head keeps the start of what is written to it.
+// head is a writer that keeps the first bytes.
 type head struct {
 	text []byte
 	max  int
