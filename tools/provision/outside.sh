@@ -5,6 +5,8 @@
 # starts writes a command line into the file that PROVISION_OUTSIDE names, each word with a NUL behind it, and ends
 # well, this shell is replaced by that command. Package //tools/provision/outside does so.
 outside_run() {
+  # shellcheck disable=SC2034 # sysroot_run reads it: if this shell is killed, bubblewrap goes with it.
+  local ends_with_launcher=1
   local child status=0 words=()
   PROVISION_OUTSIDE=$(mktemp "$cache/tmp/outside.XXXXXX")
   export PROVISION_OUTSIDE

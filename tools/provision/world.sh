@@ -151,6 +151,7 @@ sysroot_run() {
   local root=$1 name
   shift
   local overlay=(--dev-bind / / --ro-bind "$root/usr" /usr)
+  [[ -z ${ends_with_launcher:-} ]] || overlay+=(--die-with-parent)
   # /usr may hold a person's own things, and the workspace.
   overlay+=(--bind-try /usr/local /usr/local)
   for name in bin sbin lib lib64; do

@@ -1,7 +1,9 @@
 package outside
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // world is a shell that runs a command as tools/bazel run would, in a world that is nothing but a variable.
-func world(t *testing.T, command string, arguments ...string) *exec.Cmd {
+func world(t *testing.T, command string, arguments ...string) (cmd *exec.Cmd) {
 	t.Helper()
 	script, err := runfiles.Rlocation(os.Getenv("OUTSIDE"))
 	if err != nil {
@@ -39,14 +41,15 @@ func world(t *testing.T, command string, arguments ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if left, err := os.ReadDir(filepath.Join(cache, "tmp")); err != nil || len(left) > 0 {
-			t.Errorf("left %v, %v", left, err)
+		left, err := filepath.Glob(filepath.Join(cache, "tmp/*"))
+		if killed := cmd.ProcessState.ExitCode() == -1; err != nil || len(left) > 0 && !killed {
+			t.Errorf("left %q, %v", left, err)
 		}
 	})
-	cmd := exec.Command("bash", append([]string{"-euc", `source "$0"
+	cmd = exec.Command("bash", append([]string{"-euc", `source "$0"
 cache=$1
 shift
-sysroot_run() { shift; exec env INSIDE=1 "$@"; }
+sysroot_run() { shift; exec env INSIDE=1 ${ends_with_launcher:+setpriv --pdeathsig KILL} "$@"; }
 trap '' INT
 outside_run sysroot ` + command, script, cache}, arguments...)...)
 	return cmd
@@ -86,29 +89,34 @@ func TestStays(t *testing.T) {
 
 // What ends the launcher ends the command.
 func TestEnds(t *testing.T) {
-	cmd := world(t, `sh -c 'echo ready; exec sleep 1000'`)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := out.Read(make([]byte, 6)); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	// The pipe is closed when both are gone.
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case err := <-ended:
-		if cmd.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
-			t.Error(err)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		cmd := world(t, `sh -c 'echo ready; exec sleep 1000'`)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
 		}
-	case <-time.After(time.Minute):
-		t.Error("it goes on")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 6)); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		// The pipe is closed when both are gone.
+		ended := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, out)
+			ended <- errors.Join(err, cmd.Wait())
+		}()
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			t.Fatalf("%v: the command goes on", signal)
+		}
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); signal == syscall.SIGTERM && status.ExitStatus() != 128+int(signal) {
+			t.Errorf("%v: exit status %d", signal, status.ExitStatus())
+		}
 	}
 }
