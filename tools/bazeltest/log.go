@@ -15,7 +15,7 @@ const (
 	Remote         = "remote"
 	RemoteCacheHit = "remote cache hit"
 	LinuxSandbox   = "linux-sandbox"
-	// ProcesswrapperSandbox is a directory of links with everything else in reach. Bazel
+	// ProcesswrapperSandbox is a directory of links, from which all other files can be reached. Bazel
 	// takes it without a warning where it can't have namespaces.
 	ProcesswrapperSandbox = "processwrapper-sandbox"
 	// Deduplicated is the result of another spawn that ran at the same time, and differed
@@ -34,7 +34,7 @@ type Spawn struct {
 		Properties []Variable `json:"properties"`
 	} `json:"platform"`
 	Inputs []File `json:"inputs"`
-	// Outputs are the paths that were promised, Made the files that came of it.
+	// Outputs are the declared paths, Made the files that the action wrote.
 	Outputs []string `json:"listedOutputs"`
 	Made    []File   `json:"actualOutputs"`
 	// Key is the digest by which caches know the spawn; without any cache it is empty.
@@ -116,7 +116,7 @@ func (s *Spawn) ExecutedRemotely() error {
 	return nil
 }
 
-// A Leak is a forbidden text in what a cache or a remote service gets to know of a spawn.
+// A Leak is a forbidden text in the data of a spawn that a cache or a remote service receives.
 type Leak struct {
 	Spawn *Spawn
 	// Field is the part of the key, Name that of the variable or property, or the path.

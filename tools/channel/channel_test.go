@@ -35,8 +35,8 @@ func build(t *testing.T, version, content string) publication {
 	return publication{config: config{Version: version, Images: images, Settings: map[string]string{"hello.transfer": write("hello.transfer", "[Transfer]\n")}, Keep: 2}}
 }
 
-// holds compares a directory's files with SHA256SUMS, by sha256sum(1) itself.
-func holds(t *testing.T, into string, want ...string) {
+// containsOnly verifies that a directory contains these files, and SHA256SUMS by sha256sum(1).
+func containsOnly(t *testing.T, into string, want ...string) {
 	t.Helper()
 	cmd := exec.Command("sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS")
 	cmd.Dir = into
@@ -68,11 +68,11 @@ func TestPublish(t *testing.T) {
 	}
 	publish(build(t, "1.9", "one"))
 	publish(build(t, "1.9", "one"))
-	holds(t, string(into), "hello_1.9_arm64.raw", "hello_1.9_x86-64.raw")
+	containsOnly(t, string(into), "hello_1.9_arm64.raw", "hello_1.9_x86-64.raw")
 	publish(build(t, "1.10", "two"))
 	publish(build(t, "1.11~rc1", "three"))
 	// 1.9 is the oldest, though not by its letters.
-	holds(t, string(into), "hello_1.10_arm64.raw", "hello_1.10_x86-64.raw", "hello_1.11~rc1_arm64.raw", "hello_1.11~rc1_x86-64.raw")
+	containsOnly(t, string(into), "hello_1.10_arm64.raw", "hello_1.10_x86-64.raw", "hello_1.11~rc1_arm64.raw", "hello_1.11~rc1_x86-64.raw")
 
 	before, err := os.ReadFile(into.path(sumsName))
 	if err != nil {
@@ -115,7 +115,7 @@ func TestSignature(t *testing.T) {
 	if err := p.publish(t.Context(), into); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, string(into), "hello_1_arm64.raw", "hello_1_x86-64.raw", signatureName, "BEST-BEFORE-2030-12-31")
+	containsOnly(t, string(into), "hello_1_arm64.raw", "hello_1_x86-64.raw", signatureName, "BEST-BEFORE-2030-12-31")
 	digest, err := sha256sum.OfFile(into.path(sumsName))
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestRsync(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	holds(t, to, "hello_2_arm64.raw", "hello_2_x86-64.raw", "hello_3_arm64.raw", "hello_3_x86-64.raw")
+	containsOnly(t, to, "hello_2_arm64.raw", "hello_2_x86-64.raw", "hello_3_arm64.raw", "hello_3_x86-64.raw")
 	if err := build(t, "3", "y").publish(t.Context(), rsync{to, t.TempDir()}); err == nil || !strings.Contains(err.Error(), "other bytes") {
 		t.Errorf("got %v", err)
 	}
@@ -224,9 +224,9 @@ func TestParseSums(t *testing.T) {
 	for text, want := range map[string]string{
 		digest + " *a":    "",
 		digest + "  a b":  "",
-		digest + " a":     "no line of sha256sum",
-		"x":               "no line of sha256sum",
-		digest + " *../a": "beside it",
+		digest + " a":     "not a line of sha256sum",
+		"x":               "not a line of sha256sum",
+		digest + " *../a": "in the same directory",
 	} {
 		_, err := parseSums([]byte(text + "\n"))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -4,7 +4,7 @@
 //	channel sums OUT NAME=FILE...   writes OUT, the digests of files (rule portable_channel)
 //	channel [OPTION]... --into=TO   publishes what PROGRAM.json lists (bazel run //:channel.publish)
 //
-// Publishing adds a version to what is there. Files get their names when they are whole, and SHA256SUMS comes
+// Publishing adds a version to the directory. Files get their names when they are complete, and SHA256SUMS comes
 // last, so that a client sees the old version or the new one. The bytes of a published version
 // never change. Of each image the last versions stay.
 package main
@@ -27,7 +27,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/provision/outside"
 )
 
-// A config is what the rule portable_channel writes.
+// A config is the configuration that the rule portable_channel writes.
 type config struct {
 	// Label is the target's.
 	Label string `json:"label"`
@@ -51,7 +51,7 @@ func main() {
 	}
 }
 
-// errUsage: the flag package has printed what is wrong.
+// errUsage means that the flag package has printed the error.
 var errUsage = errors.New("usage")
 
 func run() error {
@@ -155,7 +155,7 @@ func parseDate(text string, now time.Time) (string, error) {
 	return text, nil
 }
 
-// isRsync tells a target of rsync(1) from a directory as rsync does: by a colon before any slash.
+// isRsync distinguishes a target of rsync(1) from a directory as rsync does: by a colon before any slash.
 func isRsync(into string) bool {
 	colon := strings.IndexByte(into, ':')
 	return colon > 0 && !strings.Contains(into[:colon], "/")

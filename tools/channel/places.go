@@ -85,11 +85,11 @@ func (r rsync) run(ctx context.Context, arguments ...string) error {
 // fetch copies a file here, if there is one.
 func (r rsync) fetch(ctx context.Context, name string) (string, error) {
 	into := filepath.Join(r.scratch, name)
-	// With a filter, a file that is missing is no error.
+	// With a filter, a missing file is not an error.
 	err := r.run(ctx, "--recursive", "--include=/"+name, "--exclude=*", r.to+"/", r.scratch+"/")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 23 {
-		// There is no directory yet.
+		// The directory does not exist yet.
 		return into, nil
 	}
 	return into, err

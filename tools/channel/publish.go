@@ -21,7 +21,7 @@ import (
 type place interface {
 	// read returns a file, or an error that wraps os.ErrNotExist.
 	read(ctx context.Context, name string) ([]byte, error)
-	// digest returns the digest of a file, empty if there is none.
+	// digest returns the digest of a file, or "" if it does not exist.
 	digest(ctx context.Context, name string) (string, error)
 	// put copies a file there, whole or not at all.
 	put(ctx context.Context, name, from string) error

@@ -26,11 +26,11 @@ func parseSums(text []byte) (sums, error) {
 		line := lines.Text()
 		// A digest, a space, and a space or an asterisk before the name.
 		if len(line) < 67 || line[64] != ' ' || line[65] != ' ' && line[65] != '*' {
-			return nil, fmt.Errorf("%s:%d: %q is no line of sha256sum(1)", sumsName, number, line)
+			return nil, fmt.Errorf("%s:%d: %q is not a line of sha256sum(1)", sumsName, number, line)
 		}
 		digest, name := line[:64], line[66:]
 		if _, err := hex.DecodeString(digest); err != nil || strings.Contains(name, "/") {
-			return nil, fmt.Errorf("%s:%d: %q is no line of sha256sum(1) for a file beside it", sumsName, number, line)
+			return nil, fmt.Errorf("%s:%d: %q is not a line of sha256sum(1) for a file in the same directory", sumsName, number, line)
 		}
 		all[name] = digest
 	}

@@ -58,7 +58,7 @@ func compareVersions(a, b string) int {
 // again means: both had the sign, go on behind it.
 const again = 2
 
-// special compares by a sign: the text that has it comes first, or both have it.
+// special compares by a character: a text that starts with it comes first.
 func special(a, b *string, sign byte, first int) (order int, done bool) {
 	x, y := strings.HasPrefix(*a, string(sign)), strings.HasPrefix(*b, string(sign))
 	switch {

@@ -54,7 +54,7 @@ func (d *deployment) prepare(ctx context.Context, images map[string]image) error
 	return d.preflight(d.facts.stored != d.image.digest)
 }
 
-// any chooses an image for commands that need none in particular.
+// any returns any image, for commands that do not need a particular one.
 func (d *deployment) any(images map[string]image) {
 	for _, architecture := range slices.Sorted(maps.Keys(images)) {
 		d.image = images[architecture]
@@ -79,7 +79,7 @@ func attach(ctx context.Context, d *deployment, images map[string]image) (string
 	})
 }
 
-// upgrade puts the image in place of the one that is attached. Where none is, it attaches it.
+// upgrade replaces the attached image, or attaches the image if none is attached.
 func upgrade(ctx context.Context, d *deployment, images map[string]image) (string, error) {
 	return d.replace(ctx, images, func() error { return nil })
 }
@@ -128,7 +128,7 @@ func (d *deployment) extended(now entry) []entry {
 	return all[max(0, len(all)-d.config.Keep):]
 }
 
-// known is the history, with what is attached at its end, even if somebody attached it by hand.
+// known returns the history, with the attached image at its end even if somebody attached it by hand.
 func (d *deployment) known() []entry {
 	all := slices.Clone(d.facts.history)
 	if d.facts.attached == "" {
@@ -159,7 +159,7 @@ func rollback(ctx context.Context, d *deployment, images map[string]image) (resu
 			return errors.New("no image is attached; fix: give the command attach")
 		}
 		if len(all) < 2 {
-			return errors.New("there is no image before the one that is attached; fix: build the version that you want, and give the command upgrade")
+			return errors.New("the host has no image before the attached one; fix: build the version that you want, and run upgrade")
 		}
 		before := all[len(all)-2]
 		result = "rolled back to " + before.file
@@ -168,7 +168,7 @@ func rollback(ctx context.Context, d *deployment, images map[string]image) (resu
 	return result, err
 }
 
-// detach stops and detaches what is attached.
+// detach stops and detaches the attached image.
 func detach(ctx context.Context, d *deployment, images map[string]image) (result string, err error) {
 	err = d.locked(ctx, func(ctx context.Context) error {
 		d.any(images)
@@ -189,7 +189,7 @@ func detach(ctx context.Context, d *deployment, images map[string]image) (result
 	return result, err
 }
 
-// status shows what is attached and what it does.
+// status shows the attached image and its units.
 func status(ctx context.Context, d *deployment, images map[string]image) (string, error) {
 	d.any(images)
 	if err := d.look(ctx, "units"); err != nil {
@@ -230,7 +230,7 @@ func status(ctx context.Context, d *deployment, images map[string]image) (string
 	return fmt.Sprintf("%s, %s", filepath.Base(f.attached), same), nil
 }
 
-// inspect shows what an upgrade would change in the image.
+// inspect shows how an upgrade would change the image.
 func inspect(ctx context.Context, d *deployment, images map[string]image) (string, error) {
 	d.any(images)
 	if err := d.look(ctx); err != nil {

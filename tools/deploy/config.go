@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// A config is what the rule portable_deploy writes.
+// A config is the configuration that the rule portable_deploy writes.
 type config struct {
 	// Label is the target's.
 	Label string `json:"label"`
 	// Name is the portable name.
 	Name string `json:"name"`
-	// Version is the image's; empty for none.
+	// Version is the image's version, or empty.
 	Version string `json:"version"`
 	// Images are runfiles locations by architecture, in systemd's words.
 	Images map[string]string `json:"images"`
@@ -25,7 +25,7 @@ type config struct {
 	Hosts    []string `json:"hosts"`
 	// Keep is how many images a host keeps, with the one that is attached.
 	Keep int `json:"keep"`
-	// HealthCheck is a URL or a shell command; empty for none.
+	// HealthCheck is a URL, a shell command, or empty.
 	HealthCheck string `json:"health_check"`
 	// Patience is how long units may take to be up, in seconds, and Settle how long they must then stay so.
 	Patience int `json:"health_timeout"`

@@ -169,7 +169,7 @@ func TestLife(t *testing.T) {
 			}
 			r.do("rollback", three, "")
 			r.serves(two)
-			r.do("rollback", three, "there is no image before")
+			r.do("rollback", three, "the host has no image before")
 			status := r.do("status", two, "")
 			if !strings.Contains(status, "the build's bytes") || !strings.Contains(r.said.String(), "exposure 2.0 OK") {
 				t.Errorf("%s\n%s", status, r.said.String())

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// facts are what a host says of itself: see scripts/facts.sh and scripts/units.sh.
+// facts are the properties of a host: see scripts/facts.sh and scripts/units.sh.
 type facts struct {
 	missing      []string
 	noPortabled  bool
@@ -171,7 +171,7 @@ func (f *facts) problems(c config, i image, profile string, copies bool) (found 
 	return found
 }
 
-// method is how an image takes the place of what is attached: see put in scripts/change.sh.
+// method is the way to replace the attached image: see put in scripts/change.sh.
 func (f *facts) method() string {
 	switch {
 	case f.attached == "":

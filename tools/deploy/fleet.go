@@ -35,7 +35,7 @@ func deployAll(ctx context.Context, c config, o options, images map[string]image
 	screen := newScreen(os.Stderr, o.hosts)
 	var all []runner
 	for _, destination := range o.hosts {
-		// Of several hosts that ask for a password nobody could tell which one asks.
+		// If several hosts asked for a password, the user could not see which one asks.
 		h, err := host.New(destination, len(o.hosts) > 1, scratch, func(notice string) { fmt.Fprintln(os.Stderr, "deploy:", notice) })
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func each(hosts []runner, o options, work func(h runner, n int) (string, []byte,
 	return outcomes
 }
 
-// summarize prints what became of each host: a table, and the errors after it.
+// summarize prints a table with the result of each host, and the errors after it.
 func summarize(out, errOut io.Writer, outcomes []outcome) error {
 	failed := 0
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

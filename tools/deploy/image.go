@@ -14,7 +14,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/verity/gpt"
 )
 
-// An image is the file to be deployed, and what a host must have for it.
+// An image is the file to deploy, and its requirements for a host.
 type image struct {
 	path   string
 	size   int64
@@ -60,7 +60,7 @@ func openImage(path string) (image, error) {
 	}
 	super := make([]byte, 96)
 	if _, err := i.squashfs(file).ReadAt(super, 0); err != nil || string(super[:4]) != "hsqs" {
-		return i, fmt.Errorf("%s: there is no squashfs in it; deploy what portable_image or portable_verity makes", path)
+		return i, fmt.Errorf("%s: it contains no squashfs; deploy an image of portable_image or portable_verity", path)
 	}
 	i.option = compressors[binary.LittleEndian.Uint16(super[20:])]
 	return i, nil
@@ -133,7 +133,7 @@ func (i image) stored(name, version string) string {
 	return name + "_" + tag + ".raw"
 }
 
-// versionOf is what stored put into a name, for images that a history does not list.
+// versionOf returns the version that stored put into a name, for images that no history lists.
 func versionOf(path, name string) string {
 	text := strings.TrimSuffix(filepath.Base(path), ".raw")
 	text = strings.TrimPrefix(strings.TrimPrefix(text, name), "_")
@@ -143,7 +143,7 @@ func versionOf(path, name string) string {
 	return text
 }
 
-// startsWith says whether the first bytes of a file have a digest.
+// startsWith reports whether the first bytes of a file have a digest.
 func startsWith(file io.Reader, length int64, digest string) (bool, error) {
 	sum, err := sha256sum.Of(io.LimitReader(file, length))
 	return sum == digest, err

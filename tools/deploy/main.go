@@ -1,5 +1,5 @@
 // Deploy attaches a portable service image to hosts, upgrades it without losing a request,
-// and goes back by itself if the new one does not come up. The rule portable_deploy starts it:
+// and rolls back if the new one does not come up. The rule portable_deploy starts it:
 //
 //	bazel run //:deploy -- COMMAND [--host=USER@HOST]... [OPTION]...
 //
@@ -64,7 +64,7 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// errUsage: the flag package has printed what is wrong.
+// errUsage means that the flag package has printed the error.
 var errUsage = errors.New("usage")
 
 func parse(arguments []string, c config) (o options, err error) {

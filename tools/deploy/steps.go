@@ -41,7 +41,7 @@ type deployment struct {
 	host    runner
 	image   image
 	facts   facts
-	// progress shows what is being done.
+	// progress shows the current step.
 	progress func(format string, args ...any)
 	// out is for commands whose result is text.
 	out io.Writer
@@ -95,7 +95,7 @@ func shown(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// run runs a script. Its errors say which step failed, and what to do.
+// run runs a script. Its errors contain the failed step and the fix.
 func (d *deployment) run(ctx context.Context, name, script string, line func(key, value string, to io.Writer) error) error {
 	err := d.host.Run(ctx, host.Script{Text: script, Line: func(key, value string, to io.Writer) error {
 		if key == "run" {
@@ -115,7 +115,7 @@ func (d *deployment) run(ctx context.Context, name, script string, line func(key
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// fixes are known failures, by what programs print.
+// fixes maps messages of programs to the fixes of known failures.
 var fixes = []struct{ words, fix string }{
 	{"Permission denied (publickey", "add your key to the host's authorized_keys, or name the right one in ~/.ssh/config (IdentityFile)"},
 	{"Host key verification failed", "connect once with ssh to accept the host's key, after verifying it"},
@@ -221,7 +221,7 @@ func (d *deployment) locked(ctx context.Context, do func(ctx context.Context) er
 	return err
 }
 
-// deployer names the person at work, for others who find the lock.
+// deployer identifies the user, for others who find the lock.
 func deployer() string {
 	name, at := "somebody", "a machine without a name"
 	if u, err := user.Current(); err == nil {
@@ -259,7 +259,7 @@ func (d *deployment) upload(ctx context.Context) error {
 	})
 }
 
-// send sends what the host does not have of the image yet.
+// send sends the part of the image that the host does not have yet.
 func (d *deployment) send(have string, to io.Writer) error {
 	count, digest, _ := strings.Cut(have, " ")
 	from, err := strconv.ParseInt(count, 10, 64)
@@ -307,7 +307,7 @@ func (d *deployment) send(have string, to io.Writer) error {
 	}
 }
 
-// trust installs a certificate, if that was asked for.
+// trust installs the certificate that the options name, if any.
 func (d *deployment) trust(ctx context.Context) error {
 	if d.options.certificate == "" {
 		return nil
@@ -373,7 +373,7 @@ func (d *deployment) change(ctx context.Context, name, path, profile string, his
 	return err
 }
 
-// A rolledBackError says that the new image did not come up, and the host is as it was.
+// A rolledBackError means that the new image did not come up, and that the host has the old one again.
 type rolledBackError struct {
 	to  string
 	err error

@@ -34,7 +34,7 @@ type Signature struct {
 	Sig   []byte `json:"sig"`
 }
 
-// Preauthentication is what is signed: the type and the payload, each with its length before
+// Preauthentication returns the signed text: the type and the payload, each with its length before
 // it, so that no other pair of them gives the same bytes.
 func Preauthentication(payloadType string, payload []byte) []byte {
 	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)

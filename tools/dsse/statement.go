@@ -11,7 +11,7 @@ type Statement[P any] struct {
 	Type string `json:"_type"`
 	// Subject are the files, each with a digest.
 	Subject []Resource `json:"subject"`
-	// PredicateType is a URI that says what Predicate means.
+	// PredicateType is a URI that identifies the meaning of Predicate.
 	PredicateType string `json:"predicateType"`
 	Predicate     P      `json:"predicate"`
 }

@@ -51,7 +51,7 @@ func parse(manifest string) ([]entry, error) {
 	return image, nil
 }
 
-// judge returns what is wrong with an image of a size, but for the golden file.
+// judge returns the mistakes of an image of that size, except those that the golden file shows.
 func (e *expectations) judge(image []entry, size int64) (mistakes []string, err error) {
 	for _, pattern := range e.Contains {
 		found, err := find(image, pattern)
@@ -78,7 +78,7 @@ func (e *expectations) judge(image []entry, size int64) (mistakes []string, err 
 }
 
 // find returns the paths that match a pattern, as path.Match defines it; one that ends
-// with a slash matches all that is below a directory.
+// with a slash matches everything below a directory.
 func find(image []entry, pattern string) (found []string, err error) {
 	for _, e := range image {
 		ok, err := path.Match(pattern, e.path)

@@ -1,4 +1,4 @@
-// Imagetest verifies what a portable service image holds, by its manifest: the rule
+// Imagetest verifies the contents of a portable service image by its manifest: the rule
 // portable_image_test. Nothing is unpacked or booted.
 //
 // usage: imagetest [-update], with $IMAGE_TEST, the description that the rule writes

@@ -36,7 +36,7 @@ func lint(tree fs.FS, checks []check) (findings []string, err error) {
 		if d.IsDir() && d.Name() == ".git" {
 			return fs.SkipDir
 		}
-		// The links bazel-bin and so on are no regular files.
+		// Links such as bazel-bin are not regular files.
 		if !d.Type().IsRegular() {
 			return nil
 		}

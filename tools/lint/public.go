@@ -11,8 +11,8 @@ import (
 
 const everybody = "//visibility:public"
 
-// public lists what other repositories can depend on or load, so that it does not grow
-// unseen.
+// public lists the targets and files that other repositories can use, so that every addition is
+// noticed.
 func public(tree fs.FS) ([]string, error) {
 	return lint(tree, []check{{"public", isStarlark, func(name string, content []byte) ([]string, error) {
 		file, err := build.Parse(name, content)

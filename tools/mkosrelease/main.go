@@ -1,8 +1,8 @@
 // Mkosrelease writes an os-release(5) file.
 //
 // It is the action of the rule os_release (bzl/private/os_release.bzl). The
-// contract: the same arguments and status files give the same bytes, and what is
-// written means the same to a shell and to systemd as what was given.
+// contract: the same arguments and status files give the same bytes, and both a shell and systemd
+// read the given values from the file.
 //
 //	mkosrelease --label //:os_release --output FILE \
 //	  --field ID=hello --field 'PRETTY_NAME=Hello, World' \

@@ -1,5 +1,5 @@
-// Package osrelease reads and writes os-release files as os-release(5) has them: assignments
-// that a shell could read, without expansion.
+// Package osrelease reads and writes files in the format of os-release(5): assignments that a shell
+// can read, without expansion.
 package osrelease
 
 import (
@@ -15,7 +15,7 @@ type Assignment struct {
 	Line        int
 }
 
-// Problem is a line that can't be read, or that a shell would read otherwise.
+// Problem is a line that can't be read, or that a shell would read differently.
 type Problem struct {
 	Line int
 	Text string
@@ -27,7 +27,7 @@ type File struct {
 	Problems    []Problem
 }
 
-// Lookup returns the last assignment of a name, which is the one that counts.
+// Lookup returns the last assignment of a name, which takes precedence.
 func (f *File) Lookup(name string) (Assignment, bool) {
 	for i := len(f.Assignments) - 1; i >= 0; i-- {
 		if f.Assignments[i].Name == name {
@@ -37,7 +37,7 @@ func (f *File) Lookup(name string) (Assignment, bool) {
 	return Assignment{}, false
 }
 
-// Parse reads an os-release file. Whatever the content, it reads what it can.
+// Parse reads an os-release file. It never fails: invalid lines become problems.
 func Parse(content []byte) File {
 	var f File
 	number := 0

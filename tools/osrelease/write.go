@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// first are the fields that come first, in this order: what people look for.
+// first are the fields that people look for. They come first, in this order.
 // Others follow by name.
 var first = []string{
 	"ID", "PRETTY_NAME", "VERSION_ID", "BUILD_ID", "IMAGE_ID", "IMAGE_VERSION", "ARCHITECTURE",

@@ -24,7 +24,7 @@ func (g git) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// lines is what a command prints, a line each.
+// lines returns the output of a command as lines.
 func (g git) lines(ctx context.Context, args ...string) ([]string, error) {
 	out, err := g.run(ctx, args...)
 	if err != nil || len(out) == 0 {

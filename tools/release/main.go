@@ -1,4 +1,4 @@
-// Release makes what a version of this repository is published with.
+// Release makes the files with which a version of this repository is published.
 //
 //	bazel run //tools/release -- --into=/tmp/release
 //
@@ -11,7 +11,7 @@
 //	release_notes.md     how to depend on it, and what has changed since the tag before
 //
 // The same commit gives the same bytes, on any machine, for any user: times are the
-// commit's, modes are 0755 and 0644, no setting of git has a say.
+// commit's, modes are 0755 and 0644, and settings of git do not affect it.
 package main
 
 import (

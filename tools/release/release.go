@@ -28,12 +28,12 @@ type release struct {
 func (r *release) archiveName() string { return r.name + "-" + r.version + ".tar.gz" }
 func (r *release) tag() string         { return "v" + r.version }
 
-// makeRelease reads only what is committed; what else lies there is warned of.
+// makeRelease reads only committed files, and warns about others.
 func makeRelease(ctx context.Context, g git, ref, repository string) (*release, error) {
-	// All that follows is of one commit, also if somebody commits meanwhile.
+	// The rest uses one commit, even if somebody commits meanwhile.
 	out, err := g.lines(ctx, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
 	if err != nil {
-		return nil, fmt.Errorf("%q is no commit: %w", ref, err)
+		return nil, fmt.Errorf("%q is not a commit: %w", ref, err)
 	}
 	commit := out[0]
 	r := new(release)
@@ -173,7 +173,7 @@ func (r *release) fillSource(ctx context.Context, g git, commit string, filler *
 	return err
 }
 
-// writeNotes tells how to depend on the release, and what is new in it.
+// writeNotes writes how to depend on the release, and its changes.
 func (r *release) writeNotes(ctx context.Context, g git, commit string) error {
 	var source struct{ URL, Integrity, Strip_prefix string }
 	if err := json.Unmarshal([]byte(r.source), &source); err != nil {
@@ -210,8 +210,8 @@ func (r *release) writeNotes(ctx context.Context, g git, commit string) error {
 	return nil
 }
 
-// workspaceSetup is what a WORKSPACE says once it has the repository: what that of the
-// example says, which CI builds with.
+// workspaceSetup returns the lines that a WORKSPACE needs after it has declared the repository. They
+// are those of the example, which CI builds.
 func workspaceSetup(ctx context.Context, g git, commit string) (string, error) {
 	const name = "bzl/examples/loadlog/WORKSPACE"
 	content, err := g.file(ctx, commit, name)
@@ -228,7 +228,7 @@ func workspaceSetup(ctx context.Context, g git, commit string) (string, error) {
 	return after, nil
 }
 
-// tagBefore is the version released last among the commit's ancestors; "" for none.
+// tagBefore returns the latest version tag among the commit's ancestors, or "".
 func (r *release) tagBefore(ctx context.Context, g git, commit string) (string, error) {
 	tags, err := g.lines(ctx, "tag", "--list", "v*", "--merged", commit, "--sort=-version:refname")
 	if err != nil {
@@ -241,7 +241,7 @@ func (r *release) tagBefore(ctx context.Context, g git, commit string) (string, 
 	return tags[0], nil
 }
 
-// warn reports what is in the directory but not in the archive.
+// warn reports files in the directory that are not in the archive.
 func (r *release) warn(ctx context.Context, g git, commit string) error {
 	changed, err := g.lines(ctx, "status", "--porcelain")
 	if err != nil {

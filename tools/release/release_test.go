@@ -284,7 +284,7 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	if _, err := makeRelease(t.Context(), repository(t), "nowhere", ""); err == nil || !strings.Contains(err.Error(), `"nowhere" is no commit`) {
+	if _, err := makeRelease(t.Context(), repository(t), "nowhere", ""); err == nil || !strings.Contains(err.Error(), `"nowhere" is not a commit`) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := makeRelease(t.Context(), repository(t), "HEAD", "thing"); err == nil || !strings.Contains(err.Error(), "OWNER/REPO") {

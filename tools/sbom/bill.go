@@ -91,7 +91,7 @@ func (b *bill) document() *cyclonedx.BOM {
 	return document
 }
 
-// file is a file of the image; p is nil if it is no program.
+// file returns the component of a file of the image; p is nil if it is not a program.
 func file(f inventory.File, p *inventory.Program) cyclonedx.Component {
 	said := []string{propertyOrigin, f.Origin}
 	if p != nil {
@@ -127,7 +127,7 @@ func component(c inventory.Component) cyclonedx.Component {
 	return made
 }
 
-// dependencies say which program is in the image, and which component is in which program.
+// dependencies lists the programs of the image, and the components of each program.
 // What components depend on is not known: they are not in the list.
 func (b *bill) dependencies() *[]cyclonedx.Dependency {
 	image := cyclonedx.Dependency{Ref: imageRef}
@@ -150,7 +150,8 @@ func (b *bill) dependencies() *[]cyclonedx.Dependency {
 	return &all
 }
 
-// compositions say what is known: all files of the image, and the components of some programs.
+// compositions lists which parts are complete: all files of the image, and the components of some
+// programs.
 func (b *bill) compositions() *[]cyclonedx.Composition {
 	all := []cyclonedx.Composition{{Aggregate: cyclonedx.CompositionAggregateComplete, Assemblies: &[]cyclonedx.BOMReference{imageRef}}}
 	for _, aggregate := range []cyclonedx.CompositionAggregate{

@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// Of is the digest of all that is left to read.
+// Of returns the digest of the rest of a reader.
 func Of(r io.Reader) (string, error) {
 	sum := sha256.New()
 	if _, err := io.Copy(sum, r); err != nil {

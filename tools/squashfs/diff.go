@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Diff says how two images differ, a line for each difference: none if they have the
-// same bytes. Images that hold the same paths may still differ in how the file
+// Diff lists the differences of two images, a line for each. It returns no lines if they have the
+// same bytes. Images with the same paths may still differ in how the file
 // system was made, or in the order of its blocks; there are lines for that as well.
 func (u Unsquashfs) Diff(ctx context.Context, a, b string) ([]string, error) {
 	offset, err := firstDifference(a, b)
@@ -39,7 +39,7 @@ func (u Unsquashfs) Diff(ctx context.Context, a, b string) ([]string, error) {
 	return append(lines, fmt.Sprintf("bytes: the first that differs is at %d", offset)), nil
 }
 
-// Compare says how two listings differ, in the order of paths.
+// Compare lists the differences of two listings, in the order of paths.
 func Compare(a, b []Entry) []string {
 	inB := make(map[string]Entry, len(b))
 	for _, e := range b {
@@ -81,7 +81,7 @@ func orNone(value string) string {
 	return value
 }
 
-// Superblock returns what an image says of how it was made: compression, block size, time and
+// Superblock returns the parameters stored in an image: compression, block size, time and
 // so on, a line each.
 func (u Unsquashfs) Superblock(ctx context.Context, image string) ([]string, error) {
 	out, err := u.Command(ctx, "-UTC", "-s", image).Output()

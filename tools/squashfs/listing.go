@@ -1,4 +1,4 @@
-// Package squashfs reads images with unsquashfs: it lists them, unpacks them, and says how two
+// Package squashfs reads images with unsquashfs: it lists them, unpacks them, and compares
 // of them differ, in words that lead to the cause: the path and the field. //tools/imagediff
 // is its command.
 package squashfs
@@ -24,7 +24,7 @@ type Unsquashfs struct{ program.Program }
 type Entry struct {
 	// Path is absolute.
 	Path string
-	// Fields are what the image says of it, by name: type, mode, uid, gid, time (seconds
+	// Fields are its properties by name: type, mode, uid, gid, time (seconds
 	// since the epoch), and a file's size and content, or a symlink's target.
 	Fields map[string]string
 }
@@ -41,7 +41,7 @@ func (e Entry) String() string {
 // fieldNames are an entry's fields in the order in which they are compared.
 var fieldNames = []string{"type", "mode", "uid", "gid", "time", "size", "content", "target"}
 
-// types are the letters that mksquashfs gives to what an entry may be.
+// types maps mksquashfs's letters to the types of entries.
 var types = map[string]string{
 	"D": "directory", "R": "file", "S": "symlink", "L": "hard link", "B": "block device",
 	"C": "character device", "I": "pipe or socket",
@@ -61,7 +61,7 @@ func (u Unsquashfs) List(ctx context.Context, image string) ([]Entry, error) {
 	}
 	entries, err := parse(bufio.NewReaderSize(out, 1<<16))
 	if err != nil {
-		// Let unsquashfs end, whatever it had left to say.
+		// Read the rest, so that unsquashfs can exit.
 		_, _ = io.Copy(io.Discard, out)
 	}
 	if waitErr := cmd.Wait(); waitErr != nil {
@@ -73,8 +73,8 @@ func (u Unsquashfs) List(ctx context.Context, image string) ([]Entry, error) {
 	return entries, nil
 }
 
-// parse reads mksquashfs's pseudo file format (unsquashfs -pf), which tells times to
-// the second and holds the contents, one after the other, behind the listing.
+// parse reads mksquashfs's pseudo file format (unsquashfs -pf), which has times to the second, and
+// the contents one after the other after the listing.
 func parse(r *bufio.Reader) ([]Entry, error) {
 	var entries []Entry
 	var files []*data
@@ -105,7 +105,7 @@ func parse(r *bufio.Reader) ([]Entry, error) {
 	return entries, readContents(r, entries, files)
 }
 
-// data is where a file's content lies.
+// data is the position of a file's content.
 type data struct {
 	entry        int
 	size, offset int64

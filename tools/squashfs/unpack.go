@@ -20,8 +20,8 @@ func (u Unsquashfs) Unpack(ctx context.Context, image, into string) error {
 	return nil
 }
 
-// onlyOwners is whether all that unsquashfs complains of is that it could not give a
-// file to somebody: root in a sandbox is not allowed to.
+// onlyOwners reports whether unsquashfs only complains that it could not change owners, which root
+// in a sandbox may not do.
 func onlyOwners(said []byte) bool {
 	for line := range bytes.Lines(bytes.TrimSpace(said)) {
 		if !bytes.Contains(line, []byte(" failed to change uid and gids on ")) {
@@ -62,7 +62,7 @@ func Unpack(t testing.TB, image string) string {
 	return into
 }
 
-// Diff says to a test how two images differ, see [Unsquashfs.Diff].
+// Diff returns the differences of two images to a test; see [Unsquashfs.Diff].
 func Diff(t testing.TB, a, b string) []string {
 	t.Helper()
 	lines, err := ForTest(t).Diff(t.Context(), a, b)

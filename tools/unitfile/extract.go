@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Blanks are what separates words (systemd.syntax(7)).
+// Blanks are the characters between words (systemd.syntax(7)).
 const Blanks = " \t\n\r"
 
 // Mode says how a directive's value is split into words: each of systemd's directives
@@ -16,7 +16,7 @@ type Mode int
 
 // The modes of [Split]; they can be combined.
 const (
-	Unquote           Mode = 1 << iota // quotes are removed, and what they enclose is one word
+	Unquote           Mode = 1 << iota // quotes are removed, and their contents are one word
 	CEscapes                           // a backslash starts an escape as in C; an unknown one is an error
 	Relaxed                            // with CEscapes: an unknown escape stays as it is
 	KeepEscapes                        // a backslash is a character like any other

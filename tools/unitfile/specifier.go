@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Specifier is what a build knows of a "%" and the letter after it.
+// Specifier is a build's knowledge of a "%" and the letter after it.
 type Specifier int
 
 // The kinds of specifiers.
 const (
 	Known    Specifier = iota // the same on every host
-	OfHost                    // only the host knows it, or who starts an instance
-	NoneSuch                  // there is no such specifier: systemd refuses the text
+	OfHost                    // only the host, or the start of an instance, determines it
+	NoneSuch                  // it does not exist: systemd refuses the text
 )
 
 // Expand replaces the specifiers that mean the same on every host (systemd.unit(5),
@@ -79,7 +79,7 @@ func specifiers(name string) map[byte]string {
 	return all
 }
 
-// lastPart is what follows the last dash.
+// lastPart returns the text after the last dash.
 func lastPart(prefix string) string { return prefix[strings.LastIndex(prefix, "-")+1:] }
 
 // Unescape undoes the escaping of unit names (systemd.unit(5), "String Escaping for

@@ -1,6 +1,6 @@
 package unitfile
 
-// Tuples splits the value of a directive with SOURCE:DESTINATION:OPTIONS or its like
+// Tuples splits the value of a directive with SOURCE:DESTINATION:OPTIONS or similar
 // (systemd.exec(5)), one tuple for each, as systemd does: "\:" is a colon of the path, and
 // quotes enclose a path with blanks. After an error come no more. Of any other directive
 // each word is a tuple. (Before systemd 262 a colon between quotes was one of the path.)

@@ -1,9 +1,9 @@
-// Package unitfile reads systemd unit files exactly as systemd does (systemd.syntax(7)), and
-// says where everything stands. What systemd passes over or warns of is a [Problem].
+// Package unitfile reads systemd unit files exactly as systemd does (systemd.syntax(7)), with line
+// numbers. Lines that systemd ignores or warns about are a [Problem].
 //
 // It is the one reader of unit files: of their lines ([Parse]), of the words of a value
 // ([Split]) and of specifiers ([Specifiers]). A test compares it with systemd itself. (The
-// parser of go-systemd tells no lines, and reads backslashes otherwise.)
+// parser of go-systemd has no line numbers, and reads backslashes differently.)
 package unitfile
 
 import (
@@ -28,7 +28,7 @@ type Section struct {
 	Line int
 }
 
-// Kind says what sort of problem there is.
+// Kind is the kind of a problem.
 type Kind string
 
 // The kinds of a [Problem].
@@ -41,7 +41,7 @@ const (
 	BlankAfterBackslash Kind = "blank after backslash"
 )
 
-// Problem is something that is wrong with the file's form.
+// Problem is a mistake in the file's syntax.
 type Problem struct {
 	Kind Kind
 	Line int
@@ -61,7 +61,7 @@ type statement struct {
 	line int
 }
 
-// Parse reads a unit file as systemd does. Whatever the content, it reads what it can.
+// Parse reads a unit file as systemd does. It never fails: mistakes become problems.
 func Parse(content []byte) File {
 	var f File
 	if at := bytes.Index(content, []byte("\r\n")); at >= 0 {
@@ -73,7 +73,7 @@ func Parse(content []byte) File {
 			name, ok := strings.CutSuffix(s.text[1:], "]")
 			if !ok || name == "" || strings.ContainsAny(name, `[]"'\`) {
 				f.problem(Syntax, s.line, fmt.Sprintf("%q is not a section header", s.text))
-				// What was meant, so that what follows is not a mistake as well.
+				// Guess the section, so that the following lines are not reported too.
 				name, _, _ = strings.Cut(strings.Trim(s.text, "[] "), "]")
 				if name = strings.TrimSpace(name); name == "" || strings.ContainsAny(name, "[]") {
 					continue
@@ -102,8 +102,8 @@ func (f *File) problem(kind Kind, line int, text string) {
 	f.Problems = append(f.Problems, Problem{Kind: kind, Line: line, Text: text})
 }
 
-// statements splits content into those lines that say something. A line that ends with
-// an odd number of backslashes goes on in the next one that is no comment.
+// statements splits content into lines other than comments and blank lines. A line that ends with an
+// odd number of backslashes continues in the next line that is not a comment.
 func (f *File) statements(content string) []statement {
 	var all []statement
 	open, continued, number := statement{}, false, 0

@@ -44,7 +44,7 @@ func New(destination string, unattended bool, scratch string, notice func(string
 	h := &Host{Destination: destination, Unattended: unattended}
 	if destination != "" {
 		if strings.HasPrefix(destination, "-") || strings.ContainsAny(destination, " \t\n'\"") {
-			return nil, fmt.Errorf("host %q: that is no destination of ssh(1); write USER@HOST", destination)
+			return nil, fmt.Errorf("host %q: it is not a destination of ssh(1); write USER@HOST", destination)
 		}
 		if _, err := exec.LookPath("ssh"); err != nil {
 			return nil, fmt.Errorf("host %s: %w; fix: install OpenSSH's client", destination, err)
@@ -63,7 +63,7 @@ func New(destination string, unattended bool, scratch string, notice func(string
 			return h, nil
 		}
 	}
-	return nil, fmt.Errorf("this machine: you are not root, and there is neither sudo nor run0; fix: start this as root, or give --host=USER@HOST")
+	return nil, fmt.Errorf("this machine: you are not root, and it has neither sudo nor run0; fix: start this as root, or give --host=USER@HOST")
 }
 
 // Name is for people.
@@ -80,7 +80,7 @@ const asRoot = `if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; fi; exec sudo -n sh
 
 // Words are the command line that runs a script of that length.
 func (h *Host) Words(length int) []string {
-	// head(1) reads no byte more than it is told to.
+	// head(1) reads exactly the requested number of bytes.
 	reader := fmt.Sprintf(`eval "$(head -c %d)"`, length)
 	if h.Destination == "" {
 		return append(append([]string{}, h.become...), "sh", "-c", reader)
@@ -105,14 +105,14 @@ type Script struct {
 	Line func(key, value string, to io.Writer) error
 }
 
-// ErrLost says that the connection to a host could not be made, or was lost.
+// ErrLost means that the connection to a host failed or broke.
 var ErrLost = errors.New("no connection")
 
 // A FailedError is the failure that a script reports.
 type FailedError struct {
-	// Text is what failed.
+	// Text describes the failure.
 	Text string
-	// Words is what a program or a service printed.
+	// Words is the output of a program or a service.
 	Words []string
 	// Status is the script's exit status.
 	Status int

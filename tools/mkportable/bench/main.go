@@ -1,4 +1,4 @@
-// Bench measures what the image action costs beyond mksquashfs itself.
+// Bench measures the cost of the image action beyond mksquashfs itself.
 //
 //	bazel run //tools/mkportable/bench -- --sizes=1000,20000,100000,1000000,4GiB
 //

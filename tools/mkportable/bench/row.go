@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A row has what was measured of a tree.
+// A row contains the measurements of a tree.
 type row struct {
 	tree    treeSize
 	medians map[string]time.Duration // by way

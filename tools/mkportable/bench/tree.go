@@ -21,7 +21,7 @@ type treeSize struct {
 	bytes int64 // of each, on average
 }
 
-// perTree bounds what a tree of many files holds.
+// perTree bounds the contents of a tree of many files.
 const perTree = 500_000_000
 
 func parseSize(text string) (treeSize, error) {

@@ -46,7 +46,7 @@ func (b *benchmark) tree() string   { return filepath.Join(b.root, "tree") }
 func (b *benchmark) spec() string   { return filepath.Join(b.root, "spec.jsonl") }
 func (b *benchmark) output() string { return filepath.Join(b.root, "out.raw") }
 
-// As portable_image has it.
+// The same value as in portable_image.
 const (
 	blockSize  = "1048576"
 	processors = "4"

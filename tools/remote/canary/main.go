@@ -1,4 +1,4 @@
-// Canary is an action that tries what no action may do, and writes down what it reached.
+// Canary is an action that tries to do things that no action may do, and records its successes.
 // Only for the proof that nothing can be: see ../README.md.
 //
 // usage: canary OUT

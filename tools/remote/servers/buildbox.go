@@ -16,7 +16,7 @@ const (
 	// HostTools gives actions the root file system that the engine itself has. Actions that
 	// call a shell need it.
 	HostTools Runner = "hosttools"
-	// Bubblewrap gives an action a root that holds its declared inputs and nothing else, and
+	// Bubblewrap gives an action a root that contains only its declared inputs, and
 	// no network.
 	Bubblewrap Runner = "bubblewrap"
 )

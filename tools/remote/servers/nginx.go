@@ -44,7 +44,7 @@ func HTTPCache(o Options) (*Server, error) {
 //go:embed nginx.conf
 var published string
 
-// passwords matches what the published server says of readers and writers.
+// passwords matches the published server's lines about readers and writers.
 var passwords = regexp.MustCompile(`(?s) +# The file of readers.*?\n        }\n`)
 
 // configuration is the published server without TLS, passwords and root's directories.
@@ -67,7 +67,7 @@ func (s *Server) configuration() (string, error) {
 	}
 	var unprivileged string
 	if os.Geteuid() == 0 {
-		// Otherwise root's files would become nobody's.
+		// Otherwise root's files would belong to the user nobody.
 		unprivileged = "user root root;"
 	}
 	temporary := func(module string) string {

@@ -15,10 +15,10 @@ import (
 	"sync"
 )
 
-// A Fault is what happens to one request. A positive one is the HTTP status of the answer.
+// A Fault is the treatment of one request. A positive value is the HTTP status of the answer.
 type Fault int
 
-// Faults that are no status.
+// Faults other than a status.
 const (
 	// None passes the request on.
 	None Fault = -iota
@@ -66,7 +66,7 @@ type Proxy struct {
 }
 
 // newProxy starts a proxy for the server at a Unix socket. The scheme grpc stands for
-// HTTP/2 from the first byte, as gRPC without TLS has it.
+// HTTP/2 from the first byte, as in gRPC without TLS.
 func newProxy(scheme, socket string, said *log.Logger) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -122,7 +122,7 @@ func (p *Proxy) Faults() int {
 	return n
 }
 
-// Close ends the proxy. Closing it twice, or when it is gone, is no error.
+// Close ends the proxy. Closing a closed proxy is not an error.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -235,7 +235,7 @@ func delayTrailers(r *http.Response) {
 // "Encoding", "Last One Wins").
 var oldVersion = []byte{4<<3 | 2, 2, 2 << 3, 0}
 
-// announceOldVersion adds version 2.0 to what a server announces. Bazel 7 speaks only that;
+// announceOldVersion adds version 2.0 to the versions that a server announces. Bazel 7 speaks only that;
 // BuildBox announces 2.1 and newer, which took nothing away. The answer is one message of
 // gRPC's: a byte that says whether it is compressed, its length in four bytes, itself. An
 // error has no message.

@@ -26,7 +26,7 @@ type Options struct {
 	// Storage is an existing directory for blobs and results. A later server may continue
 	// with it.
 	Storage string
-	// Log receives what the server writes.
+	// Log receives the server's output.
 	Log io.Writer
 }
 

@@ -1,5 +1,5 @@
 // Collect writes the inventory of a portable service image, from which its SBOM and its
-// provenance are made. Package inventory documents what it has.
+// provenance are made. Package inventory documents its contents.
 //
 // It is an action of portable_image (bzl/private/inventory.bzl). The contract:
 //
@@ -85,7 +85,7 @@ func collect(name, manifest, targets, output string, mksquashfs program.Program,
 	return inv.Write(output)
 }
 
-// squashfsTools asks mksquashfs for its version, the third word of what it prints first.
+// squashfsTools returns the version of mksquashfs, the third word of its output.
 func squashfsTools(mksquashfs program.Program) (inventory.Component, error) {
 	// Some versions exit with 1 after they have printed it.
 	said, err := mksquashfs.Command(context.Background(), "-version").Output()

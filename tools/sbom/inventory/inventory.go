@@ -8,7 +8,7 @@
 //     debug/buildinfo), the notes of other ELF files;
 //   - the packages that each program's target depends on, see [readTargets].
 //
-// What a source does not say stays empty. Nothing is guessed from a file's name.
+// Information that no source has stays empty. Nothing is guessed from a file's name.
 package inventory
 
 import (
@@ -25,14 +25,14 @@ import (
 	"example.org/portable-walkthrough-go/tools/spec"
 )
 
-// An Inventory is what an image consists of. All lists are sorted and have no duplicates, so
+// An Inventory lists the parts of an image. All lists are sorted and have no duplicates, so
 // that the same image always has the same inventory.
 type Inventory struct {
 	Label        string `json:"label"`
 	Name         string `json:"name"`
 	Version      string `json:"version,omitempty"`
 	Architecture string `json:"architecture,omitempty"`
-	// Parameters say how the image is made, such as with which compressor.
+	// Parameters are those of the file system, such as the compressor.
 	Parameters map[string]string `json:"parameters"`
 	Files      []File            `json:"files"`
 	Programs   []Program         `json:"programs"`

@@ -18,10 +18,10 @@ const (
 	packageMetadata = 0xcafe1a7e
 )
 
-// maxNotes bounds what is read of a segment of notes. Real ones have some hundred bytes.
+// maxNotes bounds how much of a segment of notes is read. Real segments have some hundred bytes.
 const maxNotes = 1 << 20
 
-// readNotes adds what the notes of an ELF file say.
+// readNotes adds the information in an ELF file's notes.
 func (p *Program) readNotes(file *elf.File) error {
 	for _, segment := range file.Progs {
 		if segment.Type != elf.PT_NOTE {

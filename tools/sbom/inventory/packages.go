@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// A target is what built a program.
+// A target is the Bazel target that built a program.
 type target struct {
 	label string
 	// packages are those that the target consists of and depends on, also indirectly.
 	packages []goPackage
 }
 
-// A goPackage is a Go package, as rules_go has it.
+// A goPackage is a Go package as rules_go describes it.
 type goPackage struct {
 	// path is the package's import path.
 	path string
@@ -81,7 +81,7 @@ func readMetadata(name string) (string, error) {
 	return metadata.URL, nil
 }
 
-// component is what a package URL says, see https://github.com/package-url/purl-spec.
+// component parses a package URL, see https://github.com/package-url/purl-spec.
 func component(packageURL string) (Component, error) {
 	u, err := url.Parse(packageURL)
 	if err != nil || u.Scheme != "pkg" || !strings.Contains(u.Opaque, "/") {
@@ -120,7 +120,7 @@ func goURL(path, version string) string {
 	return u
 }
 
-// escape encodes what a package URL has other uses for.
+// escape encodes characters that have a special meaning in a package URL.
 func escape(s string) string {
 	return strings.ReplaceAll((&url.URL{Path: s}).EscapedPath(), "+", "%2B")
 }

@@ -15,7 +15,7 @@ import (
 // A Program is an ELF file of the image: a program or a library.
 type Program struct {
 	Path string `json:"path"`
-	// Components are what it was linked from. If Known is false, there may be more.
+	// Components are those linked into it. If Known is false, there may be more.
 	Components []Component `json:"components,omitempty"`
 	// Known is whether the list is complete as far as the program itself knows.
 	Known bool `json:"known"`
@@ -24,7 +24,7 @@ type Program struct {
 	GoVersion string `json:"go,omitempty"`
 	// Settings are those of the Go build, such as GOARCH.
 	Settings []debug.BuildSetting `json:"settings,omitempty"`
-	// BuildID is the GNU build id in hexadecimal, empty if there is none.
+	// BuildID is the GNU build id in hexadecimal, or empty.
 	BuildID string `json:"build_id,omitempty"`
 	// Static is whether the program needs no dynamic loader.
 	Static   bool      `json:"static"`
@@ -35,12 +35,12 @@ type Program struct {
 type Finding struct {
 	// ID never changes: module-unknown or module-not-linked.
 	ID string `json:"id"`
-	// Text says what differs, and how to fix it.
+	// Text describes the difference and the fix.
 	Text string `json:"text"`
 }
 
 // readProgram describes the program in the named file, which has the given path in the image.
-// It returns nil if the file is none.
+// It returns nil if the file is not a program.
 func readProgram(path, source string, built *target) (*Program, error) {
 	file, err := os.Open(source)
 	if err != nil {
@@ -80,7 +80,7 @@ func ignoreShort(err error) error {
 // goLicense is the license of the Go distribution.
 const goLicense = "BSD-3-Clause"
 
-// readGo adds what the build information of a Go program says.
+// readGo adds the build information of a Go program.
 func (p *Program) readGo(info *debug.BuildInfo, built *target) error {
 	p.Known, p.Settings = true, info.Settings
 	// Experiments follow, as in "go1.26.7 X:nodwarf5".
@@ -106,7 +106,7 @@ func goModule(m *debug.Module) Component {
 	c := Component{Name: m.Path, Version: known(m.Version), Sum: m.Sum}
 	if r := m.Replace; r != nil {
 		c.Replaces = m.Path + " " + m.Version
-		// A replacement without a version is a directory: what it has is not that version.
+		// A replacement without a version is a directory, whose contents are not that version.
 		c.Version, c.Sum = known(r.Version), r.Sum
 		if r.Version != "" {
 			c.Name = r.Path
@@ -116,7 +116,7 @@ func goModule(m *debug.Module) Component {
 	return c
 }
 
-// known is a module's version, which Go calls (devel) if there is none.
+// known returns a module's version, or "" if Go calls it (devel).
 func known(version string) string {
 	if version == "(devel)" {
 		return ""

@@ -3,8 +3,8 @@
 // (https://slsa.dev/spec/v1.0/provenance).
 //
 // It is an action of portable_image (bzl/private/sbom.bzl). The statement depends on the
-// inventory and the image only. It says nothing of the machine, user and time that built the
-// image, since actions may come from a cache: whoever signs the statement knows these.
+// inventory and the image only. It contains no machine, user or time of the build,
+// because actions may come from a cache. The signer of the statement knows these.
 package main
 
 import (

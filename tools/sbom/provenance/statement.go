@@ -52,7 +52,7 @@ func newStatement(inv *inventory.Inventory, name, digest string) *dsse.Statement
 		build.ResolvedDependencies = append(build.ResolvedDependencies, dsse.File(input.Path, input.SHA256))
 	}
 	for _, c := range inv.Components {
-		// Without a URL and a digest it would identify nothing; the SBOM has it all the same.
+		// Without a URL and a digest it would identify nothing; the SBOM still lists it.
 		if c.URL != "" {
 			build.ResolvedDependencies = append(build.ResolvedDependencies, dsse.Resource{Name: c.Name, URI: c.URL, Digest: dirHash(c.Sum)})
 		}

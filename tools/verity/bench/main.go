@@ -1,4 +1,4 @@
-// Bench measures what an image with a hash tree costs beyond copying the squashfs and hashing
+// Bench measures the cost of an image with a hash tree beyond copying the squashfs and hashing
 // the copy.
 //
 //	bazel run //tools/verity/bench -- --sizes=100,1000
@@ -69,7 +69,7 @@ func run(sizes string, rounds int) (err error) {
 	for text := range strings.SplitSeq(sizes, ",") {
 		megabytes, err := strconv.Atoi(text)
 		if err != nil || megabytes < 1 {
-			return fmt.Errorf("--sizes: %q is no number of MB", text)
+			return fmt.Errorf("--sizes: %q is not a number of MB", text)
 		}
 		if err := b.write(int64(megabytes) * 1_000_000); err != nil {
 			return err

@@ -115,7 +115,7 @@ func read(r io.ReaderAt, size int64) (*image, error) {
 	return found, nil
 }
 
-// hash is the root hash that the partitions' UUIDs say.
+// hash returns the root hash from the partitions' UUIDs.
 func (i *image) hash() (h hashtree.Hash) {
 	copy(h[:16], i.root.ID[:])
 	copy(h[16:], i.verity.ID[:])
@@ -131,7 +131,7 @@ func section(r io.ReaderAt, p *gpt.Partition) *io.SectionReader {
 	return io.NewSectionReader(r, p.Offset, p.Size)
 }
 
-// room is where the signature partition goes: behind the last partition.
+// room returns the place of the signature partition, after the last partition.
 func (i *image) room() (int64, error) {
 	last := slices.MaxFunc(i.table.Partitions, func(a, b gpt.Partition) int { return int(max(-1, min(1, a.Offset-b.Offset))) })
 	offset := align(last.Offset + last.Size)

@@ -121,7 +121,7 @@ func TestMakeRefuses(t *testing.T) {
 		"no squashfs; give a portable_image's .raw file":         file(t, []byte("hello")),
 		"no squashfs; give a":                                    file(t, make([]byte, 1<<20)),
 		"cut off: it has 524288 bytes of the squashfs's 1048476": file(t, cut),
-		"1048577 bytes are no multiple of 4096":                  file(t, odd),
+		"1048577 bytes are not a multiple of 4096":               file(t, odd),
 	} {
 		if _, err := Make(t.Context(), from, "arm64", file(t, nil)); err == nil || !strings.Contains(err.Error(), from.Name()+": "+want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -238,9 +238,9 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"superblock": {func(i []byte) { i[m.Partitions[1].Offset] ^= 1 }, []string{"hash tree: no verity superblock"}},
 		"table":      {func(i []byte) { i[512+20] ^= 1 }, []string{"primary partition table: damaged"}},
 		"root hash in the signature": {func(i []byte) { replace(i, `"rootHash":"`+m.RootHash, `"rootHash":"`+foreign.RootHash) },
-			[]string{"root hash: the signature is of", "signature: it is not a signature of this content"}},
+			[]string{"root hash: the signature is for", "signature: it is not a signature of this content"}},
 		"root hash in the UUIDs": {func(i []byte) { changed(i, func(t *gpt.Table) { t.Partitions[0].ID[0] ^= 1 }) },
-			[]string{"root hash: the hash tree has", "root hash: the signature is of"}},
+			[]string{"root hash: the hash tree has", "root hash: the signature is for"}},
 		"signature": {func(i []byte) { replace(i, `","signature":"MII`, `","signature":"MIJ`) }, []string{"signature: not a PKCS #7"}},
 		"no base64": {func(i []byte) { replace(i, `","signature":"MII`, `","signature":"!!!`) }, []string{"signature: no base64"}},
 		"no JSON":   {func(i []byte) { replace(i, `{"rootHash"`, `["rootHash"`) }, []string{"signature: the partition has no JSON"}},

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 )
 
-// A Description is what the partition table of a disk image says of it.
+// A Description contains the information in the partition table of a disk image.
 type Description struct {
 	// Offset and Size are the root partition's: a squashfs; in bytes.
 	Offset, Size int64
-	// RootHash is the one that the partitions' UUIDs say, in hex.
+	// RootHash is the root hash from the partitions' UUIDs, in hex.
 	RootHash string
 	// Signer is the SHA-256 of the certificate that the image was signed with, in hex; empty if it
 	// is not signed.
@@ -36,7 +36,7 @@ func Describe(r io.ReaderAt, size int64) (*Description, error) {
 	return d, err
 }
 
-// readSignature returns what the signature partition holds.
+// readSignature returns the contents of the signature partition.
 func (i *image) readSignature(r io.ReaderAt) (s signature, err error) {
 	if i.signature.Size > maxSignature {
 		return s, fmt.Errorf("signature: the partition has %d bytes, more than the %d that systemd reads", i.signature.Size, maxSignature)

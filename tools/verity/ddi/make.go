@@ -12,7 +12,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/verity/hashtree"
 )
 
-// A Manifest says what is where in an image. Sizes and offsets are in bytes.
+// A Manifest describes the layout of an image. Sizes and offsets are in bytes.
 type Manifest struct {
 	Architecture string `json:"architecture"`
 	// RootHash is in hex.
@@ -37,7 +37,7 @@ type Partition struct {
 	ReadOnly bool   `json:"read_only"`
 }
 
-// Verity is what a hash tree's superblock says.
+// Verity contains the parameters in a hash tree's superblock.
 type Verity struct {
 	Algorithm     string `json:"algorithm"`
 	DataBlockSize int    `json:"data_block_size"`
@@ -53,7 +53,7 @@ type Room struct {
 	Size   int64 `json:"size"`
 }
 
-// Make writes the image of a squashfs to output, which must be empty, and says what is where.
+// Make writes the image of a squashfs to output, which must be empty, and returns its layout.
 // Equal squashfs file systems give equal bytes: the salt of the hash tree is derived from the
 // squashfs, and the UUIDs from the root hash, the squashfs's digest.
 func Make(ctx context.Context, squashfs *os.File, architecture string, output *os.File) (*Manifest, error) {
@@ -133,12 +133,12 @@ func squashfsSize(file *os.File) (int64, error) {
 	case used > uint64(size):
 		return 0, fmt.Errorf("%s: cut off: it has %d bytes of the squashfs's %d; make it again", file.Name(), size, used)
 	case size%hashtree.BlockSize != 0:
-		return 0, fmt.Errorf("%s: %d bytes are no multiple of %d, which dm-verity needs; make the squashfs without -nopad", file.Name(), size, hashtree.BlockSize)
+		return 0, fmt.Errorf("%s: %d bytes are not a multiple of %d, as dm-verity requires; make the squashfs without -nopad", file.Name(), size, hashtree.BlockSize)
 	}
 	return size, nil
 }
 
-// copying writes what is read from it to the same place elsewhere.
+// copying is a reader that also writes to the same offset of another file.
 type copying struct {
 	from io.ReaderAt
 	to   io.WriterAt

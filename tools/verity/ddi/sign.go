@@ -17,7 +17,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/verity/pkcs7"
 )
 
-// A signature is what the signature partition holds, as JSON.
+// A signature is the content of the signature partition, as JSON.
 type signature struct {
 	RootHash    string `json:"rootHash"`
 	Fingerprint string `json:"certificateFingerprint"`
@@ -27,7 +27,7 @@ type signature struct {
 // maxSignature limits a signature partition that is read: systemd's own limit.
 const maxSignature = 4 << 20
 
-// ErrSigned says that an image has a signature partition.
+// ErrSigned means that an image has a signature partition.
 var ErrSigned = errors.New("signed already; give the unsigned image")
 
 func fingerprint(certificate *x509.Certificate) string {
@@ -35,7 +35,7 @@ func fingerprint(certificate *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Signed is what signing an image gives.
+// Signed is the result of signing an image.
 type Signed struct {
 	// RootHash is in hex.
 	RootHash string
@@ -102,7 +102,7 @@ func Sign(ctx context.Context, unsigned *os.File, certificate *x509.Certificate,
 func (i *image) check(ctx context.Context, r io.ReaderAt) error {
 	_, root, err := hashtree.Check(ctx, section(r, i.root), i.root.Size, section(r, i.verity), i.verity.Size)
 	if err == nil && root != i.hash() {
-		err = fmt.Errorf("root hash: the hash tree has %x, the partitions' UUIDs say %s", root, i.hex())
+		err = fmt.Errorf("root hash: the hash tree has %x, but the partitions' UUIDs have %s", root, i.hex())
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func (i *image) checkSignature(file *os.File, certificate *x509.Certificate) err
 	}
 	var wrong []error
 	if s.RootHash != i.hex() {
-		wrong = append(wrong, fmt.Errorf("root hash: the signature is of %s, the partitions' UUIDs say %s", s.RootHash, i.hex()))
+		wrong = append(wrong, fmt.Errorf("root hash: the signature is for %s, but the partitions' UUIDs have %s", s.RootHash, i.hex()))
 	}
 	if s.Fingerprint != fingerprint(certificate) {
 		wrong = append(wrong, fmt.Errorf("certificate: the image is signed for the one with SHA-256 %s, not for this one, with %s", s.Fingerprint, fingerprint(certificate)))

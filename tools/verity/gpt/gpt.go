@@ -1,6 +1,6 @@
 // Package gpt reads and writes GUID partition tables: UEFI Specification 2.10, chapter 5.
 //
-// It writes what it is given and nothing else, so that equal tables are equal bytes.
+// It writes only the given values, so that equal tables give equal bytes.
 // Sectors have 512 bytes, as systemd expects of an image in a file.
 package gpt
 
@@ -20,8 +20,8 @@ const (
 	// SectorSize is the unit of a table's addresses, in bytes.
 	SectorSize = 512
 
-	// HeadSize is what the protective MBR and the primary table take at the disk's start, in
-	// bytes, and TailSize what the backup table takes at its end.
+	// HeadSize is the size in bytes of the protective MBR and the primary table at the disk's
+	// start, and TailSize the size of the backup table at its end.
 	HeadSize = SectorSize + SectorSize + entriesSize
 	TailSize = SectorSize + entriesSize
 
@@ -40,7 +40,7 @@ const signature = "EFI PART"
 // Partitions Specification, "Partition Flags".
 const ReadOnly uint64 = 1 << 60
 
-// ErrNoTable says that a file starts with no partition table at all.
+// ErrNoTable means that a file has no partition table.
 var ErrNoTable = errors.New("no GUID partition table")
 
 // A Partition is an entry of a table.
@@ -79,9 +79,9 @@ func (t *Table) check() error {
 	for _, p := range sorted {
 		switch {
 		case p.Offset%SectorSize != 0 || p.Size%SectorSize != 0 || p.Size <= 0:
-			return fmt.Errorf("partition %q: offset %d and size %d are no whole sectors", p.Label, p.Offset, p.Size)
+			return fmt.Errorf("partition %q: offset %d and size %d are not whole sectors", p.Label, p.Offset, p.Size)
 		case p.Offset < free:
-			return fmt.Errorf("partition %q: starts at byte %d, in what is used up to byte %d", p.Label, p.Offset, free)
+			return fmt.Errorf("partition %q: starts at byte %d, but the disk is used up to byte %d", p.Label, p.Offset, free)
 		case p.Size > last-p.Offset:
 			return fmt.Errorf("partition %q: ends behind byte %d, the last that partitions can have", p.Label, last)
 		}

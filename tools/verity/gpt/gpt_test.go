@@ -122,7 +122,7 @@ func TestDamageIsSeen(t *testing.T) {
 		"backup header":         {func(d disk) { d[backup+60] ^= 1 }, "backup partition table: damaged: its header"},
 		"backup entries":        {func(d disk) { d[backup-1] ^= 1 }, "backup partition table: damaged: its entries"},
 		"they differ":           {func(d disk) { d[1024+60] ^= 1; renewed(d) }, "differ"},
-		"overlap":               {func(d disk) { both(d, entrySize+32, 0x78^0x77) }, "in what is used up to byte 61440"},
+		"overlap":               {func(d disk) { both(d, entrySize+32, 0x78^0x77) }, "the disk is used up to byte 61440"},
 		"behind the end":        {func(d disk) { both(d, entrySize+41, 0xff) }, "ends behind byte"},
 		"ends before its start": {func(d disk) { both(d, 33, 0xff) }, "from sector"},
 		"revision":              {func(d disk) { d[512+10] ^= 2; d[backup+10] ^= 2; renewed(d) }, "revision"},
@@ -149,9 +149,9 @@ func TestDamageIsSeen(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"in what is used":         func(t *Table) { t.Partitions[0].Offset = 512 },
+		"the disk is used":        func(t *Table) { t.Partitions[0].Offset = 512 },
 		"ends behind":             func(t *Table) { t.Partitions[1].Size = diskSize },
-		"no whole sectors":        func(t *Table) { t.Partitions[0].Size = 100 },
+		"not whole sectors":       func(t *Table) { t.Partitions[0].Size = 100 },
 		"has no room":             func(t *Table) { t.Size = 4096 },
 		"more than 36 characters": func(t *Table) { t.Partitions[0].Label = strings.Repeat("x", 37) },
 		"the table has room for":  func(t *Table) { t.Partitions = make([]Partition, 129) },

@@ -14,7 +14,7 @@ type GUID [16]byte
 func ParseGUID(text string) (g GUID, err error) {
 	digits, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
 	if err != nil || len(digits) != len(g) || GUID(digits).String() != strings.ToLower(text) {
-		return g, fmt.Errorf("%q is no UUID", text)
+		return g, fmt.Errorf("%q is not a UUID", text)
 	}
 	return GUID(digits), nil
 }

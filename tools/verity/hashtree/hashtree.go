@@ -21,7 +21,7 @@ const perBlock = BlockSize / sha256.Size
 // A Hash is a root hash.
 type Hash [sha256.Size]byte
 
-// Size returns what superblock and tree take for data of a size, both in bytes.
+// Size returns the size of superblock and tree for data of a size, both in bytes.
 func Size(data int64) int64 {
 	s := Superblock{DataBlocks: data / BlockSize}
 	size := int64(BlockSize)

@@ -9,7 +9,7 @@ import (
 	"math"
 )
 
-// A Superblock describes a hash tree to those who open it: dm-verity's on-disk format, as
+// A Superblock describes a hash tree to its readers: dm-verity's on-disk format, as
 // in cryptsetup's wiki ("DMVerity") and lib/verity/verity.c.
 type Superblock struct {
 	UUID [16]byte

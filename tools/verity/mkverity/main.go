@@ -28,7 +28,7 @@ func main() {
 	}
 	architecture := flag.String("architecture", "", "systemd's `name` of the CPU that the image is for, such as x86-64")
 	roothash := flag.String("roothash", "", "write the root hash, in hex, to this `file`")
-	manifest := flag.String("manifest", "", "write what is where in the image, as JSON, to this `file`")
+	manifest := flag.String("manifest", "", "write the layout of the image, as JSON, to this `file`")
 	flag.Parse()
 	if flag.NArg() != 2 {
 		flag.Usage()
@@ -59,7 +59,7 @@ func run(ctx context.Context, squashfs, architecture, image, roothash, manifest 
 		return err
 	}
 	if roothash != "" {
-		// Without a newline: so it is what is signed.
+		// Without a newline, because it is signed without one.
 		if err := files.Write(roothash, made.RootHash); err != nil {
 			return err
 		}

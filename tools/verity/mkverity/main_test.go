@@ -69,10 +69,10 @@ func TestFailuresLeaveNothing(t *testing.T) {
 		from         string
 		architecture string
 	}{
-		"no multiple of 4096": {t.Context(), odd, "arm64"},
-		"no such file":        {t.Context(), odd + ".none", "arm64"},
-		"partition types are": {t.Context(), squashfs(t, 1<<20), "vax"},
-		"context canceled":    {cancelled, squashfs(t, 1<<20), "arm64"},
+		"not a multiple of 4096": {t.Context(), odd, "arm64"},
+		"no such file":           {t.Context(), odd + ".none", "arm64"},
+		"partition types are":    {t.Context(), squashfs(t, 1<<20), "vax"},
+		"context canceled":       {cancelled, squashfs(t, 1<<20), "arm64"},
 	} {
 		to := t.TempDir()
 		err := run(test.ctx, test.from, test.architecture, filepath.Join(to, "a.raw"), filepath.Join(to, "b"), filepath.Join(to, "c"))

@@ -1,4 +1,4 @@
-// Package outputs writes files that belong together: all appear whole, or none does.
+// Package outputs writes files that belong together: all of them appear complete, or none does.
 package outputs
 
 import (
@@ -63,7 +63,7 @@ func (f *Files) Commit() error {
 	return nil
 }
 
-// Discard removes what Commit has not given its name. It is for defer.
+// Discard removes files that Commit has not published. Call it with defer.
 func (f *Files) Discard() {
 	for _, o := range f.files {
 		_ = o.file.Close()

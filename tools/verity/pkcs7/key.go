@@ -28,7 +28,7 @@ func ParseCertificate(file []byte) (*x509.Certificate, error) {
 	return certificate, nil
 }
 
-// ErrPassphrase says that a passphrase does not open a key.
+// ErrPassphrase means that a passphrase does not open a key.
 var ErrPassphrase = errors.New("the passphrase is wrong")
 
 // ParseKey reads the private key of a PEM file: PKCS #8, PKCS #1 or SEC 1. If it is
@@ -74,7 +74,7 @@ func ParseKey(file []byte, passphrase func() ([]byte, error)) (crypto.Signer, er
 	}
 }
 
-// parse returns nil for a block that is no private key, such as a certificate.
+// parse returns nil for a block that is not a private key, such as a certificate.
 func parse(kind string, der []byte) (crypto.Signer, error) {
 	switch kind {
 	case "PRIVATE KEY":

@@ -173,7 +173,7 @@ func Verify(der, content []byte, certificate *x509.Certificate) error {
 	return nil
 }
 
-// names says whether a signer is a certificate's.
+// names reports whether a signer belongs to a certificate.
 func names(signer asn1.RawValue, certificate *x509.Certificate) bool {
 	if signer.Class == asn1.ClassContextSpecific && signer.Tag == 0 {
 		return len(certificate.SubjectKeyId) > 0 && bytes.Equal(signer.Bytes, certificate.SubjectKeyId)

@@ -33,7 +33,7 @@ $SIGN_PASSPHRASE_FILE stand for flags that are left out, and nothing prints them
 
 `
 
-// imagesVariable names the target's images, and documentsVariable what is said of them, as JSON.
+// imagesVariable names the target's images, and documentsVariable their documents, as JSON.
 const imagesVariable, documentsVariable = "SIGN_IMAGES", "SIGN_DOCUMENTS"
 
 // A usageError is a mistake on the command line.
@@ -41,7 +41,7 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// A command is what the command line says.
+// A command is the parsed command line.
 type command struct {
 	key, signer, passphraseFile, certificate, into string
 	verify                                         bool

@@ -33,7 +33,7 @@ func imageOf(document string) (string, error) {
 	return "", fmt.Errorf("it is neither NAME%s nor NAME%s", sbomSuffix, provenanceSuffix)
 }
 
-// envelope is where a document goes with its signature.
+// envelope returns the file name of a signed document.
 func (c *command) envelope(document string) string {
 	return filepath.Join(c.into, strings.TrimSuffix(filepath.Base(document), ".json")+envelopeSuffix)
 }
@@ -99,5 +99,5 @@ func verifyDocument(name, image string, certificate *x509.Certificate) error {
 			return nil
 		}
 	}
-	return errors.New("it is about another image: none of its subjects has the digest of " + image)
+	return errors.New("it describes another image: no subject has the digest of " + image)
 }

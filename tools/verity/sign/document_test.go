@@ -60,12 +60,12 @@ func TestDocuments(t *testing.T) {
 	// Another image in the place of the one that was signed, with a good signature of its own.
 	must(t, os.Rename(p.path("signed-key.pem/one.raw"), p.path("one.raw")))
 	must(t, os.Link(p.path("signed-key.pem/two.raw"), p.path("signed-key.pem/one.raw")))
-	if said, err := p.run(t.Context(), "--verify", "--certificate=cert.pem", "--into=signed-key.pem"); err == nil || strings.Count(said, "it is about another image") != 2 {
+	if said, err := p.run(t.Context(), "--verify", "--certificate=cert.pem", "--into=signed-key.pem"); err == nil || strings.Count(said, "it describes another image") != 2 {
 		t.Errorf("another image: %v: %s", err, said)
 	}
 	must(t, os.Rename(p.path("one.raw"), p.path("signed-key.pem/one.raw")))
 
-	if said, err := p.run(t.Context(), "--verify", "--certificate=other.pem", "--into=signed-key.pem"); err == nil || !strings.Contains(said, "one.cdx.dsse.json: DSSE envelope has no valid signature of this key") {
+	if said, err := p.run(t.Context(), "--verify", "--certificate=other.pem", "--into=signed-key.pem"); err == nil || !strings.Contains(said, "one.cdx.dsse.json: DSSE envelope has no valid signature by this key") {
 		t.Errorf("another certificate: %v: %s", err, said)
 	}
 	must(t, os.WriteFile(name, []byte(strings.Replace(string(envelope), `"payload": "e`, `"payload": "f`, 1)), 0o600))
@@ -94,7 +94,7 @@ func TestDocumentsOfAWrongSigner(t *testing.T) {
 	err = signDocument(&files, p.path("one.cdx.json"), p.path("one.cdx.dsse.json"), nil, certificate, func([]byte) ([]byte, error) {
 		return os.ReadFile(p.path("good/one.roothash.p7s"))
 	})
-	if err == nil || !strings.Contains(err.Error(), "the signature is not of the certificate's key") {
+	if err == nil || !strings.Contains(err.Error(), "the signature is not by the certificate's key") {
 		t.Errorf("got %v", err)
 	}
 	must(t, files.Commit())

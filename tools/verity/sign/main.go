@@ -1,6 +1,6 @@
 // Sign signs images that have a dm-verity hash tree, and verifies signed ones.
 //
-// It is what `bazel run` starts for a target of portable_sign (bzl/private/portable_sign.bzl),
+// `bazel run` starts it for a target of portable_sign (bzl/private/portable_sign.bzl),
 // on the user's own machine and never in an action: no key ever enters the build. The contract:
 //
 //   - NAME.raw, NAME.roothash and NAME.roothash.p7s appear in the directory whole, those of all

@@ -246,7 +246,7 @@ func TestRefusals(t *testing.T) {
 		"key is large":         {[]string{"--key=large", certificate, into}, "--key: the file is larger"},
 		"certificate is a key": {[]string{key, "--certificate=key.pem", into}, "--certificate: no X.509 certificate"},
 		"key does not fit":     {[]string{key, "--certificate=other.pem", into}, "--key and --certificate: the key is not the one"},
-		"no passphrase":        {[]string{"--key=encrypted.pem", certificate, into}, "no terminal to ask for the passphrase: give --passphrase-file"},
+		"no passphrase":        {[]string{"--key=encrypted.pem", certificate, into}, "no terminal to ask for the passphrase; give --passphrase-file"},
 		"wrong passphrase":     {[]string{"--key=encrypted.pem", "--passphrase-file=wrong", certificate, into}, "--key: the passphrase is wrong"},
 		"no passphrase file":   {[]string{"--key=encrypted.pem", "--passphrase-file=none", certificate, into}, "--passphrase-file: no such file"},
 		"PIN in the argument":  {[]string{"--key=pkcs11:token=a;pin-value=1234", certificate, into}, "pin-value= puts the PIN on a command line"},

@@ -15,7 +15,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/verity/pkcs7"
 )
 
-// newSigner returns what signs a root hash.
+// newSigner returns a function that signs a root hash.
 func (c *command) newSigner(ctx context.Context, certificate *x509.Certificate) (func([]byte) ([]byte, error), error) {
 	switch {
 	case c.signer != "":
@@ -52,7 +52,7 @@ func (c *command) askCommand(ctx context.Context, content []byte) ([]byte, error
 	return answer, nil
 }
 
-// isToken says whether a key is one in a PKCS #11 token: RFC 7512.
+// isToken reports whether a key is in a PKCS #11 token: RFC 7512.
 func isToken(key string) bool { return strings.HasPrefix(key, "pkcs11:") }
 
 // askToken signs with a key that never leaves its token: by the machine's OpenSSL and its
@@ -119,7 +119,7 @@ func (c *command) passphrase(ctx context.Context) ([]byte, error) {
 func prompt(ctx context.Context, question string) (answer []byte, err error) {
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return nil, errors.New("it is encrypted, and there is no terminal to ask for the passphrase: give --passphrase-file")
+		return nil, errors.New("it is encrypted, but there is no terminal to ask for the passphrase; give --passphrase-file")
 	}
 	defer terminal.Close()
 	// stty(1) is everywhere and knows each system's terminals.

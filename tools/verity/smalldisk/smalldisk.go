@@ -11,7 +11,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/skip"
 )
 
-// variable tells the process in which the file system is mounted where.
+// variable names the mount point, for the process in which the file system is mounted.
 const variable = "SMALLDISK"
 
 // Run calls test with an empty directory that has room for size bytes, such as "1m". That is

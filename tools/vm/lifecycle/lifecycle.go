@@ -428,7 +428,7 @@ func (l *life) sandbox(t *testing.T) error {
 		}
 		bound, err := strconv.ParseFloat(l.MaxExposure, 64)
 		if err != nil {
-			return fmt.Errorf("max_exposure: %q is no number from 0 to 10: %w", l.MaxExposure, err)
+			return fmt.Errorf("max_exposure: %q is not a number from 0 to 10: %w", l.MaxExposure, err)
 		}
 		if exposure > bound {
 			return fmt.Errorf("systemd-analyze security rates %s under profile %s at %v, want at most %v (0 is best)\n  %s", name, l.Profile, exposure, bound, worst(said))

@@ -69,7 +69,7 @@ func matches(text, want string) (bool, error) {
 	}
 	pattern, err := regexp.Compile("(?m)" + want[1:len(want)-1])
 	if err != nil {
-		return false, fmt.Errorf("the expected text %s is no regular expression: %w", want, err)
+		return false, fmt.Errorf("the expected text %s is not a regular expression: %w", want, err)
 	}
 	return pattern.MatchString(text), nil
 }

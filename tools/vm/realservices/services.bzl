@@ -1,4 +1,4 @@
-"""Real services, as Debian packages them: what an image of each one holds."""
+"""Real services, as Debian packages them: the contents of an image of each one."""
 
 visibility(["//tools/vm/..."])
 

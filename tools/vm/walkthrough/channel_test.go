@@ -163,7 +163,7 @@ func TestChannel(t *testing.T) {
 	}
 	all.after(t, 20)
 	stopLoad()
-	if count, last := all.hold(t); last != first+uint64(count) {
+	if count, last := all.verify(t); last != first+uint64(count) {
 		t.Errorf("%d visitors after #%d, but the last one is #%d", count, first, last)
 	}
 
@@ -185,7 +185,7 @@ func TestChannel(t *testing.T) {
 	if _, err := os.Stat(stored + "_3_x86-64.raw"); err == nil {
 		t.Error("a damaged image was stored")
 	}
-	hold(t, service, "RootImage", stored+"_2_x86-64.raw")
+	expect(t, service, "RootImage", stored+"_2_x86-64.raw")
 	// The negative control: whole, it is taken.
 	must(t, os.Remove(www+"/"+name+"_3_x86-64.raw"))
 	run(t, "cp", signed, www+"/"+name+"_3_x86-64.raw")
@@ -194,6 +194,6 @@ func TestChannel(t *testing.T) {
 	must(t, err)
 	settings(t, service, string(text))
 	run(t, "systemctl", "start", unit)
-	hold(t, service, "RootImage", stored+"_3_x86-64.raw")
+	expect(t, service, "RootImage", stored+"_3_x86-64.raw")
 	visit(t)
 }

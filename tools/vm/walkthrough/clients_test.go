@@ -71,9 +71,9 @@ func (v *visitors) add(n uint64, err error) {
 	v.numbers = append(v.numbers, n)
 }
 
-// hold holds that no request was lost and no number told twice, and returns how many
-// there were and the largest number.
-func (v *visitors) hold(t *testing.T) (count int, last uint64) {
+// verify verifies that no request was lost and no number repeated. It returns the number of
+// requests and the largest number.
+func (v *visitors) verify(t *testing.T) (count int, last uint64) {
 	t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -135,7 +135,7 @@ func TestDeploy(t *testing.T) {
 	}
 	one.does(t, "attach")
 	attachedIs("1")
-	hold(t, socket, "UnitFileState", "enabled")
+	expect(t, socket, "UnitFileState", "enabled")
 	first := visit(t)
 	listening := inode(t)
 	all, stopLoad := pacedLoad(4, 100*time.Millisecond)
@@ -150,7 +150,7 @@ func TestDeploy(t *testing.T) {
 	attachedIs("1")
 	all.after(t, 30)
 	stopLoad()
-	count, last := all.hold(t)
+	count, last := all.verify(t)
 	// Each of three health checks that succeeded, or was meant to, is a visitor too.
 	if last < first+uint64(count) || last > first+uint64(count)+50 {
 		t.Errorf("%d visitors after #%d, but the last one is #%d", count, first, last)
@@ -159,7 +159,7 @@ func TestDeploy(t *testing.T) {
 	if got := inode(t); got != listening {
 		t.Errorf("the socket was replaced: inode %s, before %s", got, listening)
 	}
-	hold(t, socket, "Result", "success")
+	expect(t, socket, "Result", "success")
 	if !whole {
 		return
 	}
@@ -175,7 +175,7 @@ func TestDeploy(t *testing.T) {
 		}
 	}
 	fleet.fails(t, "not begun: too many hosts failed", "status", "--parallel=1", "--host=down", "--host=host")
-	two.fails(t, "there is no image before", "rollback")
+	two.fails(t, "the host has no image before", "rollback")
 	troubles(t)
 	one.does(t, "detach")
 	if listens() {

@@ -123,8 +123,8 @@ func show(t *testing.T, unit string, properties ...string) map[string]string {
 	return all
 }
 
-// hold holds a unit's property.
-func hold(t *testing.T, unit, property, want string) {
+// expect verifies a unit's property.
+func expect(t *testing.T, unit, property, want string) {
 	t.Helper()
 	if got := show(t, unit, property)[property]; got != want {
 		t.Errorf("%s: %s=%s, want %s", unit, property, got, want)

@@ -55,16 +55,16 @@ func TestIdleEdge(t *testing.T) {
 			last = process
 		}
 	}
-	count, highest := all.hold(t)
+	count, highest := all.verify(t)
 	if count != rounds*clients+1 {
 		t.Errorf("%d answers to %d requests", count, rounds*clients+1)
 	}
 	if first := all.numbers[0]; highest != first+uint64(count)-1 {
 		t.Errorf("#%d to #%d for %d visitors: some numbers are skipped", first, highest, count)
 	}
-	hold(t, socket, "ActiveState", "active")
-	hold(t, socket, "Result", "success")
-	hold(t, service, "NRestarts", "0")
+	expect(t, socket, "ActiveState", "active")
+	expect(t, socket, "Result", "success")
+	expect(t, service, "NRestarts", "0")
 	t.Logf("%d requests in %d rounds, the last ones after %v", count, rounds, wait)
 	if starts := strings.Count(logged(t), "msg=started"); starts <= enough {
 		t.Errorf("only %d starts: the requests have missed the edge", starts)

@@ -31,7 +31,7 @@ func TestMounts(t *testing.T) {
 		run(t, "portablectl", "detach", image)
 		nothingLeft(t)
 	})
-	hold(t, unit, "Nice", "5")
+	expect(t, unit, "Nice", "5")
 	run(t, "systemctl", "start", unit)
 	report, err := os.ReadFile("/var/lib/private/mounts/report")
 	must(t, err)
@@ -48,7 +48,7 @@ func TestMounts(t *testing.T) {
 	// The negative control: the image has no mount point for what the host adds later.
 	settings(t, unit, "[Service]\nBindPaths=/srv/mounts:/srv/other\n")
 	refused(t, "failed", "systemctl", "start", unit)
-	hold(t, unit, "ExecMainStatus", "226")
+	expect(t, unit, "ExecMainStatus", "226")
 	run(t, "systemctl", "reset-failed", unit)
 }
 

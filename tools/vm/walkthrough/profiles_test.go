@@ -44,12 +44,12 @@ func TestProfiles(t *testing.T) {
 			}
 			if profile.name == "strict" {
 				// TasksMax=4, of which a Go program must not want a fifth.
-				hold(t, service, "TasksMax", "4")
+				expect(t, service, "TasksMax", "4")
 			}
 			rating(t, profile.name, profile.exposure)
-			hold(t, service, "NRestarts", "0")
+			expect(t, service, "NRestarts", "0")
 			stop(t)
-			hold(t, service, "Result", "success")
+			expect(t, service, "Result", "success")
 		})
 	}
 }
@@ -67,7 +67,7 @@ func many(t *testing.T, requests int, first uint64) {
 		all.add(c.visit())
 	}
 	c.CloseIdleConnections()
-	if count, last := all.hold(t); count != requests || last != first+uint64(requests) {
+	if count, last := all.verify(t); count != requests || last != first+uint64(requests) {
 		t.Errorf("%d answers, the last one #%d, after #%d", count, last, first)
 	}
 }
@@ -87,10 +87,10 @@ func restarted(t *testing.T, handled bool) {
 	stopLoad()
 	if !handled {
 		all.errs = nil
-		all.hold(t)
+		all.verify(t)
 		return
 	}
-	count, _ := all.hold(t)
+	count, _ := all.verify(t)
 	t.Logf("%d requests while it was stopped %d times", count, stops)
 	// systemd calls it success too if the signal kills it: the service itself must tell.
 	if ended := strings.Count(logged(t), "msg=stopped reason=signal"); ended != stops {
@@ -133,7 +133,7 @@ func confined(t *testing.T) {
 
 var overall = regexp.MustCompile(`Overall exposure level for [^:]+: ([0-9.]+)`)
 
-// rating holds what systemd thinks of the attached service's sandbox.
+// rating verifies systemd's rating of the attached service's sandbox.
 func rating(t *testing.T, profile string, most float64) {
 	t.Helper()
 	said := run(t, "systemd-analyze", "security", "--no-pager", service)

@@ -100,7 +100,7 @@ var refusals = []struct {
 const oldest = 252
 
 // TestRefused shows that what the checks refuse really fails. The checks' own tests
-// hold that they find each of these fixtures.
+// verify that they find each of these fixtures.
 func TestRefused(t *testing.T) {
 	if _, err := os.Stat(fixtures); err != nil {
 		t.Skip("not among this test's files")
@@ -165,7 +165,7 @@ func TestRefused(t *testing.T) {
 				if said += logged(t); err != nil || !strings.Contains(said, r.says) {
 					t.Errorf("start %s: %v, want %q in:\n%s", unit, err, r.says, said)
 				}
-				hold(t, unit, "ActiveState", "inactive")
+				expect(t, unit, "ActiveState", "inactive")
 			case reloadFails, starts:
 				if said, err := start(unit); err != nil {
 					t.Fatalf("%v: %s\n%s", err, said, logged(t))
@@ -176,7 +176,7 @@ func TestRefused(t *testing.T) {
 						t.Errorf("want %q in:\n%s", r.says, said)
 					}
 				}
-				hold(t, unit, "ActiveState", "active")
+				expect(t, unit, "ActiveState", "active")
 			case lineIgnored:
 				// systemd reads a unit when somebody asks for it.
 				show(t, unit, "LoadState")

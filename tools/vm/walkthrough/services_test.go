@@ -146,7 +146,7 @@ func TestServicesFixed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			hold(t, s.unit(), "NRestarts", "0")
+			expect(t, s.unit(), "NRestarts", "0")
 		})
 	}
 	t.Run("reload", func(t *testing.T) {

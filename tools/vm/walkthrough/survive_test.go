@@ -27,7 +27,7 @@ func TestCountSurvives(t *testing.T) {
 	next("nothing")
 
 	run(t, "systemctl", "stop", service)
-	hold(t, service, "Result", "success")
+	expect(t, service, "Result", "success")
 	next("a stop")
 
 	run(t, "systemctl", "restart", service)
@@ -70,7 +70,7 @@ func TestKill(t *testing.T) {
 	// Those in flight are lost, and some must have been: else nothing was killed.
 	lost := len(all.errs)
 	all.errs = nil
-	count, last := all.hold(t)
+	count, last := all.verify(t)
 	t.Logf("%d answers, %d lost to %d kills", count, lost, kills)
 	if restarts := show(t, service, "NRestarts")["NRestarts"]; restarts != strconv.Itoa(kills) {
 		t.Errorf("NRestarts=%s after %d kills", restarts, kills)
@@ -78,7 +78,7 @@ func TestKill(t *testing.T) {
 	if n := visit(t); n <= last {
 		t.Errorf("#%d was told, and then #%d", last, n)
 	}
-	hold(t, socket, "ActiveState", "active")
+	expect(t, socket, "ActiveState", "active")
 }
 
 // stateDirectory is where systemd keeps what StateDirectory= of a DynamicUser= names.

@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 	nothingLeft(t)
 }
 
-// nothingLeft holds that detaching leaves no more than empty directories.
+// nothingLeft verifies that detaching leaves only empty directories.
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	for _, directory := range []string{"/etc/systemd/system.attached", "/run/systemd/system.attached"} {

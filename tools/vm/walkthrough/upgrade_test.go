@@ -45,12 +45,12 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("dm-verity is in use: %v", verity(t))
 	}
 	stopLoad()
-	count, highest := all.hold(t)
+	count, highest := all.verify(t)
 	if highest != first+uint64(count) {
 		t.Errorf("%d visitors after #%d, but the last one is #%d", count, first, highest)
 	}
 	t.Logf("%d requests", count)
-	hold(t, socket, "Result", "success")
+	expect(t, socket, "Result", "success")
 	last := images[len(images)-1]
 	if list := strings.Join(run(t, "portablectl", "list", "--no-legend"), "\n"); !strings.Contains(list, strings.TrimSuffix(filepath.Base(last), ".raw")) {
 		t.Errorf("portablectl list: %q", list)
