@@ -10,8 +10,8 @@ import (
 var architectureChecks = []Check{
 	{
 		ID: "architecture-never-met", Severity: Warning,
-		Finds: "a unit does not start on the machines that the image is for",
-		Why:   "systemd compares the machine's architecture: it skips a unit for a condition, and fails it for an assertion.",
+		Finds: "a unit does not start on machines of the image's architecture",
+		Why:   "systemd compares the machine's architecture. It skips the unit if a condition fails, and the unit fails if an assertion fails.",
 		Fix:   "Remove the line, or build the image for that architecture.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {

@@ -11,8 +11,8 @@ var shellChecks = []Check{
 	{
 		ID: "exec-shell-syntax", Severity: Warning,
 		Finds: "a command line is written for a shell",
-		Why:   "systemd starts the program itself, without a shell: the program gets the word as an argument.",
-		Fix: "Write a line for each command (ExecStartPre= for what comes first), StandardOutput= and its like for files, and values instead of what prints them; " +
+		Why:   "systemd starts the program without a shell, so the program gets the word as an argument.",
+		Fix: "Write a line for each command (ExecStartPre= for earlier ones), use StandardOutput= and similar directives for files, and write values instead of commands that print them; " +
 			"or pack a shell, and write /bin/sh -c '…'.",
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
@@ -23,7 +23,7 @@ var shellChecks = []Check{
 				raw := strings.Fields(c.Value)
 				for _, word := range c.args {
 					if shellWord.MatchString(word) && slices.Contains(raw, word) {
-						r.add(at(c.Assignment), "%s= has %s in it, which only a shell understands", c.Name, word)
+						r.add(at(c.Assignment), "%s= contains %s, which only a shell understands", c.Name, word)
 						return
 					}
 				}
