@@ -9,23 +9,37 @@ visibility(["//bzl"])
 
 _RULE = "portable_test"
 
-def _portable_test_impl(ctx):
+def _plan(ctx, steps):
+    """What tools/vm/lifecycle reads.
+
+    Args:
+        ctx: the context of a rule with _LIFE_ATTRS.
+        steps: its further fields.
+
+    Returns:
+        A struct with file, the plan, and files, what the machine needs for it: File by path.
+    """
     image = ctx.attr.image[0][PortableImageInfo]
     path = "/vm/files/" + image.image.basename
     plan = ctx.actions.declare_file(ctx.label.name + ".plan.json")
     ctx.actions.write(plan, json.encode_indent({
-        "commands": [json.decode(value) for value in ctx.attr.commands],
-        "http": ctx.attr.http,
-        "idle_exit": ctx.attr.idle_exit,
         "image": path,
-        "max_exposure": ctx.attr.max_exposure,
         "prefixes": image.prefixes,
         "profile": ctx.attr.profile or image.profile,
         "setup": ctx.attr.setup,
-        "sockets": ctx.attr.sockets,
         "start": ctx.attr.start,
+    } | steps) + "\n")
+    return struct(file = plan, files = {path: image.image, "/vm/plan.json": plan})
+
+def _portable_test_impl(ctx):
+    plan = _plan(ctx, {
+        "commands": [json.decode(value) for value in ctx.attr.commands],
+        "http": ctx.attr.http,
+        "idle_exit": ctx.attr.idle_exit,
+        "max_exposure": ctx.attr.max_exposure,
+        "sockets": ctx.attr.sockets,
         "units": ctx.attr.units,
-    }) + "\n")
+    })
     for socket in ctx.attr.sockets:
         if not socket.startswith("unix:/") and not socket.startswith("tcp:"):
             refuse(ctx, _RULE, "sockets", "\"{}\" is not an address of a stream socket. Write unix:/PATH or tcp:HOST:PORT.", socket)
@@ -35,56 +49,59 @@ def _portable_test_impl(ctx):
     return run_in_machine(
         ctx,
         before = [ctx.attr._lifecycle],
-        files = {path: image.image, "/vm/plan.json": plan},
-    ) + [OutputGroupInfo(plan = depset([plan]))]
+        files = plan.files,
+    ) + [OutputGroupInfo(plan = depset([plan.file]))]
 
-_IMAGE = attr.label(
-    cfg = GUEST_TRANSITION,
-    mandatory = True,
-    providers = [PortableImageInfo],
-)
-
-_PROFILE = attr.string(values = ["", "default", "nonetwork", "strict", "trusted"])
+# Of the test and of the console.
+_LIFE_ATTRS = {
+    "image": attr.label(
+        cfg = GUEST_TRANSITION,
+        mandatory = True,
+        providers = [PortableImageInfo],
+    ),
+    "profile": attr.string(values = ["", "default", "nonetwork", "strict", "trusted"]),
+    "setup": attr.string_list(),
+    "start": attr.string_list(),
+    "_lifecycle": attr.label(
+        default = "//tools/vm/lifecycle:lifecycle_test",
+        cfg = PROGRAM_TRANSITION,
+        executable = True,
+    ),
+}
 
 _portable_test = rule(
     implementation = _portable_test_impl,
-    attrs = VM_TEST_ATTRS | {
+    attrs = VM_TEST_ATTRS | _LIFE_ATTRS | {
         "commands": attr.string_list(),
         "http": attr.string_dict(),
         "idle_exit": attr.string_list(),
-        "image": _IMAGE,
         "max_exposure": attr.string(),
-        "profile": _PROFILE,
-        "setup": attr.string_list(),
         "sockets": attr.string_dict(),
-        "start": attr.string_list(),
         "units": attr.string_dict(),
-        "_lifecycle": attr.label(
-            default = "//tools/vm/lifecycle:lifecycle_test",
-            cfg = PROGRAM_TRANSITION,
-            executable = True,
-        ),
     },
     test = True,
 )
 
 def _portable_console_impl(ctx):
-    image = ctx.attr.image[0][PortableImageInfo]
-    attach = ["portablectl", "attach", "--now", "--profile=" + (ctx.attr.profile or image.profile), image.image.basename]
-    if len(image.prefixes) > 1:
-        attach += image.prefixes
+    # The first steps of the test.
+    plan = _plan(ctx, {"until": "start"})
+    units = [
+        "'{}{}*'".format(prefix, separator)
+        for prefix in ctx.attr.image[0][PortableImageInfo].prefixes
+        for separator in [".", "-", "@"]
+    ]
     return console_in_machine(
         ctx,
-        before = ctx.attr.setup + [" ".join(attach)],
-        files = {image.image.basename: image.image},
+        before = [
+            "/vm/attach",
+            "systemctl list-units --all --plain --no-legend " + " ".join(units),
+        ],
+        files = plan.files | {"/vm/attach": ctx.attr._lifecycle[0][DefaultInfo].files_to_run.executable},
     )
 
 _portable_console = rule(
     implementation = _portable_console_impl,
-    attrs = VM_CONSOLE_ATTRS | {
-        "image": _IMAGE,
-        "profile": _PROFILE,
-    },
+    attrs = VM_CONSOLE_ATTRS | _LIFE_ATTRS,
     executable = True,
 )
 
@@ -253,6 +270,7 @@ def portable_test(
         machines = machines,
         profile = profile,
         setup = setup,
+        start = start,
         tags = ["manual"],
         **machine_attrs
     )

@@ -118,19 +118,33 @@ def _locked(ctx):
     archive = ctx.getenv("PROVISION_ARCHIVE")
     if not archive:
         return struct(packages = [], addresses = [], reason = "{} names its packages: to download them, set --repo_env=PROVISION_ARCHIVE=URL; see bzl/machines.bzl".format(ctx.attr.lock))
+    architecture = ctx.attr.architecture or _ARCHITECTURES.get(ctx.os.arch, ctx.os.arch)
     packages = []
+    others = False
     timestamp = ""
     for line in ctx.read(ctx.attr.lock).splitlines():
         words = line.split(" ")
         if words[0] == "timestamp":
             timestamp = words[1]
         elif words[0] == _name(ctx):
-            packages.append((words[1], words[2]))
+            # NAME_VERSION_ARCHITECTURE.deb
+            if words[1].endswith("_all.deb") or words[1].endswith("_{}.deb".format(architecture)):
+                packages.append((words[1], words[2]))
+            else:
+                others = True
+    own = [path for path, _ in packages if not path.endswith("_all.deb")]
     return struct(
-        packages = packages,
+        # With nothing but "all", the rest is for another CPU.
+        packages = packages if own or not others else [],
         addresses = [address.replace("{timestamp}", timestamp).removesuffix("/") for address in archive.split(" ")],
-        reason = "{} has no line for {}; make it anew, see bzl/machines.bzl".format(ctx.attr.lock, _name(ctx)),
+        reason = "{} has no packages of {} for {}; make it anew, see bzl/machines.bzl".format(ctx.attr.lock, _name(ctx), architecture),
     )
+
+# Debian's names of CPUs, by Java's.
+_ARCHITECTURES = {
+    "aarch64": "arm64",
+    "x86_64": "amd64",
+}
 
 # As for apt, in debs.sh.
 _UNTAR = [
@@ -185,14 +199,9 @@ def _write(ctx, files, available, build = ""):
         for line in build.split("\n")
         if not line.startswith("load(") and not line.startswith("package(")
     ])
-    ctx.file("request", "\n".join(
-        [_name(ctx), ctx.attr.suite, ctx.attr.architecture] +
-        ["--assume=" + package for package in ctx.attr.assume] +
-        ctx.attr.packages,
-    ) + "\n")
     ctx.file("BUILD.bazel", _BUILD.format(
         available = available.strip(),
-        files = repr(files + ["request"]),
+        files = repr(files),
         loads = loads,
         suite = ctx.attr.suite,
     ) + rest)
@@ -201,8 +210,7 @@ debian_packages = repository_rule(
     implementation = _debian_packages_impl,
     doc = """Packages of a Debian suite, with all that they depend on or alone.
 
-`@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:request` is what the
-command `lock` makes a lock file from. `@NAME//:available` is for
+`@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:available` is for
 `target_compatible_with`: where there is neither apt with a mirror of Debian nor a lock file
 with an address to download from, it can't be met, so that targets are skipped, and the reason
 is printed.

@@ -9,17 +9,25 @@ def _debian_lock_impl(ctx):
     program = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(output = program, target_file = ctx.file._lock, is_executable = True)
     return [
-        DefaultInfo(executable = program, runfiles = ctx.runfiles(ctx.files.requests)),
+        DefaultInfo(executable = program, runfiles = ctx.runfiles(ctx.files.requests + [ctx.file.environment])),
         # bazel run starts it in the directory of its runfiles, below which they are.
-        RunEnvironmentInfo(environment = {"LOCK_REQUESTS": " ".join([file.short_path for file in ctx.files.requests])}),
+        RunEnvironmentInfo(environment = {
+            "LOCK_ENVIRONMENT": ctx.file.environment.short_path,
+            "LOCK_REQUESTS": " ".join([file.short_path for file in ctx.files.requests]),
+        }),
     ]
 
 debian_lock = rule(
     implementation = _debian_lock_impl,
     doc = "Prints a lock file, by bazel run: what the packages of repositories are today, and their digests.",
     attrs = {
+        "environment": attr.label(
+            doc = "Of debian_requests: the settings of apt.",
+            allow_single_file = True,
+            mandatory = True,
+        ),
         "requests": attr.label_list(
-            doc = "@NAME//:request of each repository.",
+            doc = "Of debian_requests: the repositories.",
             allow_files = True,
         ),
         "_lock": attr.label(

@@ -39,28 +39,13 @@ func reportBooted(port string) error {
 	return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 }
 
-// loadModules loads all modules that the machine has, in an order that satisfies their
-// dependencies.
-func loadModules() error {
+// loadModules loads the modules that the machine has, in the order of their names.
+func loadModules() (err error) {
 	paths, err := filepath.Glob("/usr/lib/modules/*.ko*")
-	if err != nil {
-		return err
-	}
-	for loaded := true; loaded && len(paths) > 0; {
-		loaded = false
-		var left []string
-		var errs []error
-		for _, path := range paths {
-			switch e := loadModule(path); {
-			case e == nil:
-				loaded = true
-			case errors.Is(e, syscall.EEXIST): // Built in.
-			default:
-				left = append(left, path)
-				errs = append(errs, fmt.Errorf("%s: %w", path, e))
-			}
+	for _, path := range paths {
+		if e := loadModule(path); e != nil && !errors.Is(e, syscall.EEXIST) { // built in
+			err = errors.Join(err, fmt.Errorf("load the module %s: %w", path, e))
 		}
-		paths, err = left, errors.Join(errs...)
 	}
 	return err
 }

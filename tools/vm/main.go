@@ -48,8 +48,9 @@ func run() (status int, err error) {
 	}
 	// QEMU is killed when the thread that started it ends (PR_SET_PDEATHSIG).
 	runtime.LockOSThread()
-	// Bazel sends SIGTERM when a test's time is over, and waits for some seconds.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	// Bazel sends SIGTERM when a test's time is over, and waits for some seconds; people press
+	// Ctrl-C, or close a console's window.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	if os.Getenv("VM_TEST") != "" {
 		return test(ctx)

@@ -1,16 +1,16 @@
 """What the virtual machines are made of: Debian packages, a repository per suite."""
 
 load("//tools/provision:debian.bzl", "debian_packages")
+load("//tools/provision:requests.bzl", "debian_requests", "request")
 load("//tools/vm/realservices:services.bzl", "SUITE", "all_files", "all_packages")
 
-# "//" is for MODULE.bazel.
 visibility([
-    "//",
     "//bzl",
     "//bzl/workspace",
 ])
 
-# systemd with portabled, a kernel, and what the scenarios call.
+# systemd with portabled, a kernel, what the scenarios call, and what everybody expects of a
+# shell on Debian.
 _SYSTEM = [
     "base-files",
     "base-passwd",
@@ -20,10 +20,15 @@ _SYSTEM = [
     "dash",
     "dbus",
     "e2fsprogs",
+    "findutils",
+    "grep",
     "kmod",
     # Without it systemd 262 runs services without their seccomp filter, silently.
     "libseccomp2",
     "mount",
+    "ncurses-base",
+    "procps",
+    "sed",
     "systemd",
     "systemd-container",
     "systemd-sysv",
@@ -44,32 +49,71 @@ SUITES = {
     "trixie": ["libcryptsetup12"],
 }
 
-def machine_repositories(lock):
-    """Declares @vm_SUITE, with root.tar, @vm_qemu, with QEMU, and @vm_services, with real services.
+# For maintainer scripts, and for other uses of the servers.
+_ASSUME_OF_SERVERS = [
+    "adduser",
+    "debconf",
+    "iproute2",
+    "lsb-base",
+    "openssh-sftp-server",
+    "pinentry-curses",
+    "procps",
+    "runit-helper",
+    "systemd",
+    "sysvinit-utils",
+    "ucf",
+]
 
-    Args:
-        lock: the lock file's label.
-    """
-    for suite, packages in SUITES.items():
-        debian_packages(
-            name = "vm_" + suite,
-            archive = True,
-            architecture = "amd64",
-            assume = _ASSUME,
-            lock = lock,
-            packages = _SYSTEM + packages + ["linux-image-cloud-amd64"],
-            suite = suite,
-        )
-    debian_packages(
+# Attributes of debian_packages: what the public tests boot.
+_MACHINES = [
+    dict(
+        name = "vm_" + suite,
+        archive = True,
+        architecture = "amd64",
+        assume = _ASSUME,
+        packages = _SYSTEM + packages + ["linux-image-cloud-amd64"],
+        suite = suite,
+    )
+    for suite, packages in SUITES.items()
+] + [
+    dict(
         name = "vm_trixie_arm64",
         archive = True,
         architecture = "arm64",
         assume = _ASSUME,
-        lock = lock,
         packages = _SYSTEM + SUITES["trixie"] + ["linux-image-cloud-arm64"],
         suite = "trixie",
-    )
-    debian_packages(
+    ),
+    dict(
+        name = "vm_qemu",
+        data = [
+            "usr/share/qemu/kvmvapic.bin",
+            "usr/share/qemu/linuxboot_dma.bin",
+            "usr/share/seabios/bios-256k.bin",
+        ],
+        packages = ["qemu-system-x86"],
+        programs = ["qemu-system-x86_64"],
+        suite = "forky",
+    ),
+    dict(
+        name = "vm_qemu_arm",
+        packages = ["qemu-system-arm"],
+        programs = ["qemu-system-aarch64"],
+        suite = "forky",
+    ),
+]
+
+# For what is tested on one suite only.
+_WHOLE_STORY = [
+    "gpg",
+    "gpg-agent",
+    "nginx",
+    "squashfs-tools",
+]
+
+# The same: what only this repository's own tests have beside that.
+_OWN = [
+    dict(
         name = "vm_services",
         architecture = "amd64",
         # What their maintainer scripts call.
@@ -80,64 +124,42 @@ def machine_repositories(lock):
         data = all_files(),
         packages = all_packages(),
         suite = SUITE,
+    ),
+] + [
+    # portable_deploy reaches a machine through sshd on its own loopback interface, nginx serves a
+    # channel, gpg signs and verifies it, and inspect reads images with unsquashfs.
+    dict(
+        name = "vm_servers_" + suite,
+        archive = True,
+        architecture = "amd64",
+        assume = _ASSUME_OF_SERVERS,
+        packages = ["openssh-client", "openssh-server"] + (_WHOLE_STORY if suite == "trixie" else []),
+        suite = suite,
     )
-    debian_packages(
-        name = "vm_qemu",
-        data = [
-            "usr/share/qemu/kvmvapic.bin",
-            "usr/share/qemu/linuxboot_dma.bin",
-            "usr/share/seabios/bios-256k.bin",
-        ],
-        lock = lock,
-        packages = ["qemu-system-x86"],
-        programs = ["qemu-system-x86_64"],
-        suite = "forky",
-    )
-    debian_packages(
-        name = "vm_qemu_arm",
-        lock = lock,
-        packages = ["qemu-system-arm"],
-        programs = ["qemu-system-aarch64"],
-        suite = "forky",
-    )
-
-# For what is tested on one suite only.
-_WHOLE_STORY = ["gpg", "gpg-agent", "nginx", "squashfs-tools"]
-
-def _server_packages_impl(_ctx):
-    for suite in SUITES:
-        debian_packages(
-            name = "vm_servers_" + suite,
-            archive = True,
-            architecture = "amd64",
-            # For maintainer scripts, and for other uses of the servers.
-            assume = [
-                "adduser",
-                "debconf",
-                "iproute2",
-                "lsb-base",
-                "openssh-sftp-server",
-                "pinentry-curses",
-                "procps",
-                "runit-helper",
-                "systemd",
-                "sysvinit-utils",
-                "ucf",
-            ],
-            packages = ["openssh-client", "openssh-server"] + (_WHOLE_STORY if suite == "trixie" else []),
-            suite = suite,
-        )
-    debian_packages(
+    for suite in SUITES
+] + [
+    # For the test of publishing with it.
+    dict(
         name = "rsync",
         packages = ["rsync"],
         programs = ["rsync"],
         suite = "trixie",
+    ),
+]
+
+def machine_repositories(lock, further = [], own = False):
+    """Declares @vm_SUITE, with root.tar, @vm_qemu, with QEMU, and @vm_requests, for the lock.
+
+    Args:
+        lock: the lock file's label.
+        further: more repositories: dicts of attributes of debian_packages.
+        own: declares what this repository's own tests need, too: @vm_services, with real
+            services, @vm_servers_SUITE and @rsync.
+    """
+    repositories = _MACHINES + (_OWN if own else []) + further
+    for attributes in repositories:
+        debian_packages(lock = lock, **attributes)
+    debian_requests(
+        name = "vm_requests",
+        requests = {attributes["name"]: request(**attributes) for attributes in repositories},
     )
-
-server_packages = module_extension(
-    implementation = _server_packages_impl,
-    doc = """Repositories @vm_servers_SUITE: what our own walk-through has beside the machine's system.
-
-portable_deploy reaches a machine through sshd on its own loopback interface, nginx serves a channel, gpg signs and
-verifies it, and inspect reads images with unsquashfs. And @rsync, for the test of publishing with it.""",
-)

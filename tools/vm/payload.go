@@ -28,11 +28,9 @@ SuccessAction=reboot-immediate
 FailureAction=reboot-immediate
 
 [Service]
-Environment=HOME=/root LANG=C.UTF-8 TERM=vt220 SYSTEMD_PAGER= PS1="[\\h \\w]# "
+Environment=HOME=/root LANG=C.UTF-8 TERM=vt220 SYSTEMD_PAGER=
 WorkingDirectory=/vm/files
-ExecStartPre=-/bin/cat /vm/welcome
-ExecStartPre=-/bin/sh /vm/before
-ExecStart=/bin/bash --norc
+ExecStart=/bin/bash /vm/console
 StandardInput=tty-force
 StandardOutput=tty
 TTYPath=/dev/console
@@ -76,6 +74,7 @@ func (p payload) write(w io.Writer) (err error) {
 		made[name] = true
 		err = errors.Join(err, out.directory(name))
 	}
+	directory(strings.TrimPrefix(guest.Files, "/"))
 	const units = "etc/systemd/system/"
 	texts := map[string]string{units + "vm.service": "[Unit]\nAfter=multi-user.target\n\n" + p.unit}
 	maps.Copy(texts, p.texts)

@@ -13,17 +13,34 @@ func openPort(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var settings syscall.Termios
-	if err := ioctl(port, syscall.TCGETS, &settings); err != nil {
+	settings, err := settingsOf(port)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	settings.Oflag &^= syscall.OPOST
 	settings.Lflag &^= syscall.ECHO | syscall.ICANON
-	return port, ioctl(port, syscall.TCSETS, &settings)
+	return port, ioctl(port, syscall.TCSETS, unsafe.Pointer(&settings))
 }
 
-func ioctl(port *os.File, request uintptr, settings *syscall.Termios) error {
-	return failed(syscall.Syscall(syscall.SYS_IOCTL, port.Fd(), request, uintptr(unsafe.Pointer(settings))))
+// settingsOf returns a terminal's settings; of a file that is none, an error.
+func settingsOf(terminal *os.File) (settings syscall.Termios, err error) {
+	err = ioctl(terminal, syscall.TCGETS, unsafe.Pointer(&settings))
+	return settings, err
+}
+
+// windowSize returns a terminal's size as arguments of stty; they are empty if the terminal
+// does not know it.
+func windowSize(terminal *os.File) (string, error) {
+	var size struct{ rows, columns, width, height uint16 }
+	err := ioctl(terminal, syscall.TIOCGWINSZ, unsafe.Pointer(&size))
+	if err != nil || size.rows == 0 || size.columns == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("rows %d columns %d", size.rows, size.columns), nil
+}
+
+func ioctl(port *os.File, request uintptr, argument unsafe.Pointer) error {
+	return failed(syscall.Syscall(syscall.SYS_IOCTL, port.Fd(), request, uintptr(argument)))
 }
 
 // drain is tcdrain(3): what was written has left the port.

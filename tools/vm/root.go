@@ -13,11 +13,12 @@ import (
 	"strings"
 )
 
-// modules are what portable services need of the kernel. Some kernels have some of
-// them built in, or have them no more.
+// modules are what portable services need of the kernel, each after those that it depends
+// on. Some kernels have some of them built in, or have them no more.
 var modules = []string{
-	"autofs4", "configfs", "crc32c_generic", "dm-bufio", "dm-mod", "dm-verity", "erofs", "loop",
-	"overlay", "reed_solomon", "squashfs", "xxhash_generic", "zstd", "zstd_decompress", "xxhash",
+	"autofs4", "loop", "overlay", "squashfs",
+	"libcrc32c", "erofs",
+	"dm-mod", "dm-bufio", "reed_solomon", "dm-verity",
 }
 
 var (
@@ -149,17 +150,22 @@ func (r *root) add(name string, h *tar.Header, body io.Reader) error {
 	return r.out.entry(e)
 }
 
-// module puts a kernel module that is needed into /usr/lib/modules, whatever
-// directory and kernel it is of.
+// module puts a kernel module that is needed into /usr/lib/modules, whatever directory and
+// kernel it is of.
 func (r *root) module(name string, h *tar.Header, body io.Reader) error {
 	match := module.FindStringSubmatch(name)
-	if match == nil || !slices.Contains(modules, strings.ReplaceAll(match[1], "-", "_")) && !slices.Contains(modules, match[1]) {
+	if match == nil {
+		return nil
+	}
+	number := slices.Index(modules, match[1])
+	if number < 0 {
 		return nil
 	}
 	if err := r.directory("usr/lib/modules"); err != nil {
 		return err
 	}
-	return r.add("usr/lib/modules/"+path.Base(name), h, body)
+	// /init loads them in the order of their names.
+	return r.add(fmt.Sprintf("usr/lib/modules/%02d-%s", number, path.Base(name)), h, body)
 }
 
 func (r *root) directory(name string) error {

@@ -52,8 +52,10 @@ func Run(t *testing.T, p Plan) {
 				t.Fail()
 			}
 		})
-		if !ok {
+		if !ok && p.Until == "" {
 			l.giveUp()
+		}
+		if !ok || step.name == p.Until {
 			return
 		}
 	}

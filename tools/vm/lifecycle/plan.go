@@ -37,6 +37,9 @@ type Plan struct {
 	// MaxExposure bounds what systemd-analyze security says of each service; empty for
 	// no bound.
 	MaxExposure string `json:"max_exposure"`
+	// Until is the last step to take; empty for all. The image is then left as it is,
+	// whether the steps passed or not: for a console.
+	Until string `json:"until"`
 }
 
 // A Command is a shell command with the status and the output that it must have.
