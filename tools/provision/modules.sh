@@ -149,6 +149,8 @@ modules_go_rules() {
   # rules_go compiles its builder on one processor, since there may be many of them at once.
   # Here there is one, and all else waits for it.
   sed -i '/^ *"GOMAXPROCS": "1",$/d' "$into/rules_go/go/private/rules/binary.bzl"
+  # gazelle runs one program without -trimpath; Go would compile the standard library once more for it.
+  sed -i 's/^ *"run",$/&\n"-trimpath",/' "$into/gazelle/internal/go_repository_tools.bzl"
   # gazelle is two Go modules in one tree. Its release archive has both and a vendor
   # directory, from which its repository tools are built; a Go module has neither. The
   # tests import what is nowhere.
@@ -169,7 +171,7 @@ modules_go_rules() {
 # repository, while apt has the network and the disk busy. Without, Bazel does all of it.
 modules_compile() (
   local build=(env GOWORK='' CGO_ENABLED=0 "$go" build -o /dev/null)
-  cd -- "$1" && "${build[@]}" internal/list_repository_tools_srcs.go &&
+  cd -- "$1" && "${build[@]}" -trimpath internal/list_repository_tools_srcs.go &&
     "${build[@]}" -trimpath -buildvcs=false github.com/bazelbuild/bazel-gazelle/cmd/{fetch_repo,generate_repo_config} &&
     "${build[@]}" -trimpath -buildvcs=false github.com/bazel-contrib/bazel-gazelle/v2/cmd/gazelle
 ) >/dev/null 2>&1 || true
