@@ -69,11 +69,7 @@ func run() error {
 		return err
 	}
 	if !isRsync(into) {
-		if !filepath.IsAbs(into) {
-			// bazel run changes the directory.
-			into = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), into)
-		}
-		return p.publish(ctx, directory(into))
+		return p.publish(ctx, directory(absolute(into)))
 	}
 	scratch, err := os.MkdirTemp("", "channel")
 	if err != nil {
@@ -130,10 +126,7 @@ func parse(arguments []string) (p publication, into string, err error) {
 		}
 	}
 	if *signed != "" {
-		if !filepath.IsAbs(*signed) {
-			*signed = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), *signed)
-		}
-		if err := p.takeSigned(*signed); err != nil {
+		if err := p.takeSigned(absolute(*signed)); err != nil {
 			return p, "", fmt.Errorf("--signed: %w", err)
 		}
 	}
@@ -153,6 +146,14 @@ func parseDate(text string, now time.Time) (string, error) {
 		return "", fmt.Errorf("--best-before=%s: write a date such as 2030-12-31, or a number of days such as 90d", text)
 	}
 	return text, nil
+}
+
+// absolute returns a path as the caller means it: bazel run changes the directory.
+func absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
 }
 
 // isRsync distinguishes a target of rsync(1) from a directory as rsync does: by a colon before any slash.

@@ -3,13 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -432,16 +429,8 @@ func TestCertificate(t *testing.T) {
 	if _, err := os.Stat(r.o.trust); err == nil {
 		t.Error("something was installed without being asked for")
 	}
-	public, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
-	der, err := x509.CreateCertificate(nil, template, template, public, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	_, certificate := certified(t)
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
 	r.o.certificate = filepath.Join(t.TempDir(), "certificate.pem")
 	if err := os.WriteFile(r.o.certificate, text, 0o644); err != nil {
 		t.Fatal(err)

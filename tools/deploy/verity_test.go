@@ -74,8 +74,8 @@ func withTree(t *testing.T, squashfs string) (path string) {
 	})
 }
 
-// signed signs an image, and puts beside it what portable_sign does.
-func signed(t *testing.T, disk string) (path string) {
+// certified makes a key, and its certificate by itself.
+func certified(t *testing.T) (*ecdsa.PrivateKey, *x509.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -90,6 +90,13 @@ func signed(t *testing.T, disk string) (path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return key, certificate
+}
+
+// signed signs an image, and puts beside it what portable_sign does.
+func signed(t *testing.T, disk string) (path string) {
+	t.Helper()
+	key, certificate := certified(t)
 	var signature []byte
 	path = made(t, disk, func(in, out *os.File) error {
 		result, err := ddi.Sign(t.Context(), in, certificate, func(content []byte) ([]byte, error) {
