@@ -96,6 +96,8 @@ func runTest(order protocol.Order, program, pattern string, port io.Writer) (sta
 	}
 	test.Env = []string{
 		"HOME=/root", "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", "TERM=dumb",
+		// Instead of 25 s: a busy machine with an emulated CPU may need longer for a portablectl attach.
+		"SYSTEMD_BUS_TIMEOUT=10min",
 		// rules_go's tests write their results there.
 		"XML_OUTPUT_FILE=" + guest.Keep + "/" + filepath.Base(program) + ".xml",
 		protocol.PortVariable + "=" + order.Port, protocol.StageVariable + "=" + stage, protocol.ValueVariable + "=" + order.Stage.Value,

@@ -14,7 +14,9 @@
 # attached (where portabled puts units, a directory for good and one until reboot).
 set -u
 LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_PAGER='' SYSTEMD_COLORS=0
-export LC_ALL PATH SYSTEMD_PAGER SYSTEMD_COLORS
+# A busy host may need longer for an answer over D-Bus than the default, 25 s.
+SYSTEMD_BUS_TIMEOUT=5min
+export LC_ALL PATH SYSTEMD_PAGER SYSTEMD_COLORS SYSTEMD_BUS_TIMEOUT
 umask 022
 : "${name:?}" "${directory:?}" "${attached:?}"
 words=''

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -369,38 +370,43 @@ var seccomp = regexp.MustCompile(`(?m)^Seccomp:\s*(\d)$`)
 
 // filtered verifies that a service's process has a system call filter.
 func (l *life) filtered(t *testing.T, name string) error {
-	for range 5 {
-		status, err := l.process(t, name)
-		if err != nil {
-			return err
-		}
+	return l.process(t, name, func(pid string) (bool, error) {
+		status, _ := os.ReadFile("/proc/" + pid + "/status")
 		match := seccomp.FindSubmatch(status)
 		switch {
-		case match == nil: // It exited meanwhile.
+		case match == nil: // It has ended meanwhile.
+			return false, nil
 		case string(match[1]) == "2":
-			return nil
-		default:
-			return failure(name + " has SystemCallFilter=, but its process runs without a filter\nfix: without libseccomp2 systemd goes on without one; the machine must have that package")
+			return true, nil
 		}
-	}
-	return failure(name+" exits too soon to look at its process", name)
+		return false, failure(name + " has SystemCallFilter=, but its process runs without a filter\nfix: without libseccomp2 systemd goes on without one; the machine must have that package")
+	})
 }
 
-// process returns a service's /proc/PID/status. A service that exits when it is idle is
-// started again for it; the status is empty if it exited meanwhile.
-func (l *life) process(t *testing.T, name string) (status []byte, err error) {
-	u, err := show(name)
-	if err == nil && !u.running() {
-		if err := l.startOne(t, name); err != nil {
-			return nil, err
+// caughtWithin limits how often a service whose process has ended before anybody could look
+// is started again.
+const caughtWithin = 2 * time.Minute
+
+// process calls do with the process ID of a service, until do returns true. A service that
+// exits when it is idle is started again for it: on a busy machine it may have exited
+// before systemctl has said which process it is.
+func (l *life) process(t *testing.T, name string, do func(pid string) (bool, error)) error {
+	ok, err := within(caughtWithin, func() (bool, error) {
+		u, err := show(name)
+		if err != nil {
+			return false, err
 		}
-		u, err = show(name)
+		if u.running() {
+			if done, err := do(u["MainPID"]); done || err != nil {
+				return done, err
+			}
+		}
+		return false, l.startOne(t, name)
+	})
+	if err == nil && !ok {
+		return failure(name+" exits too soon to look at its process", name)
 	}
-	if err != nil || !u.running() {
-		return nil, err
-	}
-	status, _ = os.ReadFile("/proc/" + u["MainPID"] + "/status")
-	return status, nil
+	return err
 }
 
 // sandbox verifies that the system call filter is on, and rates each service.
@@ -526,30 +532,29 @@ func (l *life) restart(t *testing.T) error {
 		if !slices.Contains([]string{"always", "on-failure", "on-abnormal", "on-abort"}, before["Restart"]) || before["Type"] == "oneshot" {
 			continue
 		}
-		if !before.running() {
-			// It exited when it was idle.
-			if err := l.startOne(t, name); err != nil {
-				return err
-			}
-			if before, err = show(name); err != nil {
-				return err
-			}
-		}
 		// systemd writes "1min 30s", Go reads "1m30s".
 		after, err := time.ParseDuration(strings.NewReplacer("min", "m", " ", "").Replace(before["RestartUSec"]))
 		if err != nil || after > maxRestart {
 			t.Logf("%s: RestartSec=%s is not waited for", name, before["RestartUSec"])
 			continue
 		}
-		pid, err := strconv.Atoi(before["MainPID"])
+		pid := ""
+		err = l.process(t, name, func(running string) (bool, error) {
+			n, err := strconv.Atoi(running)
+			if err != nil {
+				return false, err
+			}
+			switch err := syscall.Kill(n, syscall.SIGKILL); {
+			case errors.Is(err, syscall.ESRCH):
+				return false, nil
+			case err != nil:
+				return false, fmt.Errorf("kill the process of %s: %w", name, err)
+			}
+			pid = running
+			return true, nil
+		})
 		if err != nil {
 			return err
-		}
-		if pid == 0 {
-			return failure(name+" exits too soon to kill it", name)
-		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			return fmt.Errorf("kill the process of %s: %w", name, err)
 		}
 		killed = true
 		ok, err := eventually(func() (bool, error) {
@@ -557,7 +562,9 @@ func (l *life) restart(t *testing.T) error {
 			if err == nil && now["ActiveState"] == "failed" {
 				err = failure(fmt.Sprintf("%s has Restart=%s, but failed when its process was killed", name, before["Restart"]), name)
 			}
-			return now.running() && now["MainPID"] != before["MainPID"], err
+			// If it exits when it is idle, it may have done so already.
+			idle := now["ActiveState"] == "inactive" && now["NRestarts"] != "0"
+			return now.running() && now["MainPID"] != pid || idle, err
 		})
 		if err != nil {
 			return err
