@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	"example.org/portable-walkthrough-go/tools/provision/outside"
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 // A config is the configuration that the rule portable_channel writes.
@@ -69,7 +69,7 @@ func run() error {
 		return err
 	}
 	if !isRsync(into) {
-		return p.publish(ctx, directory(absolute(into)))
+		return p.publish(ctx, directory(runfile.Argument(into)))
 	}
 	scratch, err := os.MkdirTemp("", "channel")
 	if err != nil {
@@ -126,7 +126,7 @@ func parse(arguments []string) (p publication, into string, err error) {
 		}
 	}
 	if *signed != "" {
-		if err := p.takeSigned(absolute(*signed)); err != nil {
+		if err := p.takeSigned(runfile.Argument(*signed)); err != nil {
 			return p, "", fmt.Errorf("--signed: %w", err)
 		}
 	}
@@ -146,14 +146,6 @@ func parseDate(text string, now time.Time) (string, error) {
 		return "", fmt.Errorf("--best-before=%s: write a date such as 2030-12-31, or a number of days such as 90d", text)
 	}
 	return text, nil
-}
-
-// absolute returns a path as the caller means it: bazel run changes the directory.
-func absolute(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
 }
 
 // isRsync distinguishes a target of rsync(1) from a directory as rsync does: by a colon before any slash.

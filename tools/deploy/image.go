@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -48,8 +49,8 @@ func openImage(path string) (image, error) {
 	if i.digest, err = sha256sum.Of(file); err != nil {
 		return i, err
 	}
-	magic := make([]byte, 4)
-	if _, err := file.ReadAt(magic, 0); err != nil || string(magic) != "hsqs" {
+	magic := make([]byte, len(ddi.SquashfsMagic))
+	if _, err := file.ReadAt(magic, 0); err != nil || string(magic) != ddi.SquashfsMagic {
 		if i.verity, err = ddi.Describe(file, i.size); errors.Is(err, gpt.ErrNoTable) {
 			return i, fmt.Errorf("%s: neither a squashfs nor a disk image; deploy what portable_image or portable_verity makes", path)
 		}
@@ -59,7 +60,7 @@ func openImage(path string) (image, error) {
 		i.modules = append(i.modules, "dm_verity")
 	}
 	super := make([]byte, 96)
-	if _, err := i.squashfs(file).ReadAt(super, 0); err != nil || string(super[:4]) != "hsqs" {
+	if _, err := i.squashfs(file).ReadAt(super, 0); err != nil || !bytes.HasPrefix(super, []byte(ddi.SquashfsMagic)) {
 		return i, fmt.Errorf("%s: it contains no squashfs; deploy an image of portable_image or portable_verity", path)
 	}
 	i.option = compressors[binary.LittleEndian.Uint16(super[20:])]

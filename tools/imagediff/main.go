@@ -1,5 +1,4 @@
-// Imagediff tells in which paths, and in which of their fields, two squashfs
-// images differ.
+// Imagediff lists the paths in which two squashfs images differ, with the fields.
 //
 //	bazel run //tools/imagediff -- /path/to/one.raw /path/to/other.raw
 //
@@ -12,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"example.org/portable-walkthrough-go/tools/runfile"
 	"example.org/portable-walkthrough-go/tools/squashfs"
@@ -41,13 +39,5 @@ func diff(a, b string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return squashfs.Unsquashfs{Program: unsquashfs}.Diff(context.Background(), fromWhereWeWereCalled(a), fromWhereWeWereCalled(b))
-}
-
-// fromWhereWeWereCalled undoes that bazel run changes the directory.
-func fromWhereWeWereCalled(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
+	return squashfs.Unsquashfs{Program: unsquashfs}.Diff(context.Background(), runfile.Argument(a), runfile.Argument(b))
 }

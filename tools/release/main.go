@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
 func main() {
@@ -28,14 +30,11 @@ func main() {
 	repository := flag.String("repository", "", "OWNER/REPO for the archive's address; without it, the template's {OWNER}/{REPO} stay for whoever publishes")
 	flag.Parse()
 	from := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
-	if from == "" || flag.NArg() > 0 {
+	if from == "" || flag.NArg() > 0 || *into == "" {
 		fmt.Fprintln(os.Stderr, "usage: bazel run //tools/release -- [--ref=COMMIT] [--into=DIRECTORY] [--repository=OWNER/REPO]")
 		os.Exit(2)
 	}
-	directory := *into
-	if !filepath.IsAbs(directory) {
-		directory = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), directory)
-	}
+	directory := runfile.Argument(*into)
 	r, err := makeRelease(context.Background(), git{from}, *ref, *repository)
 	if err == nil {
 		err = r.write(directory)

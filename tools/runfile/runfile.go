@@ -1,11 +1,13 @@
 // Package runfile finds the files that Bazel gives to a test or to a program under
-// bazel run. An environment variable has a file's runfiles location:
+// bazel run, and those that the user of bazel run names on the command line. An
+// environment variable has the runfiles location of a file that Bazel gives:
 // env = {"X": "$(rlocationpath //label)"} in the BUILD file.
 package runfile
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
@@ -33,6 +35,16 @@ func Program(variable string) (program.Program, error) {
 		return program.Program{}, err
 	}
 	return program.Find(path)
+}
+
+// Argument returns a path of the command line as the user means it: relative to the
+// directory in which bazel run was called, since Bazel starts programs in another one.
+// An empty path stays empty.
+func Argument(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
 }
 
 // Of is [Path] for a test, which fails without the file.

@@ -72,9 +72,9 @@ func rootIDs(root hashtree.Hash) (data, verity gpt.GUID) {
 
 func align(n int64) int64 { return (n + alignment - 1) &^ (alignment - 1) }
 
-// squashfsMagic starts a squashfs; its size is at byte 40, as a little-endian uint64
+// SquashfsMagic starts a squashfs; its size is at byte 40, as a little-endian uint64
 // (Documentation/filesystems/squashfs.rst).
-const squashfsMagic = "hsqs"
+const SquashfsMagic = "hsqs"
 
 // An image is a disk image that was read.
 type image struct {
@@ -88,8 +88,8 @@ type image struct {
 func read(r io.ReaderAt, size int64) (*image, error) {
 	table, err := gpt.Read(r, size)
 	if err != nil {
-		magic := make([]byte, len(squashfsMagic))
-		if n, _ := r.ReadAt(magic, 0); n == len(magic) && string(magic) == squashfsMagic {
+		magic := make([]byte, len(SquashfsMagic))
+		if n, _ := r.ReadAt(magic, 0); n == len(magic) && string(magic) == SquashfsMagic {
 			return nil, fmt.Errorf("a naked squashfs, which has no hash tree: portable_verity makes an image that has")
 		}
 		return nil, err

@@ -29,7 +29,7 @@ func squashfs(t *testing.T, size int, seed byte) *os.File {
 	t.Helper()
 	content := make([]byte, size)
 	_, _ = mathrand.NewChaCha8([32]byte{seed}).Read(content)
-	copy(content, squashfsMagic)
+	copy(content, SquashfsMagic)
 	binary.LittleEndian.PutUint64(content[40:], uint64(size-100))
 	return file(t, content)
 }

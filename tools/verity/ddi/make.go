@@ -125,7 +125,7 @@ func squashfsSize(file *os.File) (int64, error) {
 	}
 	size := info.Size()
 	head := make([]byte, 96) // the superblock
-	if n, _ := file.ReadAt(head, 0); n < len(head) || string(head[:4]) != squashfsMagic {
+	if n, _ := file.ReadAt(head, 0); n < len(head) || string(head[:4]) != SquashfsMagic {
 		return 0, fmt.Errorf("%s: no squashfs; give a portable_image's .raw file", file.Name())
 	}
 	used := binary.LittleEndian.Uint64(head[40:])

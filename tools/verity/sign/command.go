@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.org/portable-walkthrough-go/tools/dsse"
+	"example.org/portable-walkthrough-go/tools/runfile"
 	"example.org/portable-walkthrough-go/tools/sha256sum"
 	"example.org/portable-walkthrough-go/tools/verity/ddi"
 	"example.org/portable-walkthrough-go/tools/verity/outputs"
@@ -87,13 +88,13 @@ func parse(arguments []string, help io.Writer) (*command, error) {
 		return nil, usageError("give one of --key and --signer, or the key's path in $SIGN_KEY")
 	}
 	for _, path := range []*string{&c.certificate, &c.passphraseFile, &c.into} {
-		*path = here(*path)
+		*path = runfile.Argument(*path)
 	}
 	if !isToken(c.key) {
-		c.key = here(c.key)
+		c.key = runfile.Argument(c.key)
 	}
 	for _, image := range flags.Args() {
-		c.images = append(c.images, here(image))
+		c.images = append(c.images, runfile.Argument(image))
 	}
 	if len(c.images) > 0 {
 		return c, nil
@@ -131,14 +132,6 @@ func (c *command) fromEnvironment() {
 	if c.key == "" && c.signer == "" && !c.verify {
 		c.key = os.Getenv("SIGN_KEY")
 	}
-}
-
-// here is a path of where `bazel run` was called: Bazel starts programs elsewhere.
-func here(path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), path)
 }
 
 func (c *command) run(ctx context.Context) error {
