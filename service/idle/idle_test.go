@@ -162,12 +162,13 @@ var cases = map[string]struct {
 	dials     int
 	meanwhile func(w *world, conns []net.Conn)
 	took      time.Duration // from w.from
+	fakeOnly  bool          // on sockets, a slow machine would miss a limit
 }{
 	"a start without any connection goes idle": {
 		options: Options{Timeout: 2 * time.Second}, took: 2 * time.Second,
 	},
 	"idleness runs from the last answer, not from the accept": {
-		options: Options{Timeout: 2 * time.Second}, took: 2 * time.Second, dials: 1,
+		options: Options{Timeout: 2 * time.Second, HeaderTimeout: time.Hour}, took: 2 * time.Second, dials: 1,
 		meanwhile: func(w *world, conns []net.Conn) {
 			w.pass(1500 * time.Millisecond)
 			w.ask(conns[0])
@@ -175,26 +176,24 @@ var cases = map[string]struct {
 		},
 	},
 	"a kept connection ends with the time-out": {
-		options: Options{Timeout: 2 * time.Second}, took: 2 * time.Second, dials: 1,
+		options: Options{Timeout: 2 * time.Second, HeaderTimeout: time.Hour}, took: 2 * time.Second, dials: 1,
 		meanwhile: func(w *world, conns []net.Conn) { w.ask(conns[0]) },
 	},
 	"a silent connection counts as open for as long as a header may take": {
 		options: Options{Timeout: time.Second, HeaderTimeout: 3 * time.Second}, took: 3 * time.Second, dials: 1,
 	},
+	// TestGarbage of package proof sends such a request on a socket, with longer limits.
 	"a request whose body never comes is answered": {
-		options: Options{Timeout: 100 * time.Millisecond, HeaderTimeout: time.Second}, dials: 1,
+		options: Options{Timeout: 100 * time.Millisecond, HeaderTimeout: time.Second}, dials: 1, fakeOnly: true,
 		meanwhile: func(w *world, conns []net.Conn) {
 			w.send(conns[0], "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
 			w.answered(conns[0], "Connection: close")
-			// net/http waits half a second for the client's end.
-			if w.fake {
-				conns[0].Close()
-			}
+			conns[0].Close()
 		},
 		took: 100 * time.Millisecond,
 	},
 	"draining ends kept connections and waits for half a request": {
-		dials: 2, options: Options{HeaderTimeout: time.Minute},
+		dials: 2, options: Options{HeaderTimeout: time.Hour, DrainTimeout: time.Hour},
 		meanwhile: func(w *world, conns []net.Conn) {
 			w.ask(conns[0])
 			w.send(conns[1], "GET / HT")
@@ -207,22 +206,27 @@ var cases = map[string]struct {
 		},
 	},
 	"draining cuts off what does not end": {
-		dials: 1, options: Options{HeaderTimeout: time.Hour, DrainTimeout: time.Second},
+		dials: 1, options: Options{HeaderTimeout: time.Hour, DrainTimeout: 5 * time.Second},
 		meanwhile: func(w *world, _ []net.Conn) {
 			w.open(1)
 			w.from = time.Now()
 			w.stop()
 		},
-		took: time.Second,
+		took: 5 * time.Second,
 	},
 	// The accept loops wait, and do not wake each other over and over: then a fake clock
 	// would never go on.
 	"with as many connections as allowed the next one waits in its queue": {
-		dials: 4, options: Options{HeaderTimeout: time.Minute, MaxConnections: 2},
+		dials: 4, options: Options{HeaderTimeout: time.Hour, DrainTimeout: time.Hour, MaxConnections: 2},
 		meanwhile: func(w *world, conns []net.Conn) {
 			// Each of the two loops may be accepting while the other fills the server.
 			w.between(2, 3)
-			if err := w.server.Ping(); err != nil {
+			// On a slow machine a loop may miss Ping's limit, but not each time.
+			err := w.server.Ping()
+			for tries := 1; err != nil && !w.fake && tries < 100; tries++ {
+				err = w.server.Ping()
+			}
+			if err != nil {
 				w.Errorf("a full server is alive: %v", err)
 			}
 			for _, conn := range conns { // All are answered when others end.
@@ -305,7 +309,10 @@ func TestWithAFakeClock(t *testing.T) {
 }
 
 func TestOnSockets(t *testing.T) {
-	for name := range cases {
+	for name, test := range cases {
+		if test.fakeOnly {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			play(t, name, false)
@@ -334,6 +341,10 @@ func TestAQueuedConnectionKeepsTheServer(t *testing.T) {
 			}
 			if queued {
 				at.dial(t)
+				// The client's end is open before the kernel has put the server's into the queue.
+				for !g.readable() {
+					time.Sleep(time.Millisecond)
+				}
 			}
 			if ended := g.closeIfEmpty(); ended == queued {
 				t.Errorf("%s: queued %v, ended %v", network, queued, ended)

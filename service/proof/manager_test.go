@@ -32,7 +32,7 @@ type program struct {
 	also     []net.Listener
 	files    int               // LimitNOFILE=, or 0 for this process's own
 	watchdog time.Duration     // WatchdogSec=, or 0; nothing happens when it is over
-	started  func(*os.Process) // called after each start, or nil
+	started  func(*os.Process) // called before each start, with the process that becomes the service; or nil
 }
 
 // A run is one life of the service.
@@ -170,16 +170,12 @@ func (m *manager) run() {
 			m.err = err
 			return
 		}
-		come := m.wait()
-		if come {
-			_, err = start.Write([]byte("start\n"))
-		}
-		start.Close()
-		if !come {
+		if !m.wait() {
+			start.Close()
 			_ = cmd.Wait()
 			return
 		}
-		m.err = errors.Join(err, m.live(cmd))
+		m.err = m.live(cmd, start)
 	}
 }
 
@@ -223,14 +219,17 @@ func (m *manager) prepare() (*exec.Cmd, io.WriteCloser, error) {
 	return cmd, start, cmd.Start()
 }
 
-// live waits for the end of a service that was started.
-func (m *manager) live(cmd *exec.Cmd) error {
+// live starts the service and waits for its end. The process is known before the first client
+// can be answered.
+func (m *manager) live(cmd *exec.Cmd, start io.WriteCloser) error {
 	m.mu.Lock()
 	m.process = cmd.Process
 	m.mu.Unlock()
 	if m.program.started != nil {
 		m.program.started(cmd.Process)
 	}
+	_, _ = start.Write([]byte("start\n")) // It may have been killed already.
+	start.Close()
 	err := cmd.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return err

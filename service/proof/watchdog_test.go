@@ -45,12 +45,18 @@ func TestTheWatchdogSeesAStuckAcceptLoop(t *testing.T) {
 			until(func() bool { return fed() >= before+3 })
 			continue
 		}
-		warnings := m.logged(stuck)
-		until(func() bool { return m.logged(stuck) > warnings })
-		before := fed()
-		until(func() bool { return m.logged(stuck) > warnings+2 })
-		if n := fed(); n != before {
-			t.Errorf("the watchdog was fed %d times by a service that accepts no more", n-before)
+		// A slow machine may log a warning before the loop is stuck. Then it is fed once more, and
+		// that is all.
+		for tries := 1; ; tries++ {
+			warnings, before := m.logged(stuck), fed()
+			until(func() bool { return m.logged(stuck) > warnings+2 })
+			n := fed() - before
+			if n == 0 {
+				break
+			}
+			if tries == 10 {
+				t.Fatalf("the watchdog was fed %d times by a service that accepts no more", n)
+			}
 		}
 	}
 	if runs := m.stop(t); len(runs) != 1 || runs[0].state.ExitCode() != 0 {

@@ -57,7 +57,7 @@ func newRig(t *testing.T, systemd int) *rig {
 	}
 	return &rig{
 		t: t, root: root, host: &host.Host{},
-		c: config{Name: "hello", Prefixes: []string{"hello"}, Enable: true, Keep: 2, Patience: 5, Settle: 1, Directory: filepath.Join(root, "portables"), MinimumSystemd: 247},
+		c: config{Name: "hello", Prefixes: []string{"hello"}, Enable: true, Keep: 2, Patience: 60, Settle: 1, Directory: filepath.Join(root, "portables"), MinimumSystemd: 247},
 		o: options{
 			profile: "default", attached: filepath.Join(root, "attached"), profiles: filepath.Join(root, "profiles"),
 			locks: filepath.Join(root, "run"), trust: filepath.Join(root, "verity.d"),
@@ -247,19 +247,20 @@ func TestHealthCheck(t *testing.T) {
 	r := newRig(t, 257)
 	one, two := r.image("1", units...), r.image("2", append(units, "two")...)
 	r.do("attach", one, "")
-	r.c.HealthCheck, r.c.Patience = server.URL, 2
+	r.c.HealthCheck, r.c.Patience = server.URL, 5
 	r.do("upgrade", two, "rolled back")
 	if !strings.Contains(r.said.String(), "it answers 500") {
 		t.Error(r.said.String())
 	}
 	r.serves(one)
 	status = http.StatusOK
+	r.c.Patience = 60
 	r.do("upgrade", two, "")
 	r.serves(two)
-	r.c.HealthCheck = "echo not yet; exit 1"
+	r.c.HealthCheck, r.c.Patience = "echo not yet; exit 1", 1
 	r.do("rollback", two, "not yet")
 	r.serves(two)
-	r.c.HealthCheck = "true"
+	r.c.HealthCheck, r.c.Patience = "true", 60
 	r.do("rollback", two, "")
 	r.serves(one)
 }

@@ -400,14 +400,19 @@ func (d *deployment) visit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.config.Patience)*time.Second)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DialContext: d.host.Dial, DisableKeepAlives: true}}
+	var why error
 	for {
 		err := get(ctx, &client, d.config.HealthCheck)
 		if err == nil {
 			return nil
 		}
+		// That the time is over says less than an answer before.
+		if why == nil || ctx.Err() == nil {
+			why = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("health check %s: %w", d.config.HealthCheck, err)
+			return fmt.Errorf("health check %s: %w", d.config.HealthCheck, why)
 		case <-time.After(500 * time.Millisecond):
 		}
 	}

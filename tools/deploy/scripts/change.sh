@@ -209,7 +209,7 @@ $(journalctl --no-pager --output=cat --lines=10 --unit="$unit" 2>&1)"
       since=${since:-$moment}
       [ $((moment - since)) -lt "$settle" ] || break
     fi
-    if [ "$moment" -gt "$end" ]; then
+    if [ -n "$waiting" ] && [ "$moment" -gt "$end" ]; then
       words="$waiting is not up after $patience s"
       return 1
     fi

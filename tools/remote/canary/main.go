@@ -73,7 +73,7 @@ func try(bait string) error {
 	case "read":
 		return read(what)
 	case "tcp", "unix":
-		conn, err := net.DialTimeout(kind, what, 5*time.Second)
+		conn, err := net.DialTimeout(kind, what, time.Minute)
 		if err != nil {
 			return err
 		}
