@@ -10,6 +10,10 @@
 //	metadata.json        who keeps the module, and where, for the Central Registry
 //	release_notes.md     how to depend on it, and what has changed since the tag before
 //
+// Before you publish, replace the placeholders in .bcr/metadata.template.json; with --repository, the
+// program refuses them. publish-to-bcr needs "attest: false": the Central Registry accepts attestations
+// only of archives that bazel-contrib's release_ruleset workflow made.
+//
 // The same commit gives the same bytes, on any machine, for any user: times are the
 // commit's, modes are 0755 and 0644, and settings of git do not affect it.
 package main

@@ -20,19 +20,26 @@ import (
 
 const consumer = "bzl/examples/loadlog"
 
-// What the Central Registry wants is what is committed here: the templates make files that
-// it takes, and the notes say to a WORKSPACE what its consumer says.
+// The templates make files that the Central Registry accepts once their placeholders are replaced,
+// and are refused before. The notes give a WORKSPACE the lines of the consumer's.
 func TestOwnRelease(t *testing.T) {
 	g := repository(t)
-	for _, name := range []string{"MODULE.bazel", ".bcr/source.template.json", ".bcr/metadata.template.json", consumer + "/WORKSPACE"} {
+	const metadata = ".bcr/metadata.template.json"
+	for _, name := range []string{"MODULE.bazel", ".bcr/source.template.json", metadata, consumer + "/WORKSPACE"} {
 		write(t, filepath.Join(g.directory, name), own(t, name))
 	}
 	commit(t, g, "Ours")
-	var metadata struct{ Repository []string }
-	if err := json.Unmarshal([]byte(own(t, ".bcr/metadata.template.json")), &metadata); err != nil {
-		t.Fatal(err)
+	const fields = ".homepage, .maintainers[0].email, .maintainers[0].github, .maintainers[0].github_user_id, .repository[0]"
+	if _, err := makeRelease(t.Context(), g, "HEAD", "OWNER/portable-walkthrough-go"); err == nil || !strings.Contains(err.Error(), "placeholders in "+fields+";") {
+		t.Errorf("got %v, want a refusal of the placeholders in %s", err, fields)
 	}
-	r, err := makeRelease(t.Context(), g, "HEAD", strings.TrimPrefix(metadata.Repository[0], "github:"))
+	if r, err := makeRelease(t.Context(), g, "HEAD", ""); err != nil || !strings.Contains(strings.Join(r.warnings, "\n"), "placeholders in "+fields+";") {
+		t.Errorf("got %v, want a warning of the placeholders", err)
+	}
+	replaced := strings.NewReplacer("OWNER", "someone", "example.org", "forge.example", `"github_user_id": 1`, `"github_user_id": 7`)
+	write(t, filepath.Join(g.directory, metadata), replaced.Replace(own(t, metadata)))
+	commit(t, g, "Without placeholders")
+	r, err := makeRelease(t.Context(), g, "HEAD", "someone/portable-walkthrough-go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +95,7 @@ func TestRegistryMistakes(t *testing.T) {
 		"elsewhere":    {"presubmit", presubmit, consumer, "nowhere", "module_path"},
 		"no such axis": {"presubmit", presubmit, "${{ bazel }}", "${{ version }}", "version"},
 		"no target":    {"presubmit", presubmit, "//:image", "//:picture", "//:picture"},
+		"no directory": {"presubmit", presubmit, "//record/", "//recorder/", "//recorder/..."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(test.from, test.old, test.new, 1)
@@ -226,9 +234,16 @@ func checkPresubmit(t *testing.T, text string) error {
 			return fmt.Errorf("%s: no targets", name)
 		}
 		for _, target := range targets {
-			if target != "//..." && !strings.Contains(build, fmt.Sprintf("\n    name = %q,\n", strings.TrimPrefix(target, "//:"))) {
-				return fmt.Errorf("%s: no target %s in %s", name, target, consumer)
+			if label, ok := strings.CutPrefix(target, "//:"); ok {
+				if strings.Contains(build, fmt.Sprintf("\n    name = %q,\n", label)) {
+					continue
+				}
+			} else if directory, ok := strings.CutSuffix(target, "/..."); ok {
+				if _, err := os.Stat(filepath.Join("../..", consumer, directory, "BUILD.bazel")); err == nil {
+					continue
+				}
 			}
+			return fmt.Errorf("%s: no target %s in %s", name, target, consumer)
 		}
 	}
 	return nil

@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -141,7 +143,8 @@ func encode(content map[string]any) (string, error) {
 }
 
 // readMetadata takes metadata.json as it stands in the repository: publish-to-bcr fills no
-// placeholders in it. The Central Registry adds versions itself, to what it has already.
+// placeholders in it. The Central Registry adds versions itself, to what it has already. Placeholders
+// are an error for a release that has a repository, and a warning for others.
 func (r *release) readMetadata(ctx context.Context, g git, commit, repository string) error {
 	const name = ".bcr/metadata.template.json"
 	metadata, err := fill(ctx, g, commit, name, strings.NewReplacer())
@@ -151,8 +154,39 @@ func (r *release) readMetadata(ctx context.Context, g git, commit, repository st
 	if repositories, _ := metadata["repository"].([]any); repository != "" && !slices.Contains(repositories, any("github:"+repository)) {
 		return fmt.Errorf("%s: repository does not list \"github:%s\"; write it there, with homepage and maintainers, before you publish", name, repository)
 	}
+	if left := placeholders("", metadata); len(left) > 0 {
+		text := fmt.Sprintf("%s: placeholders in %s; replace them before you publish, since the Central Registry takes them as they are", name, strings.Join(left, ", "))
+		if repository != "" {
+			return errors.New(text)
+		}
+		r.warnings = append(r.warnings, text)
+	}
 	r.metadata, err = encode(metadata)
 	return err
+}
+
+// placeholders returns the paths of a JSON value, as jq writes them, that still have what the template
+// has in place of an account, an address or a number.
+func placeholders(path string, value any) (found []string) {
+	switch v := value.(type) {
+	case string:
+		if strings.Contains(v, "OWNER") || strings.HasSuffix(v, "@example.org") {
+			found = append(found, path)
+		}
+	case float64:
+		if strings.HasSuffix(path, ".github_user_id") && v <= 1 {
+			found = append(found, path)
+		}
+	case []any:
+		for i, element := range v {
+			found = append(found, placeholders(fmt.Sprintf("%s[%d]", path, i), element)...)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			found = append(found, placeholders(path+"."+key, v[key])...)
+		}
+	}
+	return found
 }
 
 // fillSource makes source.json of its template.

@@ -114,7 +114,7 @@ func TestGitHub(t *testing.T) {
 		"broken expression":   {"${{ github.ref == 'refs/heads/main' }}", "${{ github.ref = 'refs/heads/main' }}", "while lexing == operator"},
 		"unknown runner":      {"runs-on: ubuntu-24.04", "runs-on: ubuntu-14.04", `label "ubuntu-14.04" is unknown`},
 		"unquoted in shell":   {`>>"$GITHUB_PATH"`, `>>$GITHUB_PATH`, "SC2086"},
-		"tag":                 {"actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8", "actions/checkout@v5", "not pinned"},
+		"tag":                 {"actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1", "actions/checkout@v7", "not pinned"},
 		"expression in shell": {`"$CACHE"`, `"${{ vars.BAZEL_CACHE }}"`, "an expression in a script"},
 	})
 }
