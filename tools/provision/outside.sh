@@ -7,13 +7,15 @@
 outside_run() {
   # shellcheck disable=SC2034 # sysroot_run reads it: if this shell is killed, bubblewrap goes with it.
   local ends_with_launcher=1
-  local child status=0 words=()
+  local child='' ended='' status=0 words=()
   PROVISION_OUTSIDE=$(mktemp "$cache/tmp/outside.XXXXXX")
   export PROVISION_OUTSIDE
+  # Set before the start: the command may be at work before this shell goes on.
+  trap 'ended=1; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || :' TERM HUP
   # In the background, since this shell passes on what ends it; with its standard input all the same.
   (sysroot_run "$@") <&0 &
   child=$!
-  trap 'kill -TERM "$child" 2>/dev/null' TERM HUP
+  [[ -z $ended ]] || kill -TERM "$child" 2>/dev/null || :
   # A signal ends wait, and not what is waited for.
   while kill -0 "$child" 2>/dev/null; do
     status=0
