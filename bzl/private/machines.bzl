@@ -13,6 +13,22 @@ _SUITES = {
 # The memory that QEMU needs in addition to its machine's, in MiB.
 _OVERHEAD = 256
 
+# What the smallest machine needs for its kernel and its system, in MiB.
+_LEAST_MEMORY = 256
+
+def check_machine(rule, name, memory, processors):
+    """Fails if no machine can have that memory or that many processors.
+
+    Args:
+        rule: the name of the rule, for errors.
+        name: the test's name.
+        memory: the machine's, in MiB.
+        processors: how many it has.
+    """
+    for attribute, value, least, unit in [("memory", memory, _LEAST_MEMORY, " MiB"), ("processors", processors, 1, "")]:
+        if type(value) != "int" or value < least:
+            fail("{} //{}:{}: attribute \"{}\": it is {}. Write a whole number, at least {}{}.".format(rule, native.package_name(), name, attribute, repr(value), least, unit))
+
 def machine_of(rule, name, suite, architecture, packages):
     """Returns the machine of a test: a public one or, with further packages, its own.
 

@@ -14,6 +14,8 @@ def _portable_image_test_impl(ctx):
         for path in getattr(ctx.attr, attribute):
             if not path.startswith("/"):
                 refuse(ctx, "portable_image_test", attribute, "\"{}\" is not a path in an image. Start it with a slash.", path)
+    if not ctx.attr.contains and not ctx.attr.absent and not ctx.attr.max_size and not golden:
+        refuse(ctx, "portable_image_test", "contains", "it is empty, and so are absent, max_size and golden. Set one of them.")
     description = own_file(ctx, "expected.json")
     ctx.actions.write(description, json.encode({
         "absent": ctx.attr.absent,
@@ -39,7 +41,8 @@ portable_image_test = rule(
     implementation = _portable_image_test_impl,
     doc = """Tests an image's contents. It boots nothing and unpacks nothing, so it runs in an instant.
 
-If it fails, it prints each missing or unexpected path, or a diff against the golden file.""",
+If it fails, it prints each missing or unexpected path, or a diff against the golden file. At least
+one of `contains`, `absent`, `max_size` and `golden` must be set.""",
     attrs = {
         "absent": attr.string_list(
             doc = "Absolute paths that the image must not have, with `*`, `?` and `[a-z]` as in Go's path.Match. A path that ends with a slash stands for everything below a directory. Default: none.",

@@ -1,8 +1,8 @@
 """The rule `portable_test`: an image's life on real systemd, in virtual machines."""
 
 load("//tools/vm:defs.bzl", "GUEST_TRANSITION", "PROGRAM_TRANSITION", "VM_CONSOLE_ATTRS", "VM_TEST_ATTRS", "console_in_machine", "run_in_machine")
-load(":machines.bzl", "machine_of", "machine_platform", "machine_tags")
-load(":origin.bzl", "refuse")
+load(":expectations.bzl", "check_expectations")
+load(":machines.bzl", "check_machine", "machine_of", "machine_platform", "machine_tags")
 load(":portable_image_info.bzl", "PortableImageInfo")
 
 visibility(["//bzl"])
@@ -29,9 +29,15 @@ def _plan(ctx, steps):
         "setup": ctx.attr.setup,
         "start": ctx.attr.start,
     } | steps) + "\n")
-    return struct(file = plan, files = {path: image.image, "/vm/plan.json": plan})
+    drop_ins = {
+        "/vm/drop_ins/{}.d/{}".format(unit, file.basename): file
+        for label, unit in ctx.attr.drop_ins.items()
+        for file in label[DefaultInfo].files.to_list()
+    }
+    return struct(file = plan, files = {path: image.image, "/vm/plan.json": plan} | drop_ins)
 
 def _portable_test_impl(ctx):
+    check_expectations(ctx, _RULE)
     plan = _plan(ctx, {
         "commands": [json.decode(value) for value in ctx.attr.commands],
         "http": ctx.attr.http,
@@ -40,12 +46,6 @@ def _portable_test_impl(ctx):
         "sockets": ctx.attr.sockets,
         "units": ctx.attr.units,
     })
-    for socket in ctx.attr.sockets:
-        if not socket.startswith("unix:/") and not socket.startswith("tcp:"):
-            refuse(ctx, _RULE, "sockets", "\"{}\" is not an address of a stream socket. Write unix:/PATH or tcp:HOST:PORT.", socket)
-    for url in ctx.attr.http:
-        if not url.startswith("http://"):
-            refuse(ctx, _RULE, "http", "\"{}\" is not a URL that starts with http://. A test in a machine without a network has no certificates; test https with commands.", url)
     return run_in_machine(
         ctx,
         before = [ctx.attr._lifecycle],
@@ -54,6 +54,11 @@ def _portable_test_impl(ctx):
 
 # Of the test and of the console.
 _LIFE_ATTRS = {
+    "drop_ins": attr.label_keyed_string_dict(
+        # systemd ignores any other file.
+        allow_files = [".conf"],
+        cfg = GUEST_TRANSITION,
+    ),
     "image": attr.label(
         cfg = GUEST_TRANSITION,
         mandatory = True,
@@ -119,8 +124,13 @@ def command(run, status = 0, output = ""):
     """
     return struct(output = output, run = run, status = status)
 
-def _command(value):
-    return json.encode(command(value) if type(value) == "string" else value)
+def _command(name, value):
+    if type(value) == "string":
+        value = command(value)
+    kinds = [type(getattr(value, field, None)) for field in ["run", "status", "output"]]
+    if kinds != ["string", "int", "string"] or value.status < 0 or value.status > 255:
+        fail("{} //{}:{}: attribute \"commands\": {} is not a command. Write a string, or command(run, status, output) with a string, a number from 0 to 255 and a string.".format(_RULE, native.package_name(), name, repr(value)))
+    return json.encode(value)
 
 def portable_test(
         name,
@@ -204,28 +214,27 @@ def portable_test(
         start: the units to start, instead of what step `start` says.
         packages: further Debian packages: names of `machine.packages` in MODULE.bazel, see
             @portable_walkthrough_go//bzl:machines.bzl. Their maintainer scripts do not run:
-            `setup` creates users and starts services.
+            `setup` creates users and starts services. Links of Debian's alternatives do not
+            exist either: call nc.openbsd instead of nc.
         files: further files for the machine: label to path, as in
             `{":nginx.conf": "/etc/nginx/nginx.conf"}`. A path without a slash at its start is
             below /vm/files.
-        drop_ins: drop-ins as an administrator adds them, while the steps run: label to unit,
-            as in `{":10-limits.conf": "app.service"}`.
+        drop_ins: drop-ins as an administrator adds them, while the steps run: label of .conf
+            files to unit, as in `{":10-limits.conf": "app.service"}`.
         test: a `go_test` that runs in the same machine after these steps, as for `vm_test`.
         run: a pattern of its tests, as for -test.run. Default: all.
-        memory: the machine's memory in MiB. Its whole system lies in it.
+        memory: the machine's memory in MiB, at least 256. Its whole system lies in it.
         processors: how many processors it has.
         size: of the tests, for Bazel. The time limit is its, or `timeout`.
         tags: of the tests. Beside them, `resources:memory:N` lets Bazel start no more machines
             at once than have room.
         **kwargs: attributes that all tests have, such as timeout, flaky and visibility.
     """
-    if not suites:
-        fail("{} //{}:{}: attribute \"suites\": it is empty. Name the systemd to test on, as in [\"trixie\"].".format(_RULE, native.package_name(), name))
-    files = files | {
-        label: "/vm/drop_ins/{}.d/".format(unit)
-        for label, unit in drop_ins.items()
-    }
+    if type(suites) != "list" or not suites:
+        fail("{} //{}:{}: attribute \"suites\": it is not a list of suites, or it is empty. Name the systemd to test on, as in [\"trixie\"].".format(_RULE, native.package_name(), name))
+    check_machine(_RULE, name, memory, processors)
     machine_attrs = {
+        "drop_ins": drop_ins,
         "files": files,
         "memory": memory,
         "platform": machine_platform(architecture),
@@ -240,7 +249,7 @@ def portable_test(
         tests.append("{}_{}".format(name, suite))
         _portable_test(
             name = tests[-1],
-            commands = [_command(value) for value in commands],
+            commands = [_command(name, value) for value in commands],
             http = http,
             idle_exit = idle_exit,
             image = image,

@@ -1,7 +1,7 @@
 """The macros `vm_test` and `vm_console`: Go tests and shells in virtual machines."""
 
 load("//tools/vm:defs.bzl", _vm_console_rule = "vm_console", _vm_test_rule = "vm_test")
-load(":machines.bzl", "machine_of", "machine_platform", "machine_tags")
+load(":machines.bzl", "check_machine", "machine_of", "machine_platform", "machine_tags")
 
 visibility(["//bzl"])
 
@@ -53,12 +53,13 @@ def vm_test(
             files.
         packages: further Debian packages, as for `portable_test`.
         run: a pattern of the tests to run, as for -test.run. Default: all.
-        memory: the machine's memory in MiB. Its whole system lies in it.
+        memory: the machine's memory in MiB, at least 256. Its whole system lies in it.
         processors: how many processors it has.
         size: of the test, for Bazel. The time limit for all boots together is its, or `timeout`.
         tags: of the test, beside the `resources:` that the machine needs.
         **kwargs: attributes that all tests have.
     """
+    check_machine("vm_test", name, memory, processors)
     _vm_test_rule(
         name = name,
         files = files,
@@ -95,10 +96,13 @@ def vm_console(
         files: files for the machine, as for `vm_test`. The shell starts in /vm/files.
         packages: further Debian packages, as for `portable_test`.
         setup: shell commands that run before the shell starts.
-        memory: the machine's memory in MiB.
+        memory: the machine's memory in MiB, at least 256.
         processors: how many processors it has.
         **kwargs: attributes that all rules have.
     """
+    if type(suites) != "list" or not suites:
+        fail("{} //{}:{}: attribute \"suites\": it is not a list of suites, or it is empty. Name the machines to choose from, as in [\"trixie\"].".format("vm_console", native.package_name(), name))
+    check_machine("vm_console", name, memory, processors)
     _vm_console_rule(
         name = name,
         files = files,

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,4 +36,32 @@ func TestControl(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, said)
 		}
 	}
+}
+
+// -update writes the golden file under bazel run. Elsewhere it fails: a test that passed would have
+// written nothing that stays.
+func TestUpdate(t *testing.T) {
+	all, workspace := image(t), t.TempDir()
+	e := expectations{Label: "//:t", Golden: "_main/image.golden", Source: "image.golden"}
+	t.Setenv("BUILD_WORKSPACE_DIRECTORY", workspace)
+	if err := e.update(all); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(workspace, "image.golden"))
+	if changes := e.compare(string(text), all); err != nil || changes != nil {
+		t.Errorf("%v: %q", err, changes)
+	}
+	fails := func(want string) {
+		t.Helper()
+		if err := e.update(all); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	t.Setenv("BUILD_WORKSPACE_DIRECTORY", "")
+	fails("fix: bazel run //:t -- -update")
+	t.Setenv("BUILD_WORKSPACE_DIRECTORY", workspace)
+	e.Source = "../other/image.golden"
+	fails("belongs to another repository")
+	e.Golden = ""
+	fails("//:t has no golden file")
 }

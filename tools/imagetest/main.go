@@ -67,12 +67,13 @@ func run(update bool) ([]string, error) {
 		return nil, err
 	}
 	mistakes, err := e.judge(image, info.Size())
-	if err != nil || e.Golden == "" {
-		return mistakes, err
-	}
-	if update {
-		source := filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), e.Source)
-		return mistakes, os.WriteFile(source, []byte(golden(image)), 0o644)
+	switch {
+	case err != nil:
+		return nil, err
+	case update:
+		return mistakes, e.update(image)
+	case e.Golden == "":
+		return mistakes, nil
 	}
 	if path, err = runfiles.Rlocation(e.Golden); err != nil {
 		return nil, err
@@ -82,4 +83,23 @@ func run(update bool) ([]string, error) {
 		return nil, err
 	}
 	return append(mistakes, e.compare(string(want), image)...), nil
+}
+
+// update writes the golden file into the workspace, which bazel run names.
+func (e *expectations) update(image []entry) error {
+	workspace := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
+	switch {
+	case e.Golden == "":
+		return fmt.Errorf("-update: %s has no golden file; name one with golden", e.Label)
+	case workspace == "":
+		return fmt.Errorf("-update writes to the workspace, which a test does not see; fix: bazel run %s -- -update", e.Label)
+	case !filepath.IsLocal(e.Source):
+		return fmt.Errorf("-update: the golden file %s belongs to another repository; update it there", e.Source)
+	}
+	path := filepath.Join(workspace, e.Source)
+	if err := os.WriteFile(path, []byte(golden(image)), 0o644); err != nil {
+		return err
+	}
+	fmt.Println("wrote", path)
+	return nil
 }

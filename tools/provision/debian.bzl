@@ -117,7 +117,7 @@ def _locked(ctx):
         return struct(packages = [], addresses = [], reason = "no lock file names its packages")
     archive = ctx.getenv("PROVISION_ARCHIVE")
     if not archive:
-        return struct(packages = [], addresses = [], reason = "{} names its packages: to download them, set --repo_env=PROVISION_ARCHIVE=URL; see bzl/machines.bzl".format(ctx.attr.lock))
+        return struct(packages = [], addresses = [], reason = "{} names its packages: to download them, set --repo_env=PROVISION_ARCHIVE=URL; see bzl/docs/machines.md of portable_walkthrough_go".format(ctx.attr.lock))
     architecture = ctx.attr.architecture or _ARCHITECTURES.get(ctx.os.arch, ctx.os.arch)
     packages = []
     others = False
@@ -137,7 +137,7 @@ def _locked(ctx):
         # With nothing but "all", the rest is for another CPU.
         packages = packages if own or not others else [],
         addresses = [address.replace("{timestamp}", timestamp).removesuffix("/") for address in archive.split(" ")],
-        reason = "{} has no packages of {} for {}; make it anew, see bzl/machines.bzl".format(ctx.attr.lock, _name(ctx), architecture),
+        reason = "{} has no packages of {} for {}; make it anew, see bzl/docs/machines.md of portable_walkthrough_go".format(ctx.attr.lock, _name(ctx), architecture),
     )
 
 # Debian's names of CPUs, by Java's.
@@ -188,7 +188,7 @@ done"""]))
         ctx.delete(deb)
         ctx.delete(deb + ".deb")
         name, version, _ = path.split("/")[-1].split("_")
-        lines.append("{} {} {}".format(name, version.replace("%3a", ":").replace("%2b", "+"), digest))
+        lines.append("{} {} {}".format(name, version.replace("%3a", ":").replace("%2b", "+").replace("%7e", "~"), digest))
     ctx.file("root/packages.lock", "\n".join(sorted(lines)) + "\n")
 
 def _write(ctx, files, available, build = ""):

@@ -45,7 +45,7 @@ host_check_tools() {
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   ((${#missing[@]} == 0)) || die "not found: ${missing[*]}; this is $(host_distribution)" \
-    'Bazel is provisioned from Debian packages and needs apt and dpkg, as on any Debian machine.' \
+    'apt and dpkg fetch Debian packages, as on any Debian machine.' \
     "$open_world_hint"
   for tool in flock tar xargs sha256sum unshare; do
     command -v "$tool" >/dev/null || die "not found: $tool" \

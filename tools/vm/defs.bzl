@@ -98,7 +98,7 @@ def suite_machine(name, suite, architecture = "amd64", packages = [], **kwargs):
         name: the target's name.
         suite: bullseye, bookworm, trixie or forky.
         architecture: amd64, or arm64 for trixie.
-        packages: labels of root.tar archives with further packages.
+        packages: strings, labels of root.tar archives with further packages.
         **kwargs: other attributes of every rule.
     """
     root = Label("@vm_{}{}//:root.tar".format(suite, "_arm64" if architecture == "arm64" else ""))
@@ -119,7 +119,7 @@ def suite_machine(name, suite, architecture = "amd64", packages = [], **kwargs):
         target_compatible_with = [
             root.same_package_label("available"),
             qemu.same_package_label("available"),
-        ],
+        ] + [package.replace(":root.tar", ":available") for package in packages],
         **kwargs
     )
 

@@ -241,8 +241,11 @@ func (r *root) finish() error {
 	if err := r.out.symlink("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"); err != nil {
 		return err
 	}
-	if err := r.directory("dev"); err != nil {
-		return err
+	// A test mounts disks on the directories that the script of base-files makes.
+	for _, name := range []string{"dev", "media", "mnt", "opt", "srv"} {
+		if err := r.directory(name); err != nil {
+			return err
+		}
 	}
 	// Where the kernel opens the first process's standard streams.
 	return r.out.entry(cpioEntry{path: "dev/console", mode: typeCharacterDevice | 0o600, major: 5, minor: 1})

@@ -181,15 +181,45 @@ _ERRORS = {
         {"images": ["verity-subject", "verity-subject_2"]},
         ["\"images\"", ":verity-subject_2 both have an image script-subject.raw", "two portable_sign targets"],
     ),
+    "test_of_a_service_without_a_type": (
+        portable_test,
+        {"idle_exit": ["subject"], "image": "script-subject", "suites": ["trixie"]},
+        ["\"idle_exit\"", "\"subject\" is not the name of a service", " is not the name of a service. Write it with its type", "\"subject.service\""],
+    ),
     "test_of_a_relative_path": (
         portable_image_test,
         {"contains": ["etc/hosts"], "image": "script-subject"},
         ["\"contains\"", "\"etc/hosts\" is not a path in an image", " is not a path in an image. Start it with a slash."],
     ),
+    "test_of_a_socket_without_a_port": (
+        portable_test,
+        {"image": "script-subject", "sockets": {"tcp:localhost": "x"}, "suites": ["trixie"]},
+        ["\"sockets\"", "\"tcp:localhost\" is not an address"],
+    ),
     "test_of_a_socket_without_a_kind": (
         portable_test,
         {"image": "script-subject", "sockets": {"localhost:80": "x"}, "suites": ["trixie"]},
         ["\"sockets\"", "\"localhost:80\" is not an address", " is not an address of a stream socket. Write unix:/PATH or tcp:HOST:PORT."],
+    ),
+    "test_of_an_unknown_state": (
+        portable_test,
+        {"image": "script-subject", "suites": ["trixie"], "units": {"subject.service": "up"}},
+        ["\"units\"", "\"up\" of subject.service is not a state", " is not a state. Write one of ", "active, ", ", as in active/waiting."],
+    ),
+    "test_of_no_unit": (
+        portable_test,
+        {"drop_ins": {"10-limits.conf": "subject"}, "image": "script-subject", "suites": ["trixie"]},
+        ["\"drop_ins\"", "\"subject\" is not the name of a unit", " is not the name of a unit. Write it with its type, as in ", "\"subject.service\""],
+    ),
+    "test_of_nothing": (
+        portable_image_test,
+        {"image": "script-subject"},
+        ["\"contains\"", "it is empty, and so are absent, max_size and golden. Set one of them."],
+    ),
+    "test_of_too_high_a_rating": (
+        portable_test,
+        {"image": "script-subject", "max_exposure": "10.1", "suites": ["trixie"]},
+        ["\"max_exposure\"", "\"10.1\" is not a rating", " is not a rating. Write a number from 0, the best, to 10"],
     ),
     "test_over_https": (
         portable_test,
@@ -272,6 +302,16 @@ def error_tests(name):
             image = "script-subject",
             tags = ["manual"],
         )
+    write_file(
+        name = "limits",
+        out = "10-limits.conf",
+        content = [
+            "[Service]",
+            "TasksMax=10",
+            "",
+        ],
+        tags = ["manual"],
+    )
     os_release(
         name = "os_release_1.3",
         image_version = "1.3",

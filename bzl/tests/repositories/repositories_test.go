@@ -372,7 +372,7 @@ func deb(t *testing.T, name, content string, links ...[2]string) []byte {
 func TestLockedPackages(t *testing.T) {
 	one, two := deb(t, "./usr/bin/one", "1", [2]string{"./etc/link", "/usr/bin/one"}), deb(t, "./lib/two/file", "2")
 	const pool = "/debian/20260102T030405Z/pool/main/o/one/"
-	site := newSite(t, map[string][]byte{pool + "one_1+1_all.deb": one, pool + "two_2_" + runtime.GOARCH + ".deb": two})
+	site := newSite(t, map[string][]byte{pool + "one_1+1~rc1_all.deb": one, pool + "two_2_" + runtime.GOARCH + ".deb": two})
 	n := newNested(t, `
 debian_packages(name = "debian", suite = "trixie", packages = ["one"], archive = True, data = ["usr/bin/one", "usr/lib/two/file"], lock = "//tools/vm:debian.lock")
 debian_packages(name = "wrong", suite = "trixie", packages = ["one"], lock = "//tools/vm:debian.lock")
@@ -382,11 +382,11 @@ debian_packages(name = "foreign", suite = "trixie", packages = ["one"], lock = "
 `)
 	write(t, filepath.Join(n.Dir(), "tools/vm/debian.lock"), strings.NewReplacer("CPU", runtime.GOARCH, "ONES", strings.Repeat("1", 64), "ONE", digest(one), "TWO", digest(two), "ZEROS", strings.Repeat("0", 64)).Replace(`# A lock file.
 timestamp 20260102T030405Z
-debian pool/main/o/one/one_1%2b1_all.deb ONE
+debian pool/main/o/one/one_1%2b1%7erc1_all.deb ONE
 debian pool/main/o/one/two_2_CPU.deb TWO
 debian pool/main/o/one/two_2_mips.deb ZEROS
 wrong pool/main/o/one/two_2_CPU.deb ZEROS
-foreign pool/main/o/one/one_1%2b1_all.deb ONE
+foreign pool/main/o/one/one_1%2b1%7erc1_all.deb ONE
 foreign pool/main/o/one/two_2_mips.deb ZEROS
 gone pool/main/o/one/gone_1_all.deb ONES
 `))
@@ -400,7 +400,7 @@ gone pool/main/o/one/gone_1_all.deb ONES
 	}
 	n.has(t, "debian", "usr/bin/one", "1", without, from)
 	n.has(t, "debian", "usr/lib/two/file", "2", without, from)
-	n.has(t, "debian", "packages.lock", "one 1+1 "+digest(one)+"\ntwo 2 "+digest(two)+"\n", without, from)
+	n.has(t, "debian", "packages.lock", "one 1+1~rc1 "+digest(one)+"\ntwo 2 "+digest(two)+"\n", without, from)
 	if info, err := os.Stat(filepath.Join(n.base, "external/debian/usr/bin/one")); err != nil || info.Mode()&0o111 == 0 {
 		t.Errorf("a program is not executable: %v", err)
 	}
