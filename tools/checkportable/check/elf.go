@@ -31,8 +31,17 @@ var elfChecks = []Check{
 		Fix:   "Build it static (for Go: pure = \"on\", static = \"on\"), or pack the loader and all libraries.",
 		run: func(img *Image, r *reporter) {
 			for _, e := range img.programs {
-				if b := img.head(e); b.elf != nil && b.elf.interp != "" && img.find(b.elf.interp) == nil {
-					r.add(in(e), "%s needs the loader %s, which is not in the image", e.Path, b.elf.interp)
+				b := img.head(e)
+				if b.elf == nil || b.elf.interp == "" {
+					continue
+				}
+				f := in(e)
+				switch loader := img.find(b.elf.interp); {
+				case loader == nil:
+					r.add(f, "%s needs the loader %s, which is not in the image", e.Path, b.elf.interp)
+				case loader.Type == spec.Directory || !isExecutable(loader):
+					f.Fix = "Give it mode 0755 with the attribute modes."
+					r.add(f, "%s needs the loader %s, which is not executable", e.Path, b.elf.interp)
 				}
 			}
 		},
@@ -43,30 +52,18 @@ var elfChecks = []Check{
 		Why:   "The service fails to start with status=127: its loader can't find the library.",
 		Fix:   "Build the program static, or pack the library, built for the program's machine.",
 		run: func(img *Image, r *reporter) {
-			seen := map[string]bool{}
-			for _, e := range img.programs {
-				img.missingLibraries(e, seen, func(by *spec.Entry, library string, other *spec.Entry) {
-					if other == nil {
-						r.add(in(by), "%s needs the library %s, which is not in the image", by.Path, library)
-						return
-					}
-					r.add(in(by), "%s needs the library %s for %s, but %s is for %s", by.Path, library,
-						img.head(by).elf.architecture, other.Path, img.head(other).elf.architecture)
-				})
-			}
-		},
-	},
-	{
-		ID: "script-interpreter", Severity: Error, Host: StartFails,
-		Finds: "a script's interpreter is not in the image",
-		Why:   "The service fails to start with status=203/EXEC.",
-		Fix:   "Pack the interpreter, or use a compiled program.",
-		run: func(img *Image, r *reporter) {
-			for _, e := range img.programs {
-				if b := img.head(e); b.interpreter != "" && img.find(b.interpreter) == nil {
-					f := in(e)
-					f.Line = 1
-					r.add(f, "%s starts with #!%s, which is not in the image", e.Path, b.interpreter)
+			for _, m := range img.missingLibraries() {
+				f := in(m.by)
+				switch {
+				case m.other != nil:
+					r.add(f, "%s needs the library %s for %s, but %s is for %s", m.by.Path, m.library,
+						img.head(m.by).elf.architecture, m.other.Path, img.head(m.other).elf.architecture)
+				case m.elsewhere != nil:
+					directory := path.Dir(m.elsewhere.Path)
+					f.Fix = "Add Environment=LD_LIBRARY_PATH=" + directory + " to the services that run it; or pack the library in /usr/lib."
+					r.add(f, "%s needs the library %s, but its loader does not look in %s", m.by.Path, m.library, directory)
+				default:
+					r.add(f, "%s needs the library %s, which is not in the image", m.by.Path, m.library)
 				}
 			}
 		},
@@ -125,47 +122,4 @@ func (a architecture) String() string {
 		}
 	}
 	return strings.TrimPrefix(a.machine.String(), "EM_")
-}
-
-// multiarch are Debian's names of library directories.
-var multiarch = map[elf.Machine]string{
-	elf.EM_X86_64: "x86_64-linux-gnu", elf.EM_AARCH64: "aarch64-linux-gnu", elf.EM_386: "i386-linux-gnu",
-	elf.EM_ARM: "arm-linux-gnueabihf", elf.EM_RISCV: "riscv64-linux-gnu", elf.EM_PPC64: "powerpc64le-linux-gnu", elf.EM_S390: "s390x-linux-gnu",
-}
-
-// missingLibraries looks for the libraries that a program and its libraries need, in the directories
-// that ld.so(8) searches without a cache or environment. Like ld.so, it ignores libraries for other
-// machines; other is such a library, or nil.
-func (img *Image) missingLibraries(e *spec.Entry, seen map[string]bool, missing func(by *spec.Entry, library string, other *spec.Entry)) {
-	b := img.head(e)
-	if b.elf == nil || seen[e.Path] {
-		return
-	}
-	seen[e.Path] = true
-	var places []string
-	for _, place := range b.elf.runpaths {
-		place = strings.NewReplacer("$ORIGIN", path.Dir(e.Path), "${ORIGIN}", path.Dir(e.Path)).Replace(place)
-		places = append(places, place)
-	}
-	if triple := multiarch[b.elf.machine]; triple != "" {
-		places = append(places, "/lib/"+triple, "/usr/lib/"+triple)
-	}
-	places = append(places, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
-	for _, library := range b.elf.needed {
-		var found, other *spec.Entry
-		for _, place := range places {
-			if found = img.find(path.Join(place, library)); found == nil {
-				continue
-			}
-			if l := img.head(found).elf; l == nil || l.architecture == b.elf.architecture {
-				break
-			}
-			found, other = nil, found
-		}
-		if found == nil {
-			missing(e, library, other)
-			continue
-		}
-		img.missingLibraries(found, seen, missing)
-	}
 }

@@ -12,6 +12,7 @@ type elfFile struct {
 	machine elf.Machine
 	interp  string
 	needed  []string
+	rpath   string
 	runpath string
 	imports []string
 	text    string
@@ -31,6 +32,9 @@ func (f elfFile) bytes(t *testing.T) []byte {
 	var dynamic []elf.Dyn64
 	for _, library := range f.needed {
 		dynamic = append(dynamic, elf.Dyn64{Tag: int64(elf.DT_NEEDED), Val: str(library)})
+	}
+	if f.rpath != "" {
+		dynamic = append(dynamic, elf.Dyn64{Tag: int64(elf.DT_RPATH), Val: str(f.rpath)})
 	}
 	if f.runpath != "" {
 		dynamic = append(dynamic, elf.Dyn64{Tag: int64(elf.DT_RUNPATH), Val: str(f.runpath)})

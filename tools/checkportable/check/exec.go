@@ -14,12 +14,14 @@ var execChecks = []Check{
 		ID: "exec-relative", Severity: Error,
 		Finds: "a command is not an absolute path",
 		Why:   "The directories in which systemd searches depend on the host's build of systemd.",
-		Fix:   "Write the absolute path in the image.",
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
-				if !path.IsAbs(c.path) {
-					r.add(at(c.Assignment), "%s=%s does not start with \"/\"", c.Name, c.path)
+				if path.IsAbs(c.path) || len(c.search) > 0 {
+					return
 				}
+				f := at(c.Assignment)
+				f.Fix = img.programFix(c)
+				r.add(f, "%s=%s does not start with \"/\"", c.Name, c.path)
 			})
 		},
 	},
@@ -34,10 +36,18 @@ var execChecks = []Check{
 				}
 				f := at(c.Assignment)
 				f.Why = whyNot[c.Name]
-				if f.Fix = c.killFix(); f.Fix == "" {
-					f.Fix = img.programFix(c)
+				f.Fix = img.programFix(c)
+				r.add(f, "%s is not in %s", c.path, c.where())
+			})
+			img.eachCommand(func(c command) {
+				if path.Base(c.path) != "env" || img.find(c.path) == nil || c.mayFail() {
+					return
 				}
-				r.add(f, "%s is not in the image", c.path)
+				if program, _ := img.envLacks(c.args, false); program != "" {
+					f := at(c.Assignment)
+					f.Why, f.Fix = "The command fails with status=127: env finds no such program.", "Pack it, or correct the name."
+					r.add(f, "%s is not in the image, and %s is to start it", program, c.path)
+				}
 			})
 		},
 	},
@@ -55,7 +65,7 @@ var execChecks = []Check{
 				if f.Fix = c.killFix(); c.Name != "ExecStart" {
 					f.Severity = Note
 				}
-				r.add(f, "%s is not in the image, so %s= does nothing", c.path, c.Name)
+				r.add(f, "%s is not in %s, so %s= does nothing", c.path, c.where(), c.Name)
 			})
 		},
 	},
@@ -156,8 +166,19 @@ type command struct {
 	Assignment
 	unit     *Unit
 	prefixes string
-	path     string
-	args     []string
+	// path is absolute, except of a program that none of the directories has in which systemd searches.
+	path string
+	args []string
+	// search are the directories of ExecSearchPath= for a program without a path.
+	search []string
+}
+
+// where describes where systemd looks for the program.
+func (c command) where() string {
+	if len(c.search) > 0 && !path.IsAbs(c.path) {
+		return "the image's " + strings.Join(c.search, ", ") + " (ExecSearchPath=)"
+	}
+	return "the image"
 }
 
 // mayFail reports whether systemd ignores the command's failure.
@@ -187,38 +208,15 @@ func (img *Image) eachCommand(visit func(command)) {
 // eachMissing visits the commands whose program neither the image nor a mount provides.
 func (img *Image) eachMissing(visit func(command)) {
 	img.eachCommand(func(c command) {
-		if path.IsAbs(c.path) && img.find(c.path) == nil && !c.unit.fromHost(c.path) {
+		switch {
+		case path.IsAbs(c.path):
+			if img.find(c.path) == nil && !c.unit.fromHost(c.path) {
+				visit(c)
+			}
+		case len(c.search) > 0 && !slices.ContainsFunc(c.search, c.unit.fromHost):
 			visit(c)
 		}
 	})
-}
-
-// programFix suggests a program of the image instead of a missing one.
-func (img *Image) programFix(c command) string {
-	var programs []string
-	for _, e := range img.programs {
-		if !img.isLibrary(e) {
-			programs = append(programs, e.Path)
-		}
-	}
-	if near := nearest(c.path, programs); near != "" {
-		return "Did you mean " + near + "?"
-	}
-	if len(programs) > 0 && len(programs) <= 5 {
-		return "Declare it, or run one of the image's programs: " + strings.Join(programs, ", ") + "."
-	}
-	return "Declare it, or correct the path."
-}
-
-// isLibrary reports whether a file is a shared library or a dynamic loader, which can be
-// executable as well.
-func (img *Image) isLibrary(e *spec.Entry) bool {
-	base := path.Base(e.Path)
-	return strings.HasPrefix(base, "ld-") && strings.Contains(base, ".so") || strings.HasPrefix(base, "ld.so") || strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.") ||
-		slices.ContainsFunc(img.programs, func(other *spec.Entry) bool {
-			head := img.head(other).elf
-			return head != nil && head.interp != "" && img.find(head.interp) == e
-		})
 }
 
 // commands returns a line's commands (systemd.service(5)), except those whose path depends on the
@@ -226,16 +224,54 @@ func (img *Image) isLibrary(e *spec.Entry) bool {
 func (u *Unit) commands(a Assignment) []command {
 	var all []command
 	read, _ := grammar.Commands(a.Value)
+	search, known := u.searchPath()
 	for _, c := range read {
 		program, ok := u.expand(c.Path)
 		if strings.Contains(c.Prefixes, "@") && len(c.Args) > 0 {
 			c.Args = c.Args[1:]
 		}
-		if ok && program != "" && !strings.Contains(c.Prefixes, "|") {
-			all = append(all, command{Assignment: a, unit: u, prefixes: c.Prefixes, path: program, args: c.Args})
+		bare := program == path.Base(program)
+		if !ok || program == "" || bare && !known || strings.Contains(c.Prefixes, "|") {
+			continue
 		}
+		found := command{Assignment: a, unit: u, prefixes: c.Prefixes, path: program, args: c.Args}
+		if bare {
+			found.search = search
+			if e := u.search(search, program); e != "" {
+				found.path = e
+			}
+		}
+		all = append(all, found)
 	}
 	return all
+}
+
+// searchPath returns the directories in which systemd looks for programs without a path
+// (systemd.exec(5), ExecSearchPath=). It returns false if only the host knows one of them.
+func (u *Unit) searchPath() (directories []string, known bool) {
+	for _, a := range u.all("Service", "ExecSearchPath") {
+		for _, directory := range strings.Split(a.Value, ":") {
+			directory, ok := u.expand(directory)
+			if !ok {
+				return nil, false
+			}
+			if path.IsAbs(directory) {
+				directories = append(directories, path.Clean(directory))
+			}
+		}
+	}
+	return directories, true
+}
+
+// search returns the path of a program of the image in one of some directories, or "".
+func (u *Unit) search(directories []string, program string) string {
+	for _, directory := range directories {
+		name := path.Join(directory, program)
+		if e := u.image.find(name); e != nil && e.Type == spec.File && isExecutable(e) {
+			return name
+		}
+	}
+	return ""
 }
 
 // starts are the commands of ExecStart=.

@@ -28,7 +28,7 @@ import (
 //	options JSON        the target's options
 //	entry JSON          a further entry of the spec, or another one for its path
 //	remove PATH         an entry less
-//	elf PATH KEY=VALUE  a program or library: machine, interp, needed, runpath, imports, text, mode
+//	elf PATH KEY=VALUE  a program or library: machine, interp, needed, rpath, runpath, imports, text, mode
 type fixture struct {
 	header  spec.Header
 	options Options
@@ -128,6 +128,8 @@ func (f *fixture) elf(t *testing.T, fields []string) {
 			file.needed = strings.Split(value, ",")
 		case "runpath":
 			file.runpath = value
+		case "rpath":
+			file.rpath = value
 		case "imports":
 			file.imports = strings.Split(value, ",")
 		case "text":

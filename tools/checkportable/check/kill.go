@@ -3,8 +3,12 @@ package check
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// killWord matches a command that sends a signal.
+var killWord = regexp.MustCompile(`\bp?kill(all)?\s`)
 
 // signalOption matches kill(1)'s options for a signal: -HUP, -1, -s HUP, --signal=HUP.
 var signalOption = regexp.MustCompile(`(?:^|\s)(?:-s\s*|--signal[= ]|-)(?:SIG)?([A-Z][A-Z0-9+-]*|[0-9]+)(?:\s|$)`)
@@ -16,12 +20,9 @@ var numbers = map[string]string{"1": "HUP", "2": "INT", "3": "QUIT", "9": "KILL"
 // other commands.
 func (c command) killFix() string {
 	line := strings.Join(c.args, " ")
-	switch path.Base(c.path) {
-	case "kill", "pkill", "killall":
-	case "sh", "bash", "dash":
-		if !regexp.MustCompile(`\bp?kill(all)?\s`).MatchString(line) {
-			return ""
-		}
+	switch base := path.Base(c.path); {
+	case slices.Contains([]string{"kill", "pkill", "killall"}, base):
+	case (base == "env" || slices.Contains(shells, base)) && killWord.MatchString(line):
 	default:
 		return ""
 	}

@@ -136,13 +136,21 @@ var mountChecks = []Check{
 	},
 }
 
+// directoryFor returns the directive for a directory of a service's own, and its value.
+func directoryFor(name string) (directive, below string) {
+	for directive, root := range spec.DirectoryRoots {
+		below, ok := strings.CutPrefix(path.Clean(name), root+"/")
+		if ok && directive != "ConfigurationDirectory" {
+			return directive, below
+		}
+	}
+	return "", ""
+}
+
 // writableFix describes how to make a path writable for a service.
 func writableFix(name string) string {
-	for directive, root := range spec.DirectoryRoots {
-		below, ok := strings.CutPrefix(name, root+"/")
-		if ok && directive != "ConfigurationDirectory" {
-			return "Write " + directive + "=" + below + ": the host keeps that directory, and mounts it at " + path.Join(root, below) + "."
-		}
+	if directive, below := directoryFor(name); directive != "" {
+		return "Write " + directive + "=" + below + ": the host keeps that directory, and mounts it at " + path.Clean(name) + "."
 	}
 	return "Have the service write to a directory that the host keeps for it: StateDirectory=NAME is /var/lib/NAME, CacheDirectory=NAME is /var/cache/NAME. " +
 		"Or mount one of the host's: BindPaths=/srv/NAME:" + name + "."

@@ -108,16 +108,20 @@ func (img *Image) hasHome(u *Unit) bool {
 
 // sets reports whether a service's unit gives it one of some environment variables.
 func (u *Unit) sets(variables ...string) bool {
+	return slices.ContainsFunc(u.variables(), func(word string) bool {
+		name, _, _ := strings.Cut(word, "=")
+		return slices.Contains(variables, name)
+	})
+}
+
+// variables returns a service's NAME=VALUE of Environment= and names of PassEnvironment=.
+func (u *Unit) variables() []string {
+	var all []string
 	for _, a := range u.all("Service", "Environment", "PassEnvironment") {
 		words, _ := unitfile.Split(a.Value, unitfile.Blanks, unitfile.Unquote)
-		for _, word := range words {
-			name, _, _ := strings.Cut(word, "=")
-			if slices.Contains(variables, name) {
-				return true
-			}
-		}
+		all = append(all, words...)
 	}
-	return false
+	return all
 }
 
 // imports reports whether the program of a service calls a function of a shared library: an ELF file

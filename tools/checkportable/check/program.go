@@ -16,8 +16,11 @@ type program struct {
 	entry *spec.Entry
 	// elf is nil if the file is not an ELF file.
 	elf *elfHead
-	// interpreter is the program that a script starts with.
+	// interpreter is the program that a script starts with, arguments are the words after it, and
+	// windows is true if the line ends with a carriage return.
 	interpreter string
+	arguments   []string
+	windows     bool
 	// texts caches whether the program contains a text.
 	texts map[string]bool
 }
@@ -34,9 +37,10 @@ func (b *program) holds(text string) bool {
 
 type elfHead struct {
 	architecture
-	interp   string
-	needed   []string
-	runpaths []string
+	interp string
+	needed []string
+	// rpaths and runpaths are directories of DT_RPATH and DT_RUNPATH (ld.so(8)).
+	rpaths, runpaths []string
 }
 
 // head reads the first bytes of a program, once.
@@ -62,8 +66,9 @@ func (img *Image) head(e *spec.Entry) *program {
 	start = start[:n]
 	if line, ok := bytes.CutPrefix(start, []byte("#!")); ok {
 		line, _, _ = bytes.Cut(line, []byte("\n"))
+		line, b.windows = bytes.CutSuffix(line, []byte("\r"))
 		if fields := strings.Fields(string(line)); len(fields) > 0 {
-			b.interpreter = fields[0]
+			b.interpreter, b.arguments = fields[0], fields[1:]
 		}
 		return b
 	}
@@ -87,10 +92,10 @@ func readELF(file io.ReaderAt) *elfHead {
 		}
 	}
 	head.needed, _ = f.ImportedLibraries()
-	for _, tag := range []elf.DynTag{elf.DT_RPATH, elf.DT_RUNPATH} {
+	for tag, all := range map[elf.DynTag]*[]string{elf.DT_RPATH: &head.rpaths, elf.DT_RUNPATH: &head.runpaths} {
 		paths, _ := f.DynString(tag)
 		for _, path := range paths {
-			head.runpaths = append(head.runpaths, strings.Split(path, ":")...)
+			*all = append(*all, strings.Split(path, ":")...)
 		}
 	}
 	return head

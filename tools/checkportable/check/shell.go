@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -16,23 +17,55 @@ var shellChecks = []Check{
 			"or pack a shell, and write /bin/sh -c '…'.",
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
-				if slices.Contains(shells, path.Base(c.path)) {
+				if c.runsShell() {
 					return
 				}
-				// Words in quotes are meant as they are.
 				raw := strings.Fields(c.Value)
 				for _, word := range c.args {
-					if shellWord.MatchString(word) && slices.Contains(raw, word) {
-						r.add(at(c.Assignment), "%s= contains %s, which only a shell understands", c.Name, word)
-						return
+					// Words in quotes are meant as they are, but systemd replaces variables there, too.
+					plain := slices.Contains(raw, word)
+					f := at(c.Assignment)
+					switch {
+					case plain && shellWord.MatchString(word):
+						r.add(f, "%s= contains %s, which only a shell understands", c.Name, word)
+					case strings.Contains(c.prefixes, ":") || !plain && !slices.Contains(raw, `"`+word+`"`):
+						continue // it replaces none, as the prefix says, or the program does
+					case withDefault.MatchString(word):
+						name := withDefault.FindStringSubmatch(word)[1]
+						f.Fix = "Write ${" + name + "}, and its default as Environment=" + name + "=VALUE: EnvironmentFile= and later lines override that."
+						r.add(f, "%s= contains %s, which only a shell understands", c.Name, word)
+					case withoutBraces.MatchString(word):
+						found := withoutBraces.FindStringSubmatch(word)
+						name := cmp.Or(found[1], found[2])
+						f.Fix = "Write ${" + name + "}."
+						f.Why = "systemd replaces a variable without braces only if it is a word of its own."
+						r.add(f, "%s= contains %s, in which systemd does not replace $%s", c.Name, word, name)
+					default:
+						continue
 					}
+					return
 				}
 			})
 		},
 	},
 }
 
+// shells are programs that run the commands in their arguments.
 var shells = []string{"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"}
 
-// shellWord are words that connect commands, redirect files or stand for what a command prints.
-var shellWord = regexp.MustCompile("^(&&|\\|\\|?|&|[0-9&]?>>?(&[0-9]|/.*)?|</?.*|`.*|\\$\\(.*)$")
+// runsShell reports whether a command is a shell, or env with one.
+func (c command) runsShell() bool {
+	isShell := func(name string) bool { return slices.Contains(shells, path.Base(name)) }
+	return isShell(c.path) || path.Base(c.path) == "env" && slices.ContainsFunc(c.args, isShell)
+}
+
+// shellWord are words that connect commands, redirect files, or stand for a home directory or for what
+// a command prints.
+var shellWord = regexp.MustCompile("^(&&|\\|\\|?|&|[0-9&]?>>?(&[0-9]|/.*)?|</?.*|~/.*|([^`$]*=)?(`.*|\\$\\(.*))$")
+
+// Variables as a shell replaces them, and systemd does not: with a default, and without braces in a
+// longer word.
+var (
+	withDefault   = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*):?[-+=?].*\}`)
+	withoutBraces = regexp.MustCompile(`^(?:\$([A-Za-z_][A-Za-z0-9_]*)[^A-Za-z0-9_]|[^$]+\$([A-Za-z_][A-Za-z0-9_]*))`)
+)

@@ -23,6 +23,7 @@ type Unit struct {
 	Sections    []Section
 	Assignments []Assignment
 	Problems    []Problem
+	image       *Image
 	judged      bool
 	faulty      []fault // see faults
 	// Empty is true for an empty file, which systemd treats as a mask.
@@ -47,7 +48,7 @@ type (
 )
 
 func (img *Image) readUnit(e *spec.Entry) (*Unit, error) {
-	u := &Unit{Name: path.Base(e.Path), Entry: e, File: e.Path}
+	u := &Unit{Name: path.Base(e.Path), Entry: e, File: e.Path, image: img}
 	file := e
 	if e.Type == spec.Symlink {
 		file = img.find(e.Path)
