@@ -85,7 +85,7 @@ func TestUnknownMountPoints(t *testing.T) {
 		"LogsDirectory=foo:link-%i":        "/var/log/link-%i",
 		"CacheDirectory=%i:link":           "/var/cache/%i /var/cache/link",
 		"BindPaths=/srv/%i -/srv/%H:/data": "/srv/%i",
-		"BindReadOnlyPaths=%h/a":           "%h/a",
+		"BindReadOnlyPaths=%D/a":           "%D/a",
 		"TemporaryFileSystem=/srv/%i:ro":   "/srv/%i",
 		"MountImages=/srv/%i.raw:/opt/%i":  "/opt/%i",
 		"BindPaths=/srv/%i:%t/%i /tmp/%i":  "",
@@ -104,6 +104,10 @@ func TestUnknownMountPoints(t *testing.T) {
 	got, unknown := MountPoints("foo.service", unitfile.Parse([]byte("[Install]\nStateDirectory=foo %H\n")).Assignments)
 	if len(got) > 0 || len(unknown) > 0 {
 		t.Errorf("another section: %v, %v", got, unknown)
+	}
+	got, unknown = MountPoints("foo@.service", unitfile.Parse([]byte("[Service]\nBindPaths=%h/a\n")).Assignments)
+	if len(got) != 1 || got[0].Path != "/root/a" || len(unknown) > 0 {
+		t.Errorf("root's home: %v, %v", got, unknown)
 	}
 	got, _ = MountPoints("foo-a@.service", unitfile.Parse([]byte("[Service]\nStateDirectory=%p/%j\n")).Assignments)
 	if len(got) != 1 || got[0].Path != "/var/lib/foo-a/a" {

@@ -53,7 +53,7 @@ func Specifiers(name, text string, other func(letter byte, is Specifier) string)
 }
 
 // ofHost are specifiers of which a build can't know the value.
-const ofHost = "aAbBcdDfgGhHiIJlmMnNoqrRsuUvwWyYj"
+const ofHost = "aAbBcdDfHiIJlmMnNoqrRsvwWyYj"
 
 func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
@@ -65,6 +65,8 @@ func specifiers(name string) map[byte]string {
 	prefix, instance, has := strings.Cut(stem, "@")
 	all := map[byte]string{
 		'%': "%", 'p': prefix, 'P': Unescape(prefix), 'j': lastPart(prefix), 'J': Unescape(lastPart(prefix)),
+		// Portable services belong to the system's service manager, which runs as root.
+		'u': "root", 'U': "0", 'g': "root", 'G': "0", 'h': "/root",
 		'C': "/var/cache", 'E': "/etc", 'L': "/var/log", 'S': "/var/lib", 't': "/run", 'T': "/tmp", 'V': "/var/tmp",
 	}
 	// A template's instances are named on the host.

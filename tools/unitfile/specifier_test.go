@@ -5,6 +5,7 @@ import "testing"
 func TestExpand(t *testing.T) {
 	for text, want := range map[string]string{
 		"a": "a", "%p.socket": "foo-x.socket", "%j": "x", "%P": "foo/x", "%J": "x", "% %-": "% %-", "100%%": "100%", "100%": "100%", "%S/a": "/var/lib/a",
+		"%h/a": "/root/a", "%u:%g:%U:%G": "root:root:0:0",
 	} {
 		if got, ok := Expand("foo-x@.service", text); !ok || got != want {
 			t.Errorf("Expand(%q) = %q, %t", text, got, ok)

@@ -19,7 +19,7 @@ var hiddenChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			services := img.of("service")
 			for _, u := range services {
-				for _, m := range append(u.mountList(img), u.unknownMounts()...) {
+				for _, m := range slices.Concat(u.mountList(img), u.unknownMounts()) {
 					hidden := img.hiddenBy(m)
 					if len(hidden) == 0 {
 						continue
@@ -79,6 +79,9 @@ type mount struct {
 	host bool
 }
 
+// mounts are the mounts of a service's own lines.
+type mounts struct{ known, unknown []mount }
+
 func (m *mount) why() string {
 	switch {
 	case m.Name == "":
@@ -118,7 +121,7 @@ var volatile = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp"}
 
 // mountList returns the mounts of a service, from its own lines and its profile.
 func (u *Unit) mountList(img *Image) []mount {
-	all := slices.DeleteFunc(u.ownMounts(), func(m mount) bool { return inVolatile(m.path) })
+	all := slices.DeleteFunc(slices.Clone(u.ownMounts()), func(m mount) bool { return inVolatile(m.path) })
 	for _, dir := range volatile {
 		all = append(all, mount{path: dir, profile: "the file system that is mounted at " + dir + " for each service", host: true})
 	}
@@ -141,26 +144,34 @@ func (u *Unit) mountList(img *Image) []mount {
 
 // ownMounts returns the mounts of a service's own lines with known paths.
 func (u *Unit) ownMounts() []mount {
-	return slices.DeleteFunc(u.allMounts(), func(m mount) bool { return m.pattern != nil })
+	u.collectMounts()
+	return u.mounted.known
 }
 
 // unknownMounts returns the mounts of a service's own lines with paths that only the host knows.
 func (u *Unit) unknownMounts() []mount {
-	return slices.DeleteFunc(u.allMounts(), func(m mount) bool { return m.pattern == nil })
+	u.collectMounts()
+	return u.mounted.unknown
 }
 
-func (u *Unit) allMounts() []mount {
-	var all []mount
+// collectMounts collects the mounts of a service's own lines, once for all checks.
+func (u *Unit) collectMounts() {
+	if u.mounted != nil {
+		return
+	}
+	u.mounted = &mounts{}
 	add := func(a Assignment, target string, optional, host bool) {
 		target, known := u.expand(target)
 		if !path.IsAbs(target) {
 			return
 		}
 		m := mount{Assignment: a, path: path.Clean(target), optional: optional, host: host}
-		if !known {
-			m.pattern = u.pattern(target)
+		if known {
+			u.mounted.known = append(u.mounted.known, m)
+			return
 		}
-		all = append(all, m)
+		m.pattern = u.pattern(target)
+		u.mounted.unknown = append(u.mounted.unknown, m)
 	}
 	for _, a := range u.inEffect() {
 		if a.Section != "Service" {
@@ -187,7 +198,6 @@ func (u *Unit) allMounts() []mount {
 			}
 		}
 	}
-	return all
 }
 
 // over returns the mount that contains a path, or nil.

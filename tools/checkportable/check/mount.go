@@ -55,12 +55,15 @@ var mountChecks = []Check{
 				for _, a := range u.inEffect() {
 					_, unknown := spec.MountPoints(u.Name, []unitfile.Assignment{a.Assignment})
 					for _, e := range unknown {
-						if u.mounts(e.Path) || img.hasLike(u.pattern(e.Path)) {
+						if u.mounts(e.Path) || path.IsAbs(e.Path) && img.hasLike(u.pattern(e.Path)) {
 							continue
 						}
 						f := at(a)
 						f.Fix = "Declare the paths that hosts will need, as in " + specifier.ReplaceAllString(e.Path, "NAME") +
 							", with the attribute directories; or use a specifier with one value for all instances and hosts, such as %p."
+						if !path.IsAbs(e.Path) {
+							f.Fix = "Write a path that is the same on all hosts, as in BindPaths=/srv/NAME."
+						}
 						r.add(f, "%s needs %s in the image, but only the host knows that path", e.Origin, e.Path)
 					}
 				}

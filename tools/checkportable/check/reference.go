@@ -19,7 +19,9 @@ var referenceChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			img.eachReference(func(a Assignment, name string, _ bool) {
 				if a.Section == "Install" && !slices.Contains(suffixes, path.Ext(name)) {
-					r.add(at(a), "%s=%s has no unit type's suffix", a.Name, name)
+					f := at(a)
+					f.Fix = grammar.UnitFix(name)
+					r.add(f, "%s=%s has no unit type's suffix", a.Name, name)
 				}
 			})
 			values(func(f grammar.Fault) bool { return f.Effect == grammar.Ignored && f.Type == "units" })(img, r)
@@ -89,7 +91,7 @@ func (img *Image) eachReference(visit func(a Assignment, name string, needs bool
 // known reports whether a referenced unit exists. Another check covers invalid names.
 func (img *Image) known(name string) bool {
 	ext := path.Ext(name)
-	return !slices.Contains(suffixes, ext) || slices.Contains(made, ext) || img.unit(name) != nil || directives.IsUnit(name) || img.isAlias(name)
+	return !slices.Contains(suffixes, ext) || !strings.Contains(name, "%") && !grammar.IsUnitName(name) || slices.Contains(made, ext) || img.unit(name) != nil || directives.IsUnit(name) || img.isAlias(name)
 }
 
 // isAlias reports whether a unit of the image has a further name once it is enabled.

@@ -26,6 +26,7 @@ type Unit struct {
 	image       *Image
 	judged      bool
 	faulty      []fault // see faults
+	mounted     *mounts // see collectMounts
 	// Empty is true for an empty file, which systemd treats as a mask.
 	Empty bool
 }
@@ -209,9 +210,12 @@ func (u *Unit) activates() (name string, where Finding) {
 	if a, ok := u.last(u.section(), directive); ok {
 		name, ok := u.reference(a.Value)
 		if !ok {
-			name = ""
+			return "", at(a)
 		}
-		return name, at(a)
+		// systemd ignores an invalid name, which another check reports.
+		if strings.Contains(name, "%") || grammar.IsUnitName(name) {
+			return name, at(a)
+		}
 	}
 	if u.isTrue("Socket", "Accept") {
 		return u.prefix() + "@.service", u.at()

@@ -122,12 +122,25 @@ func (u *Unit) judge(a Assignment) []grammar.Fault {
 	if _, ok := directives.Lookup(a.Section, a.Name); !ok || hasComment(a) {
 		return nil
 	}
-	name := u.Name
-	if isTemplate(name) {
-		name = strings.Replace(name, "@.", "@instance.", 1)
+	if !isTemplate(u.Name) {
+		return grammar.Check(u.Name, a.Section, a.Name, a.Value)
 	}
-	return grammar.Check(name, a.Section, a.Name, a.Value)
+	var first []grammar.Fault
+	for i, instance := range instances {
+		faults := grammar.Check(strings.Replace(u.Name, "@.", "@"+instance+".", 1), a.Section, a.Name, a.Value)
+		if !slices.ContainsFunc(faults, func(f grammar.Fault) bool { return f.Is != "" }) {
+			return faults
+		}
+		if i == 0 {
+			first = faults
+		}
+	}
+	return first
 }
+
+// instances are names that a template's instances may have: a name, a number, a calendar event, addresses.
+// A value is faulty if it is so for each of them.
+var instances = []string{"instance", "1", "daily", "127.0.0.1", "::1"}
 
 // prose are types whose values may have a "#" as a word.
 var prose = []string{"", "text", "raw", "condition", "c-text", "regex", "log-fields"}

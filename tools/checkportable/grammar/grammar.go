@@ -208,7 +208,7 @@ func (v *value) discouraged(part, is, fix string) {
 
 // standIns are plausible values of specifiers that only the host knows.
 var standIns = map[byte]string{
-	'h': "/root", 'u': "root", 'g': "root", 'U': "0", 'G': "0", 's': "/bin/sh", 'D': "/usr/share", 'd': "/run/credentials/unit",
+	's': "/bin/sh", 'D': "/usr/share", 'd': "/run/credentials/unit",
 	'y': "/etc/systemd/system/unit", 'Y': "/etc/systemd/system", 'f': "/instance", 'c': "/system.slice", 'r': "/system.slice", 'R': "/system.slice",
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"example.org/portable-walkthrough-go/tools/checkportable/directives"
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
@@ -23,7 +24,21 @@ var (
 // IsUnitName reports whether a text is a unit's name (systemd.unit(5)), a template's too.
 func IsUnitName(name string) bool { return len(name) < 256 && unitName.MatchString(name) }
 
-const unitFix = "Write the name with its suffix, as in network.target."
+// unitSuffixes are the suffixes of all unit types (systemd.unit(5)).
+var unitSuffixes = []string{"service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"}
+
+// UnitFix suggests a name for a unit instead of an invalid one.
+func UnitFix(name string) string {
+	stem, suffix, ok := strings.Cut(name, path.Ext(name))
+	near := directives.Nearest(strings.TrimPrefix(path.Ext(name), "."), unitSuffixes)
+	switch {
+	case strings.ContainsAny(name, ",;"):
+		return "Write a blank between the names."
+	case ok && suffix == "" && near != "" && IsUnitName(stem+"."+near):
+		return "Did you mean " + stem + "." + near + "?"
+	}
+	return "Write the name with its suffix, as in network.target."
+}
 
 // isUnits is a list of units. One of the type in the argument, if there is one.
 func isUnits(v *value, _ string) {
@@ -32,7 +47,7 @@ func isUnits(v *value, _ string) {
 		switch {
 		case !ok:
 		case !IsUnitName(name):
-			v.fault(word, "is not a valid name of a unit", unitFix)
+			v.fault(word, "is not a valid name of a unit", UnitFix(name))
 		case v.arg == "socket" && path.Ext(name) != ".socket":
 			v.fault(word, "is not a socket unit", "Write the name of a unit that ends in .socket.")
 		case v.arg == "obsolete":
@@ -47,7 +62,7 @@ func isUnit(v *value, _ string) {
 	switch {
 	case !ok:
 	case !IsUnitName(name):
-		v.fault(v.text, "is not a valid name of a unit", "Write the name with its suffix, as in foo.service.")
+		v.fault(v.text, "is not a valid name of a unit", UnitFix(name))
 	case v.arg == "service" && strings.Contains(name, "@."):
 		v.fault(v.text, "is a template, not an instance of one", "Write the name of an instance, as in foo@bar.service.")
 	case v.arg == "service" && path.Ext(name) != ".service":
