@@ -60,7 +60,7 @@ type Check struct {
 
 // All lists the checks, by subject.
 var All = slices.Concat(namingChecks, osReleaseChecks, syntaxChecks, directiveChecks, valueChecks, socketChecks,
-	serviceChecks, triggerChecks, execChecks, shellChecks, elfChecks, scriptChecks, hostChecks, architectureChecks, mountChecks, hiddenChecks, needsChecks, portChecks,
+	serviceChecks, triggerChecks, execChecks, shellChecks, elfChecks, scriptChecks, hostChecks, conditionChecks, mountChecks, hiddenChecks, needsChecks, portChecks,
 	lifecycleChecks, referenceChecks, profileChecks)
 
 // Options are a target's attributes for its checks.

@@ -76,7 +76,7 @@ var elfChecks = []Check{
 		run: func(img *Image, r *reporter) {
 			img.eachCommand(func(c command) {
 				e := img.find(c.path)
-				if e == nil || e.Type != spec.File || !isExecutable(e) {
+				if e == nil || e.Type != spec.File || !isExecutable(e) || c.unit.fromHost(c.path) {
 					return
 				}
 				if b := img.head(e); b.elf == nil && b.interpreter == "" {

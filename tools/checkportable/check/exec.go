@@ -82,12 +82,17 @@ var execChecks = []Check{
 					f.Severity, f.Why = Note, "systemd passes over the failure, as the \"-\" before the command says."
 				}
 				switch e := img.find(c.path); {
-				case e == nil || !path.IsAbs(c.path):
+				case e == nil || !path.IsAbs(c.path) || c.unit.fromHost(c.path):
 				case e.Type == spec.Directory:
 					f.Fix = "Name a program in it."
 					r.add(f, "%s is a directory", c.path)
 				case !isExecutable(e):
 					r.add(f, "%s has mode %s (from %s)", c.path, e.Mode, e.Origin)
+				case !strings.Contains(c.prefixes, "+"):
+					if name, by := img.forbidsExec(c.unit, e); name != "" {
+						f.Fix = "Add ExecPaths=" + name + ", and the program's libraries if it has any."
+						r.add(f, "%s is not executable because of %s=%s", name, by.Name, by.Value)
+					}
 				}
 			})
 		},
@@ -146,6 +151,27 @@ var execChecks = []Check{
 			}
 		},
 	},
+}
+
+// forbidsExec returns the file that a service can't execute to run a program: the program itself, its
+// loader or its interpreter. by is the line that forbids it. The longest path of NoExecPaths= and
+// ExecPaths= applies (systemd.exec(5)).
+func (img *Image) forbidsExec(u *Unit, program *spec.Entry) (name string, by Assignment) {
+	for _, e := range []*spec.Entry{program, img.find(img.head(program).interpreter), img.find(img.head(program).loader())} {
+		if e == nil || e.Type != spec.File {
+			continue
+		}
+		var longest requiredPath
+		for _, m := range u.requiredPaths() {
+			if at := img.spec.Resolve(m.path); strings.HasSuffix(m.directive, "ExecPaths") && within(e.Path, at) && len(m.path) > len(longest.path) {
+				longest = m
+			}
+		}
+		if longest.directive == "NoExecPaths" {
+			return e.Path, longest.Assignment
+		}
+	}
+	return "", Assignment{}
 }
 
 const startFails203 = "The service fails to start with status=203/EXEC: it can't reach the host's programs."

@@ -232,6 +232,14 @@ func (u *Unit) mountsBelow(name string) bool {
 	})
 }
 
+// mountsWithin reports whether a service of the image has a mount at or below a path, for which systemd
+// makes the directories before it.
+func (u *Unit) mountsWithin(name string) bool {
+	return slices.ContainsFunc(u.image.of("service"), func(other *Unit) bool {
+		return slices.ContainsFunc(other.ownMounts(), func(m mount) bool { return within(m.path, name) })
+	})
+}
+
 func inVolatile(name string) bool {
 	return within(name, "/var/run") || slices.ContainsFunc(volatile, func(dir string) bool { return within(name, dir) })
 }

@@ -89,7 +89,7 @@ var hostChecks = []Check{
 	},
 	{
 		ID: "user-on-host", Severity: Error, Milder: []Severity{Warning}, Host: StartFails,
-		Finds: "a service runs as a user or group that the host must have",
+		Finds: "a service or socket belongs to a user or group that the host must have",
 		Why:   "systemd looks up users and groups on the host: if one does not exist, the service fails to start with status=217/USER or 216/GROUP.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
@@ -115,6 +115,13 @@ var hostChecks = []Check{
 					}
 				}
 			}
+			for _, u := range img.of("socket") {
+				for _, name := range []string{"SocketUser", "SocketGroup"} {
+					if a, ok := u.last("Socket", name); ok && !onEveryHost(a.Value) {
+						img.missingUser(r, u, a, a.Value)
+					}
+				}
+			}
 		},
 	},
 }
@@ -135,7 +142,11 @@ func onEveryHost(name string) bool {
 func (img *Image) missingUser(r *reporter, u *Unit, a Assignment, name string) {
 	f := at(a)
 	f.Fix = "Create it on each host (sysusers.d(5))."
-	if a.Name != "SupplementaryGroups" {
+	switch a.Name {
+	case "SocketUser", "SocketGroup":
+		f.Why = "systemd looks up the owner of a socket on the host, before it creates a service's dynamic user: if it does not exist, the socket fails to start."
+		f.Fix = "Remove the line, so that the socket belongs to root, and give clients access with SocketMode=; or create it on each host (sysusers.d(5))."
+	case "User", "Group":
 		f.Fix = "Write DynamicUser=yes, which creates the user when the service starts; or create it on each host (sysusers.d(5))."
 	}
 	if e := img.declaresUser(name); e != nil {

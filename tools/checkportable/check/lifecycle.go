@@ -120,7 +120,7 @@ var lifecycleChecks = []Check{
 		Fix:   "Add [Install] with WantedBy=, as in WantedBy=multi-user.target, or sockets.target for a socket.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.Units {
-				if !u.Empty && !u.hasAny("Install", "") && !img.isStarted(u) {
+				if !u.Empty && !u.hasAny("Install", "") && !img.isStarted(u, nil) {
 					r.add(u.at(), "%s has no [Install], and no other unit starts it", u.Name)
 				}
 			}
@@ -178,9 +178,12 @@ func (img *Image) programHolds(u *Unit, text string) bool {
 	return b != nil && b.holds(text)
 }
 
-// isStarted reports whether a unit of the image starts another one.
-func (img *Image) isStarted(u *Unit) bool {
+// isStarted reports whether a unit of the image starts another one; except is not asked.
+func (img *Image) isStarted(u, except *Unit) bool {
 	for _, by := range img.Units {
+		if by == except {
+			continue
+		}
 		var names []string
 		switch by.Type() {
 		case "socket", "timer", "path":

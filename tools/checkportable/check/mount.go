@@ -14,17 +14,25 @@ import (
 // them. These checks cover the mount points that it can't know.
 var mountChecks = []Check{
 	{
-		ID: "path-missing", Severity: Error, Host: StartFails,
+		ID: "path-missing", Severity: Error, Milder: []Severity{Warning}, Host: StartFails,
 		Finds: "a unit protects or enters a path that is not in the image",
 		Why:   "The service fails to start with status=226/NAMESPACE, or 200/CHDIR.",
 		run: func(img *Image, r *reporter) {
 			for _, u := range img.of("service") {
 				for _, m := range u.requiredPaths() {
 					fromHost := img.profile() == "trusted" && !within(m.path, "/tmp") && !within(m.path, "/var/tmp") // BindPaths=/run
-					if m.optional || m.fresh && fromHost || !m.fresh && img.find(m.path) != nil {
+					if m.optional || m.directive != "WorkingDirectory" && img.hidesHome(u, m.path) || m.made == "" && (m.fresh && fromHost || !m.fresh && img.find(m.path) != nil) {
 						continue
 					}
 					f := at(m.Assignment)
+					if m.made != "" {
+						f.Fix = m.madeFix()
+						if !m.fresh {
+							f.Severity = Warning // a later start may find it
+						}
+						r.add(f, "%s= needs %s, but %s= makes an empty directory", m.Name, m.path, m.made)
+						continue
+					}
 					if m.fresh {
 						f.Fix = "Write \"-\" before the path to do without it."
 						if m.directive == "ReadWritePaths" || m.directive == "WorkingDirectory" {
@@ -33,10 +41,12 @@ var mountChecks = []Check{
 						r.add(f, "%s= needs %s, which is in a file system that is empty when the service starts", m.Name, m.path)
 						continue
 					}
-					switch m.directive {
-					case "ReadWritePaths":
+					switch {
+					case strings.Contains(m.path, ",/"):
+						f.Fix = "Write a blank between the paths."
+					case m.directive == "ReadWritePaths":
 						f.Fix = writableFix(m.path) + " Or write \"-\" before the path if the service needs it on some hosts only."
-					case "WorkingDirectory":
+					case m.directive == "WorkingDirectory":
 						f.Fix = "If the service writes there: " + writableFix(m.path) + " If it only reads, put the files there with files or trees. Or write \"-\" before the path to do without it."
 					default:
 						f.Fix = "Remove the path, or write \"-\" before it: a path that does not exist needs no protection."
@@ -180,6 +190,31 @@ type requiredPath struct {
 	optional  bool
 	// fresh is true if the path is in a file system that is empty when the service starts.
 	fresh bool
+	// made is the directive that makes the directory in which the path is missing, at least at the
+	// service's first start; or "".
+	made string
+}
+
+// madeFix describes how to have a path made in a directory that systemd makes.
+func (m *requiredPath) madeFix() string {
+	if directive, below := directoryFor(m.path); directive == m.made {
+		return "Add " + directive + "=" + below + ", which makes that directory too; or write \"-\" before the path to do without it."
+	}
+	return "Write the path of a directory that exists, or \"-\" before it to do without it."
+}
+
+// madeEmpty returns the mount's directive if it makes an empty directory at a service's first start, and
+// whether it does so at each start.
+func (m *mount) madeEmpty(u *Unit) (directive string, always bool) {
+	switch m.Name {
+	case "StateDirectory", "CacheDirectory", "LogsDirectory":
+		return m.Name, false
+	case "RuntimeDirectory":
+		return m.Name, u.value("Service", "RuntimeDirectoryPreserve", "no") == "no"
+	case "TemporaryFileSystem":
+		return m.Name, true
+	}
+	return "", false
 }
 
 // isFresh reports whether a path is in a file system that systemd makes for each start of a service
@@ -218,11 +253,14 @@ func (u *Unit) requiredPaths() []requiredPath {
 				target, ok := u.expand(strings.TrimPrefix(word, "+"))
 				target = path.Clean(target)
 				over, mounted := u.over(target)
-				fresh := over.Name == "" && isFresh(target)
-				if !ok || !path.IsAbs(target) || mounted && !fresh {
+				fresh, made := over.Name == "" && isFresh(target), ""
+				if mounted && over.Name != "" && target != over.path && !u.mountsWithin(target) {
+					made, fresh = over.madeEmpty(u)
+				}
+				if !ok || !path.IsAbs(target) || mounted && !fresh && made == "" {
 					continue
 				}
-				all = append(all, requiredPath{a, name, target, optional, fresh})
+				all = append(all, requiredPath{a, name, target, optional, fresh, made})
 			}
 		}
 	}

@@ -41,6 +41,20 @@ var namingChecks = []Check{
 					r.add(u.at(), "%s starts with none of the prefixes %q", u.Name, img.Header.Prefixes)
 				}
 			}
+			for _, e := range img.spec.Entries {
+				name, suffix := path.Base(e.Path), path.Ext(e.Path)
+				near := nearest(suffix, attachable)
+				if path.Dir(e.Path) != img.Header.UnitDir || e.Type == spec.Directory || spec.IsUnit(name) || !img.Header.Attaches(name) || !slices.Contains(suffixes, suffix) && near == "" {
+					continue
+				}
+				f := in(e)
+				f.Why = "A portable service has units that end in " + strings.Join(attachable, ", ") + "; portablectl attach silently leaves out all others."
+				f.Fix = "Remove the file from the image, and install it on each host."
+				if !slices.Contains(suffixes, suffix) {
+					f.Fix = "Did you mean " + strings.TrimSuffix(name, suffix) + near + "?"
+				}
+				r.add(f, "%s is not a unit that portablectl attaches", name)
+			}
 		},
 	},
 	{
@@ -112,7 +126,10 @@ var namingChecks = []Check{
 			for _, d := range img.DropIns {
 				if img.unit(d.Name) == nil {
 					f := d.at()
-					if near := nearest(d.Name, img.unitNames()); near != "" {
+					near := nearestUnit(d.Name, img.unitNames())
+					if of := img.unitsOfPrefix(d.Name); len(of) > 0 {
+						f.Fix = "Declare it with the attribute units, which appends it to its unit, as a drop-in of " + strings.Join(of, " and another of ") + "."
+					} else if near != "" {
 						f.Fix = "Did you mean " + near + ".d?"
 					}
 					r.add(f, "the unit %s of the drop-in %s is not in the image", d.Name, path.Base(d.Entry.Path))
@@ -120,6 +137,19 @@ var namingChecks = []Check{
 			}
 		},
 	},
+}
+
+// attachable are the suffixes of units that systemd-portabled attaches.
+var attachable = []string{".service", ".socket", ".target", ".timer", ".path"}
+
+// unitsOfPrefix returns the image's units to which a drop-in for many applies: "foo-.service" for all
+// services that start so, and "service" for all (systemd.unit(5)).
+func (img *Image) unitsOfPrefix(name string) []string {
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	return slices.DeleteFunc(img.unitNames(), func(unit string) bool {
+		ofPrefix := strings.HasSuffix(stem, "-") && path.Ext(unit) == path.Ext(name) && strings.HasPrefix(unit, stem)
+		return !ofPrefix && path.Ext(unit) != "."+name
+	})
 }
 
 func (img *Image) unitNames() []string {

@@ -20,6 +20,7 @@ var profileChecks = []Check{
 				img.ambientInNamespace(r, u)
 				img.hiddenDevices(r, u)
 				img.noNetwork(r, u)
+				img.hiddenHomes(r, u)
 			}
 		},
 	},
@@ -104,6 +105,37 @@ func (img *Image) hiddenDevices(r *reporter, u *Unit) {
 		f := at(a)
 		f.Fix = without + "."
 		r.add(f, "DeviceAllow=%s has no effect: %s, which hides the device", device, who)
+	}
+}
+
+// hidesHome reports whether ProtectHome=yes hides a path of a service: systemd drops all mounts below the
+// directories that it makes inaccessible.
+func (img *Image) hidesHome(u *Unit, name string) bool {
+	return u.has(img, "ProtectHome") && slices.ContainsFunc([]string{"/home", "/root", "/run/user"}, func(home string) bool {
+		return within(name, home) && name != home
+	})
+}
+
+// hiddenHomes reports paths in home directories that a service can't reach.
+func (img *Image) hiddenHomes(r *reporter, u *Unit) {
+	who, without := u.setBy(img, "ProtectHome")
+	for _, m := range u.ownMounts() {
+		if m.Name != "InaccessiblePaths" && img.hidesHome(u, m.path) {
+			f := at(m.Assignment)
+			f.Fix = "Mount it elsewhere, for example at /srv/NAME. Or: " + without + "."
+			r.add(f, "%s= does not mount at %s: %s, which hides that path", m.Name, m.path, who)
+		}
+	}
+	for _, m := range u.requiredPaths() {
+		if m.directive != "ReadWritePaths" && m.directive != "WorkingDirectory" || !img.hidesHome(u, m.path) {
+			continue
+		}
+		f := at(m.Assignment)
+		f.Fix = "Write another path, with BindPaths=" + m.path + ":/srv/NAME for one of the host's. Or: " + without + "."
+		if m.directive == "WorkingDirectory" && !m.optional {
+			f.Why = "The service fails to start with status=200/CHDIR."
+		}
+		r.add(f, "%s= has no effect on %s: %s, which hides that path", m.Name, m.path, who)
 	}
 }
 

@@ -35,6 +35,14 @@ func (b *program) holds(text string) bool {
 	return found
 }
 
+// loader returns the path of the program's dynamic loader, or "".
+func (b *program) loader() string {
+	if b.elf == nil {
+		return ""
+	}
+	return b.elf.interp
+}
+
 type elfHead struct {
 	architecture
 	interp string

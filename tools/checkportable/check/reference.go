@@ -24,6 +24,17 @@ var referenceChecks = []Check{
 					r.add(f, "%s=%s has no unit type's suffix", a.Name, name)
 				}
 			})
+			for _, u := range img.Units {
+				for _, a := range u.all("Install", "Alias") {
+					for _, name := range strings.Fields(a.Value) {
+						if alias, ok := u.reference(name); ok && slices.Contains(suffixes, path.Ext(alias)) && path.Ext(alias) != path.Ext(u.Name) {
+							f := at(a)
+							f.Why, f.Fix = "systemctl enable refuses it: an alias is another name of the same unit.", "Write "+strings.TrimSuffix(name, path.Ext(name))+path.Ext(u.Name)+"."
+							r.add(f, "Alias=%s is not the name of a %s", name, u.Type())
+						}
+					}
+				}
+			}
 			values(func(f grammar.Fault) bool { return f.Effect == grammar.Ignored && f.Type == "units" })(img, r)
 		},
 	},
@@ -103,8 +114,27 @@ func (img *Image) isAlias(name string) bool {
 	})
 }
 
+// nearestUnit returns the unit that was probably meant, or "". Units of one type are compared without their
+// suffixes, which would make short names near.
+func nearestUnit(name string, units []string) string {
+	suffix := path.Ext(name)
+	var stems []string
+	for _, unit := range units {
+		if stem, ok := strings.CutSuffix(unit, suffix); ok {
+			stems = append(stems, stem)
+		}
+	}
+	if stem := nearest(strings.TrimSuffix(name, suffix), stems); stem != "" {
+		return stem + suffix
+	}
+	if near := nearest(name, units); near != "" && path.Ext(near) != suffix {
+		return near
+	}
+	return ""
+}
+
 func (img *Image) suggestUnit(name string) string {
-	if near := nearest(name, append(img.unitNames(), "multi-user.target", "sockets.target", "timers.target", "paths.target", "network-online.target", "network.target", "basic.target", "default.target")); near != "" && !strings.EqualFold(near, name) {
+	if near := nearestUnit(name, append(img.unitNames(), "multi-user.target", "sockets.target", "timers.target", "paths.target", "network-online.target", "network.target", "basic.target", "default.target")); near != "" && !strings.EqualFold(near, name) {
 		return "Did you mean " + near + "?"
 	}
 	return "Correct the name, put the unit into the image, or see that every host has it."

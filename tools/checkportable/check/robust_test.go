@@ -24,7 +24,7 @@ func TestAnyLine(t *testing.T) {
 		if kind == "unit" || kind == "install" {
 			kind = "target"
 		}
-		unit := &Unit{Name: "foo." + kind, Entry: base.Entry, File: base.File}
+		unit := &Unit{Name: "foo." + kind, Entry: base.Entry, File: base.File, image: img}
 		unit.add(base.File, []byte("["+fields[0]+"]\n"+fields[1]+"="+fields[2]+"\n"))
 		img.Units = []*Unit{unit}
 		found += len(Run(img).Findings)

@@ -44,10 +44,16 @@ func both(f, g func(*Unit) bool) func(*Unit) bool { return func(u *Unit) bool { 
 
 var oneshot = set("Type", "oneshot")
 
+// dynamicUser reports whether a unit runs as a dynamic user, also by its profile, which only services
+// have.
+func dynamicUser(u *Unit) bool {
+	return u.Type() == "service" && u.has(u.image, "DynamicUser") || set("DynamicUser", "yes")(u)
+}
+
 // refusedAnywhere make systemd refuse a service, and a socket too.
 var refusedAnywhere = []conflict{
 	{"KillMode", both(set("PAMName"), set("KillMode", "process", "none")), "PAMName= needs KillMode=control-group or mixed", "Write KillMode=mixed."},
-	{"WorkingDirectory", both(set("DynamicUser", "yes"), set("WorkingDirectory", "~")), "a dynamic user has no home directory to work in", "Write a path, as in WorkingDirectory=%S/NAME with StateDirectory=NAME."},
+	{"WorkingDirectory", both(dynamicUser, set("WorkingDirectory", "~")), "a dynamic user has no home directory to work in", "Write a path, as in WorkingDirectory=%S/NAME with StateDirectory=NAME."},
 }
 
 // refusedSockets make systemd refuse a socket.
@@ -220,6 +226,11 @@ func (u *Unit) withoutEffect(r *reporter) {
 			f.Fix = "Remove the line, or move it to the service."
 			r.add(f, "%s= is for services only", a.Name)
 		}
+	}
+	if a, ok := u.last("Install", "DefaultInstance"); ok && !isTemplate(u.Name) {
+		f := at(a)
+		f.Fix = "Remove the line, or call the unit " + u.prefix() + "@." + u.Type() + "."
+		r.add(f, "DefaultInstance=%s is for templates only", a.Value)
 	}
 	if a, ok := u.last("Unit", "JobRunningTimeoutSec"); ok {
 		running, isSpan := grammar.Span(a.Value)

@@ -98,7 +98,7 @@ func (u *Unit) Type() string { return strings.TrimPrefix(path.Ext(u.Name), ".") 
 func (u *Unit) section() string {
 	kind := u.Type()
 	if kind == "" {
-		return ""
+		kind = u.Name // of a drop-in for all units of a type, such as service.d
 	}
 	return strings.ToUpper(kind[:1]) + kind[1:]
 }
