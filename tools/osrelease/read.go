@@ -5,6 +5,7 @@ package osrelease
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,6 +20,8 @@ type Assignment struct {
 type Problem struct {
 	Line int
 	Text string
+	// Name is the name that the line seems to assign, or "".
+	Name string
 }
 
 // File is an os-release file's content, in its order.
@@ -35,6 +38,12 @@ func (f *File) Lookup(name string) (Assignment, bool) {
 		}
 	}
 	return Assignment{}, false
+}
+
+// Assigns reports whether a line assigns a name, even a line that can't be read.
+func (f *File) Assigns(name string) bool {
+	_, ok := f.Lookup(name)
+	return ok || slices.ContainsFunc(f.Problems, func(p Problem) bool { return p.Name == name })
 }
 
 // Parse reads an os-release file. It never fails: invalid lines become problems.
@@ -57,7 +66,7 @@ func Parse(content []byte) File {
 		case !ok:
 			problem = fmt.Sprintf("%q has no \"=\"", text)
 		case !isName(name):
-			problem = fmt.Sprintf("%q is not a variable's name; remove blanks around it", name)
+			problem = nameProblem(name)
 		}
 		if problem == "" {
 			var value string
@@ -66,9 +75,29 @@ func Parse(content []byte) File {
 				continue
 			}
 		}
-		f.Problems = append(f.Problems, Problem{number, problem})
+		seems := ""
+		if words := strings.Fields(strings.TrimPrefix(name, byteOrderMark)); ok && len(words) > 0 {
+			seems = words[len(words)-1]
+		}
+		f.Problems = append(f.Problems, Problem{number, problem, seems})
 	}
 	return f
+}
+
+const byteOrderMark = "\uFEFF"
+
+// nameProblem describes what is wrong with a name.
+func nameProblem(name string) string {
+	_, exports := strings.CutPrefix(name, "export ")
+	switch {
+	case strings.HasPrefix(name, byteOrderMark):
+		return "the file starts with a byte order mark; save it without"
+	case isName(strings.TrimSpace(name)):
+		return fmt.Sprintf("%q is not a variable's name; remove blanks around it", name)
+	case exports:
+		return fmt.Sprintf("%q is not a variable's name; remove the word export", name)
+	}
+	return fmt.Sprintf("%q is not a variable's name, which has letters, digits and \"_\" only", name)
 }
 
 func isName(name string) bool {

@@ -29,7 +29,9 @@ func TestProblems(t *testing.T) {
 	for line, want := range map[string]string{
 		"NAME":            `has no "="`,
 		"NAME =x":         "remove blanks",
-		"1NAME=x":         "not a variable's name",
+		"1NAME=x":         "letters, digits",
+		"export NAME=x":   "remove the word export",
+		"\uFEFFNAME=x":    "byte order mark",
 		"NAME=Foo Bar":    "needs quotes",
 		`NAME="Foo`:       "not closed",
 		`NAME='Foo`:       "not closed",
@@ -43,6 +45,9 @@ func TestProblems(t *testing.T) {
 		f := Parse([]byte("ID=x\n" + line + "\n"))
 		if len(f.Problems) != 1 || f.Problems[0].Line != 2 || !strings.Contains(f.Problems[0].Text, want) {
 			t.Errorf("%q: got %+v, want %q at line 2", line, f.Problems, want)
+		}
+		if name := "NAME"; f.Assigns(name) != strings.Contains(line, "=") && !strings.HasPrefix(line, "1") {
+			t.Errorf("%q assigns %s: %v", line, name, f.Assigns(name))
 		}
 	}
 }

@@ -76,7 +76,7 @@ var namingChecks = []Check{
 		Why:   "systemd-dissect then does not recognize the image as a portable service, and attach accepts any prefix.",
 		run: func(img *Image, r *reporter) {
 			if os := img.OSRelease; os != nil {
-				if _, ok := os.Lookup("PORTABLE_PREFIXES"); !ok {
+				if !os.Assigns("PORTABLE_PREFIXES") {
 					f := in(os.Entry)
 					f.Fix = "Add the line PORTABLE_PREFIXES=" + img.Header.Name
 					r.add(f, "PORTABLE_PREFIXES= is missing")

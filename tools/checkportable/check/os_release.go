@@ -62,6 +62,7 @@ var osReleaseChecks = []Check{
 			}
 			a, ok := os.Lookup("ID")
 			switch {
+			case !ok && os.Assigns("ID"): // another check reports the line
 			case !ok:
 				f := in(os.Entry)
 				f.Fix = "Add the line ID=" + strings.ToLower(img.Header.Name)
@@ -107,7 +108,7 @@ var osReleaseChecks = []Check{
 			}
 			var missing []string
 			for _, name := range []string{"PRETTY_NAME", "PORTABLE_PRETTY_NAME", "IMAGE_ID", "IMAGE_VERSION"} {
-				if _, ok := img.OSRelease.Lookup(name); !ok {
+				if !img.OSRelease.Assigns(name) {
 					missing = append(missing, name+"=")
 				}
 			}

@@ -34,6 +34,20 @@ var systemdSays = map[string]string{
 	"unknown-section":         `Unknown section`,
 }
 
+// beyond are fixtures of which systemd-analyze verify knows less than a host, and why.
+var beyond = map[string]string{
+	"exec-missing.env.bad":                  "it does not look at the arguments of env",
+	"exec-missing.search-path.bad":          "it does not look in ExecSearchPath=",
+	"exec-missing.search-path.good":         "it does not look in ExecSearchPath=",
+	"exec-not-executable.bound.good":        "it does not mount what BindPaths= names",
+	"exec-not-executable.no-exec-paths.bad": "it does not mount what NoExecPaths= names",
+	"reference-invalid.alias.bad":           "it does not enable units",
+	"timer-without-trigger.relative.bad":    "it does not start timers",
+}
+
+// defaultInstance finds a template's DefaultInstance=.
+var defaultInstance = regexp.MustCompile(`(?m)^DefaultInstance=(.*)$`)
+
 // systemd itself finds the mistakes that it can find in the bad images, in the same
 // lines, and none in the good ones: our checks refuse nothing that it takes.
 func TestSystemdAgrees(t *testing.T) {
@@ -46,7 +60,7 @@ func TestSystemdAgrees(t *testing.T) {
 		id, _, _ := strings.Cut(filepath.Base(name), ".")
 		good := strings.HasSuffix(name, ".good.txtar")
 		want, known := systemdSays[id]
-		if !good && !known {
+		if _, ok := beyond[strings.TrimSuffix(filepath.Base(name), ".txtar")]; ok || !good && !known {
 			continue
 		}
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -54,7 +68,11 @@ func TestSystemdAgrees(t *testing.T) {
 			args := []string{"verify", "--man=no", "--root=" + f.unpack(t)}
 			for at, e := range f.entries {
 				if filepath.Dir(at) == unitDir && e.Type == spec.File {
-					args = append(args, strings.Replace(filepath.Base(at), "@.", "@instance.", 1))
+					instance := "instance"
+					if text, err := content(&e); err == nil && defaultInstance.Match(text) {
+						instance = string(defaultInstance.FindSubmatch(text)[1])
+					}
+					args = append(args, strings.Replace(filepath.Base(at), "@.", "@"+instance+".", 1))
 				}
 			}
 			said, _ := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
