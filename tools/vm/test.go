@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -147,8 +149,7 @@ func (t *vmTest) start(ctx context.Context) (r result, err error) {
 			kvm:    t.kvm,
 		}, &r)
 		if err != nil {
-			t.showConsole(console)
-			return r, fmt.Errorf("boot %d: %w", number, err)
+			return r, fmt.Errorf("boot %d: %w%s", number, err, t.showConsole(console))
 		}
 		r.Boots = append(r.Boots, this)
 		if this.ended != protocol.PowerCutEvent {
@@ -236,18 +237,29 @@ func (t *vmTest) record(record protocol.Record, this *bootResult, r *result, sta
 	}
 }
 
-// showConsole prints the end of a console's log, which tells why a machine hangs.
-func (t *vmTest) showConsole(path string) {
+// outOfMemory is what the kernel says of too little memory, for its system or for the test.
+var outOfMemory = regexp.MustCompile(`Initramfs unpacking failed: write error|Out of memory|deadlocked on memory`)
+
+// showConsole prints the end of a console's log, which tells why a machine hangs. It returns the fix
+// if the log shows the cause.
+func (t *vmTest) showConsole(path string) (fix string) {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "" // QEMU has not started.
+	}
 	if err != nil {
 		fmt.Fprintln(t.log, err)
-		return
+		return ""
 	}
 	lines := strings.Split(strings.ReplaceAll(string(text), "\r", ""), "\n")
 	if most := 200; len(lines) > most {
 		lines = lines[len(lines)-most:]
 	}
 	fmt.Fprintf(t.log, "--- %s: the end of the console's log\n%s\n---\n", t.Machine.Suite, strings.Join(lines, "\n"))
+	if said := outOfMemory.Find(text); said != nil {
+		return fmt.Sprintf("; its console reports %q; fix: raise the attribute memory, which is %d MiB", said, t.Machine.Memory)
+	}
+	return ""
 }
 
 // unpackOutputs copies the files that the machine wrote to its output disk.
