@@ -16,8 +16,8 @@ type loader struct {
 	// places are the directories of $LD_LIBRARY_PATH in the image's services: a program may be run by
 	// any of them.
 	places []string
-	// cache is the content of ld.so's cache.
-	cache []byte
+	// cached are the paths in ld.so's cache, by the libraries' names.
+	cached map[string][]string
 	// visited are the objects of all programs so far, and loaded their names.
 	visited, loaded map[string]bool
 }
@@ -34,12 +34,18 @@ type missingLibrary struct {
 // missingLibraries returns the libraries that programs and their libraries need and do not find.
 // Libraries that no program needs may be loaded later, and so are searched with all others loaded.
 func (img *Image) missingLibraries() []missingLibrary {
-	l := &loader{img: img, visited: map[string]bool{}, loaded: map[string]bool{}}
+	l := &loader{img: img, cached: map[string][]string{}, visited: map[string]bool{}, loaded: map[string]bool{}}
 	for _, u := range img.of("service") {
 		l.places = append(l.places, u.pathVariable("LD_LIBRARY_PATH")...)
 	}
 	if e := img.find("/etc/ld.so.cache"); e != nil && e.Type == spec.File {
-		l.cache, _ = content(e) // without it, ld.so looks in its directories
+		cache, _ := content(e) // without it, ld.so looks in its directories
+		// The cache has the paths as texts that end with NUL.
+		for _, text := range bytes.Split(cache, []byte{0}) {
+			if name := string(text); path.IsAbs(name) {
+				l.cached[path.Base(name)] = append(l.cached[path.Base(name)], name)
+			}
+		}
 	}
 	isLibrary := func(e *spec.Entry) bool {
 		base, head := path.Base(e.Path), img.head(e).elf
@@ -123,12 +129,7 @@ func (l *loader) search(o *object, library string, musl bool) (found *object, ot
 		for _, place := range l.directories(o, head, musl) {
 			candidates = append(candidates, path.Join(place, library))
 		}
-		// The cache has the paths of libraries as texts that end with NUL.
-		for _, text := range bytes.Split(l.cache, []byte{0}) {
-			if name := string(text); path.IsAbs(name) && path.Base(name) == library {
-				candidates = append(candidates, name)
-			}
-		}
+		candidates = append(candidates, l.cached[library]...)
 	}
 	for _, name := range candidates {
 		e := l.img.find(name)
