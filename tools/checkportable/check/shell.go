@@ -53,11 +53,15 @@ var shellChecks = []Check{
 // shells are programs that run the commands in their arguments.
 var shells = []string{"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"}
 
-// runsShell reports whether a command is a shell, or env with one.
+// runsShell reports whether a command is a shell with -c, or env with one: a shell understands nothing of
+// what it hands to a script.
 func (c command) runsShell() bool {
 	isShell := func(name string) bool { return slices.Contains(shells, path.Base(name)) }
-	return isShell(c.path) || path.Base(c.path) == "env" && slices.ContainsFunc(c.args, isShell)
+	return (isShell(c.path) || path.Base(c.path) == "env" && slices.ContainsFunc(c.args, isShell)) && slices.ContainsFunc(c.args, shellCommand.MatchString)
 }
+
+// shellCommand matches a shell's option that the next argument is what it runs.
+var shellCommand = regexp.MustCompile("^-[a-z]*c[a-z]*$")
 
 // shellWord are words that connect commands, redirect files, or stand for a home directory or for what
 // a command prints.
