@@ -22,9 +22,9 @@ var update = flag.Bool("update", false, "rewrite image.golden: bazel run //rootf
 
 const name = "portable-walkthrough-go"
 
-// What is shipped is what a person has read: image.golden lists every path. The
-// binary's size, "*" there, changes with every line of code, os-release's with the
-// architecture.
+// A person has reviewed the contents of the image: image.golden lists every path. "*" stands
+// for the binary's size, which changes with every line of code, and for os-release's, which
+// depends on the architecture.
 func TestListing(t *testing.T) {
 	var text string
 	for _, e := range squashfs.List(t, runfile.Of(t, "IMAGE")) {
@@ -45,7 +45,7 @@ func TestListing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text != string(want) {
-		t.Errorf("the image holds\n%s\nimage.golden says\n%s\nIf that is meant: bazel run //rootfs:rootfs_test -- -update", text, want)
+		t.Errorf("the image has\n%s\nimage.golden lists\n%s\nIf the change is right: bazel run //rootfs:rootfs_test -- -update", text, want)
 	}
 }
 
@@ -76,8 +76,8 @@ func TestContents(t *testing.T) {
 	}
 }
 
-// The unit files name things that are declared elsewhere; where a fact must stand
-// twice, this holds the two together.
+// The unit files refer to facts that are declared elsewhere. Where a fact must be in two
+// places, this test compares them.
 func TestUnitsMatchTheImage(t *testing.T) {
 	root := squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
 	service := options(t, root, ".service")
@@ -112,8 +112,8 @@ func options(t *testing.T, root, suffix string) map[string]string {
 	return values
 }
 
-// What the host, portablectl inspect and the journal read. The version is
-// MODULE.bazel's, which WORKSPACE mode does not know.
+// The host, portablectl inspect and the journal read these fields. The version is
+// MODULE.bazel's, which WORKSPACE mode does not have.
 func TestOSRelease(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(squashfs.Unpack(t, runfile.Of(t, "IMAGE")), "usr/lib/os-release"))
 	if err != nil {
@@ -132,8 +132,8 @@ $`)
 	}
 }
 
-// A set's image has the bytes of the image that is built for its platform, as here for this
-// machine; those for others have not.
+// A set's image for a platform has the same bytes as the image that is built for it. Here the
+// platform is this machine's; the set's other images have other bytes.
 func TestSetHasTheImagesBytes(t *testing.T) {
 	want, err := os.ReadFile(runfile.Of(t, "IMAGE"))
 	if err != nil {
@@ -158,8 +158,8 @@ func TestSetHasTheImagesBytes(t *testing.T) {
 	}
 }
 
-// Each image of the set is for the machine that its name and its os-release tell,
-// and all hold the same paths.
+// Each image of the set is for the machine that its name and its os-release name,
+// and all images have the same paths.
 func TestArchitectures(t *testing.T) {
 	machines := map[string]elf.Machine{"arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV, "x86-64": elf.EM_X86_64}
 	paths := func(image string) (all []string) {
@@ -180,7 +180,7 @@ func TestArchitectures(t *testing.T) {
 		}
 		architecture := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(image), name+"_"), ".raw")
 		if got := paths(image); !slices.Equal(got, want) {
-			t.Errorf("%s holds %q, want %q", image, got, want)
+			t.Errorf("%s has %q, want %q", image, got, want)
 		}
 		root := squashfs.Unpack(t, image)
 		content, err := os.ReadFile(filepath.Join(root, "usr/lib/os-release"))

@@ -50,7 +50,7 @@ func service(t *testing.T, state string, listener *net.TCPListener, args ...stri
 	return cmd
 }
 
-// Each mistake is one line on standard error that says what to do, and status 1.
+// For each mistake the service prints one line with the fix, and exits with status 1.
 func TestRefusesToStart(t *testing.T) {
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -174,7 +174,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// What the unit says agrees with the program.
+// The unit's numbers agree with the program's.
 func TestUnitAgrees(t *testing.T) {
 	text, err := os.ReadFile("../units/portable-walkthrough-go.service")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 const name = "portable-walkthrough-go"
 
-// systemd reads the units as they are shipped, and has nothing to say.
+// systemd finds no mistake in the shipped units.
 func TestVerify(t *testing.T) {
 	analyze, root := suite.Analyze(t), squashfs.Unpack(t, runfile.Of(t, "IMAGE"))
 	verify := func() string {
@@ -35,7 +35,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// The sandbox is as tight as README.md says.
+// The sandbox has the rating that README.md states.
 func TestSecurity(t *testing.T) {
 	analyze := suite.Analyze(t)
 	unit := filepath.Join(t.TempDir(), name+".service")

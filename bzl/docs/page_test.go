@@ -34,7 +34,7 @@ func parse(text string) (*message, error) {
 			last.messages[name] = append(last.messages[name], m)
 			stack = append(stack, m)
 		case isText && value[0] == '"':
-			// Go knows protobuf's escapes, but that of the quote which it does not use.
+			// Go has protobuf's escapes, except that of the single quote.
 			unquoted, err := strconv.Unquote(strings.ReplaceAll(value, `\'`, `'`))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", line, err)

@@ -42,7 +42,7 @@ InstancesMax={keep}
 _ROOTHASH = """
 # systemd 257 verifies an image with a hash tree that is not signed only with this file beside it."""
 
-# No systemd updates portable services after a download by itself. Versions are told apart by ls -v.
+# systemd does not update portable services by itself after a download. ls -v sorts versions.
 _SERVICE = """# From {label}. To be put into /etc/systemd/system/.
 [Unit]
 Description=Update of the portable service {name}

@@ -21,14 +21,14 @@ type action struct {
 	inventory []string
 }
 
-// specFile is what an action's parameter file becomes, below its root.
+// specFile is the name of an action's parameter file, below its root.
 const specFile = "spec.jsonl"
 
-// listedFile and targetsFile are what the parameter files of the inventory's action become.
+// listedFile and targetsFile are the names of the inventory action's parameter files.
 const listedFile, targetsFile = "listed.jsonl", "targets.jsonl"
 
-// trees hold the inputs of all actions, in the runfiles and below the paths that their
-// arguments name.
+// trees are the directories with the inputs of all actions. They are in the runfiles, below the
+// paths that the actions' arguments name.
 var trees = []string{"bazel-out", "bzl", "external", "units"}
 
 // newAction copies the action that a file NAME.action describes.

@@ -95,8 +95,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A disk that fills up while mksquashfs writes leaves nothing that looks like an
-// image, and the error says what happened.
+// If the disk fills up while mksquashfs writes, no incomplete image is left, and the error
+// gives the reason.
 func TestFullDisk(t *testing.T) {
 	needNamespaces(t)
 	a := linkAction(t, runfile.Of(t, "ACTION"))

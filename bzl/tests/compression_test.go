@@ -18,7 +18,7 @@ func TestCompressions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// gzip's 9 is its default, of which the file system says nothing.
+	// gzip's 9 is its default, which the file system does not record.
 	for name, level := range map[string]string{"gzip": "", "lz4": "", "xz": "", "zstd": "compression-level 19"} {
 		t.Run(name, func(t *testing.T) {
 			image := runfile.Of(t, strings.ToUpper(name))

@@ -48,8 +48,8 @@ func (a *action) documents(t *testing.T, env []string) map[string][]byte {
 	return made
 }
 
-// Whoever makes them where and when, the documents have the bytes that Bazel's own actions
-// wrote.
+// The documents have the bytes that Bazel's own actions wrote, whatever the user, the place
+// and the time.
 func TestDocumentsHaveTheSameBytesWhateverTheCircumstances(t *testing.T) {
 	for name, test := range map[string]struct {
 		action func(*testing.T, string) *action

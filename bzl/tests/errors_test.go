@@ -10,15 +10,15 @@ import (
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
-// What the one fail() of the rules says.
+// The only call of fail() in the rules.
 const refusal = `fail("{} {}: attribute \"{}\": {}".format(rule, shown(ctx.label), attribute, message.format(*values)))`
 
 // How the errors of macros begin: with rule, target and attribute.
 const inMacro = `fail("{} //{}:{}: attribute \"`
 
-// Every refusal of the rules goes through `refuse` of origin.bzl, which names rule, target
-// and attribute; it says what is wrong and, in another sentence, what to do; and the table
-// of //bzl/tests/analysis:errors.bzl has it, word for word.
+// Every error of the rules goes through `refuse` of origin.bzl, which names rule, target and
+// attribute. Its message has one sentence for the mistake and another one for the fix, and is
+// in the table of //bzl/tests/analysis:errors.bzl, word for word.
 func TestEveryErrorIsInTheTable(t *testing.T) {
 	table, err := os.ReadFile("analysis/errors.bzl")
 	if err != nil {
@@ -98,7 +98,7 @@ func messages(t *testing.T, name, text, call, before string) (found []string) {
 func checkSentences(t *testing.T, message string) {
 	t.Helper()
 	if !strings.Contains(message, ". ") || !strings.HasSuffix(message, ".") {
-		t.Errorf("%q has no second sentence that tells a way out", message)
+		t.Errorf("%q has no second sentence with a fix", message)
 	}
 }
 

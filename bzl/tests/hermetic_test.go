@@ -17,8 +17,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/skip"
 )
 
-// needNamespaces skips a test where the kernel lets nobody have namespaces. Where
-// ./tools/bazel provisions it never skips: that needs them as well.
+// needNamespaces skips a test if the kernel forbids namespaces. With a provisioned Bazel it
+// never skips, because provisioning needs them as well.
 func needNamespaces(t *testing.T) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), self(t))
@@ -52,7 +52,7 @@ func bubblewrap(t *testing.T) program.Program {
 	return bwrap
 }
 
-// lookAround makes the test binary tell what it sees, and nothing else.
+// lookAround makes the test binary print its surroundings, and do nothing else.
 const lookAround = "TEST_LOOK_AROUND"
 
 // tellWhatIsThere prints the names in the root directory and the environment.
@@ -65,9 +65,9 @@ func tellWhatIsThere() {
 	fmt.Println(names, err, os.Environ())
 }
 
-// inEmptyRoot makes a command of a program that lies in the action's directory, to be
-// run where that directory is all there is: no /usr, /bin, /etc, /proc, /dev, no
-// network, and of the environment only $PWD, which bubblewrap sets, and what is given.
+// inEmptyRoot returns a command that runs a program of the action's directory in a root that has
+// only this directory: no /usr, /bin, /etc, /proc, /dev and no network. Its environment has $PWD,
+// which bubblewrap sets, and the given variables.
 func (a *action) inEmptyRoot(ctx context.Context, bwrap program.Program, env []string, program string, args ...string) *exec.Cmd {
 	options := []string{"--unshare-all", "--die-with-parent", "--clearenv", "--bind", a.root, "/execroot", "--chdir", "/execroot"}
 	for _, variable := range env {
@@ -101,8 +101,8 @@ func TestInAnEmptyRoot(t *testing.T) {
 	a.compare(t)
 }
 
-// needOwnLoader skips where mksquashfs is one that wants the machine's libraries: the
-// Central Registry's is built with whatever C compiler there is.
+// needOwnLoader skips a test if mksquashfs needs the machine's libraries: the Central
+// Registry's module is built with the machine's own C compiler.
 func (a *action) needOwnLoader(t *testing.T) {
 	t.Helper()
 	if a.flag("loader") != "" {

@@ -36,8 +36,8 @@ def _image_action_impl(ctx):
         ctx.actions.write(file, "\n".join(info.arguments + ["inventory " + line for line in info.inventory]) + "\n")
         files.append(file)
 
-    # Under the paths that the arguments name, so that the actions can be run again: with the
-    # configuration's name, or mapped.
+    # The files have the paths that the arguments name, with the configuration's name or mapped,
+    # so that a test can run the actions again.
     inputs = depset(
         [file for image in ctx.attr.images for file in image[_ArgumentsInfo].metadata],
         transitive = [image[PortableImageInfo].inputs for image in ctx.attr.images],

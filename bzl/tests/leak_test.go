@@ -16,8 +16,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/squashfs"
 )
 
-// leaks tells where in an image one of the words stands: in its bytes, in a path, owner
-// or symlink, or in a file's content. wholly looks for whole words only.
+// leaks returns the places of an image that have one of the words: its bytes, a path, owner
+// or symlink, or a file's content. wholly looks for whole words only.
 func leaks(t *testing.T, image string, words []string, wholly bool) []string {
 	t.Helper()
 	var found []string
@@ -39,7 +39,7 @@ func leaks(t *testing.T, image string, words []string, wholly bool) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A short name comes up by chance in what is compressed.
+	// A short name can occur by chance in compressed bytes.
 	look("bytes", raw, 5)
 	look("listing", fmt.Append(nil, squashfs.List(t, image)), 1)
 	root := squashfs.Unpack(t, image)
@@ -51,7 +51,7 @@ func leaks(t *testing.T, image string, words []string, wholly bool) []string {
 		if err != nil {
 			return err
 		}
-		// Names of people and machines are short, and a program holds many words.
+		// Names of people and machines are short, and a program contains many words.
 		if !wholly || !bytes.HasPrefix(content, []byte("\x7fELF")) {
 			look(path[len(root):], content, 1)
 		}
@@ -63,8 +63,8 @@ func leaks(t *testing.T, image string, words []string, wholly bool) []string {
 	return found
 }
 
-// builder is where this image was built, and by whom, as far as a test can know: the
-// output base and the workspace, through the links that runfiles are.
+// builder returns the paths and names of the image's build, as far as a test can find them:
+// the links of runfiles lead to the output base and the workspace.
 func builder(t *testing.T, image string) (paths, names []string) {
 	t.Helper()
 	for _, file := range []string{image, runfile.Of(t, "MARKER")} {
@@ -85,7 +85,7 @@ func builder(t *testing.T, image string) (paths, names []string) {
 	if name := os.Getenv("USER"); name != "" {
 		names = append(names, name)
 	}
-	// What everybody is called, and unit files speak of, says nothing of anybody.
+	// These names are the same on all machines, and unit files contain them.
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "root" || name == "nobody" || name == "localhost" })
 	return paths, names
 }
@@ -100,9 +100,9 @@ func TestNothingOfTheBuilderIsInTheImage(t *testing.T) {
 	}
 }
 
-// The action alone, in a place, for a user and on a host with names that nothing else
-// has. What the compiler might have put into the binary is for .ci/run to show: there
-// somebody with another name on another host builds the same bytes.
+// The image action runs in a directory, for a user and on a host whose names occur nowhere
+// else. It does not show what the compiler might put into the binary: for that, .ci/run builds
+// the same bytes as another user on another host.
 func TestNothingOfTheActionsSurroundingsIsInTheImage(t *testing.T) {
 	const canary = "leaky-canary"
 	bwrap := bubblewrap(t)

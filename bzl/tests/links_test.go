@@ -13,7 +13,7 @@ import (
 )
 
 // Bazel's own symlinks, unresolved ones in files and runfiles, and those of a directory that a
-// rule made: links.golden says what becomes of them.
+// rule made: links.golden lists the results.
 func TestLinksAreGolden(t *testing.T) {
 	content, err := os.ReadFile(runfile.Of(t, "LINKS_MANIFEST"))
 	if err != nil {
@@ -41,7 +41,7 @@ func TestLinksAreGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.String() != string(want) {
-		t.Errorf("got\n%s\nwant\n%s\nIf that is meant: bazel run //bzl/tests:tests_test -- -update", got.String(), want)
+		t.Errorf("got\n%s\nwant\n%s\nIf the change is right: bazel run //bzl/tests:tests_test -- -update", got.String(), want)
 	}
 }
 

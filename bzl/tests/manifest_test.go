@@ -34,8 +34,8 @@ func manifest(t *testing.T) (lines [][]string) {
 	return lines[1:]
 }
 
-// Everything that portable_image can declare, and what it adds: subject.golden says
-// what becomes of it.
+// The image has everything that portable_image can declare, and what the rule adds:
+// subject.golden lists the result.
 func TestManifestIsGolden(t *testing.T) {
 	volatile := regexp.MustCompile(`^/usr/bin/|/helper$|/_repo_mapping$|\.cdx\.json$`)
 	var text strings.Builder
@@ -57,7 +57,7 @@ func TestManifestIsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text.String() != string(want) {
-		t.Errorf("the manifest says\n%s\nsubject.golden says\n%s\nIf that is meant: bazel run //bzl/tests:tests_test -- -update", text.String(), want)
+		t.Errorf("the manifest has\n%s\nsubject.golden has\n%s\nIf the change is right: bazel run //bzl/tests:tests_test -- -update", text.String(), want)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestManifestSaysWhatTheImageHas(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("the image holds\n%s\nthe manifest says\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the image has\n%s\nthe manifest lists\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

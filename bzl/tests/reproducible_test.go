@@ -28,7 +28,7 @@ func (a *action) make(t *testing.T, prepare func(*exec.Cmd)) {
 	}
 }
 
-// compare tells in which path and field the action's image differs from the one that
+// compare reports each path and field in which the action's image differs from the one that
 // Bazel's own action made.
 func (a *action) compare(t *testing.T) {
 	t.Helper()
@@ -37,9 +37,9 @@ func (a *action) compare(t *testing.T) {
 	}
 }
 
-// Whoever builds it where and when, the image has the bytes that Bazel's own
-// action wrote. That the binary in it has, built anew in another output base, is
-// for .ci/run to show: a test can't run Bazel.
+// The image has the bytes that Bazel's own action wrote, whatever the user, the place and the
+// time. .ci/run verifies the same for the binary, built again in another output base: this
+// test can't run Bazel.
 func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 	processors := func(n int) func(*testing.T, *action, *exec.Cmd) {
 		return func(t *testing.T, a *action, _ *exec.Cmd) { a.set(t, "processors", strconv.Itoa(n)) }
@@ -113,9 +113,8 @@ func (a *action) eachInput(t *testing.T, do func(path string, mode fs.FileMode) 
 	}
 }
 
-// No clock has a say: the image is the same a second later, the finest that a
-// squashfs can tell. Left to itself, mksquashfs writes that second down, which is the
-// negative control.
+// The clock does not affect the image: it is the same a second later, the unit of times in a
+// squashfs. The negative control: without our flags, mksquashfs writes the current second.
 func TestSameBytesASecondLater(t *testing.T) {
 	a := linkAction(t, runfile.Of(t, "ACTION"))
 	bare := filepath.Join(a.root, "bare.raw")
@@ -137,15 +136,15 @@ func TestSameBytesASecondLater(t *testing.T) {
 	time.Sleep(1100 * time.Millisecond)
 	makeBoth()
 	if lines := squashfs.Diff(t, a.output()+".before", a.output()); len(lines) > 0 {
-		t.Errorf("the clock has a say:\n%s", strings.Join(lines, "\n"))
+		t.Errorf("the clock affects the image:\n%s", strings.Join(lines, "\n"))
 	}
 	if lines := strings.Join(squashfs.Diff(t, bare+".before", bare), "\n"); !strings.Contains(lines, "file system: Creation or last append time") {
 		t.Errorf("mksquashfs without its flags should differ in its time, but: %s", lines)
 	}
 }
 
-// The negative control: the comparison above sees a difference if there is one, and
-// tells where.
+// The negative control: the comparison above finds a difference if there is one, and
+// names its place.
 func TestOtherInputsGiveOtherBytes(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*testing.T, *action)

@@ -39,7 +39,7 @@ func TestCountsOnAfterAReopen(t *testing.T) {
 	}
 	next(t, mustOpen(t, dir), 3)
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("the state directory holds %v, want the counter alone", entries)
+		t.Errorf("the state directory has %v, want the counter alone", entries)
 	}
 }
 
@@ -110,11 +110,11 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	next(t, mustOpen(t, dir), 1)
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "locked by another process") {
-		t.Fatalf("got %v, want an error that says who has it", err)
+		t.Fatalf("got %v, want an error that names the other process", err)
 	}
 }
 
-// What is no file of ours to write is refused, with its path, and left alone.
+// Open refuses everything that is not a counter's file, names its path, and does not change it.
 func TestOpenFailures(t *testing.T) {
 	for name, test := range map[string]struct {
 		make func(path string) error

@@ -117,7 +117,7 @@ func (g *gate) admit(accepted net.Conn) *conn {
 	return c
 }
 
-// release forgets a connection that was closed. answered says that the close came
+// release forgets a connection that was closed. answered reports whether the close came
 // with an answer.
 func (g *gate) release(c *conn, answered bool) {
 	g.mu.Lock()

@@ -87,7 +87,7 @@ func resident(t testing.TB, pid int) int {
 	return kilobytes
 }
 
-// Headers that come byte by byte are cut off after ten seconds, and hold up nobody.
+// The service cuts off headers that come byte by byte after ten seconds. They delay no other client.
 func TestSlowloris(t *testing.T) {
 	t.Parallel()
 	b := besiegedService(t, 0)
@@ -102,7 +102,7 @@ func TestSlowloris(t *testing.T) {
 	var ended sync.WaitGroup
 	for _, conn := range slow {
 		ended.Go(func() {
-			// What the service sends, and then its close, makes the writes fail too.
+			// The service's answer and its close make the writes fail too.
 			if answer, err := io.ReadAll(conn); bytes.Contains(answer, []byte("Hello")) || errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("got %q, %v; want the connection closed", answer, err)
 			}
@@ -130,7 +130,7 @@ func TestSlowloris(t *testing.T) {
 	}
 }
 
-// Memory is bounded by connections, and 10 000 silent ones hold up nobody.
+// The limit of connections bounds memory, and 10 000 silent ones delay no other client.
 func TestManyIdleConnections(t *testing.T) {
 	want := 10000
 	var files syscall.Rlimit
@@ -166,7 +166,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 	b.answers(t)
 }
 
-// What is no request is refused, and counts nothing.
+// The service refuses input that is not a request, and does not count it.
 func TestGarbage(t *testing.T) {
 	b := besiegedService(t, 0)
 	before := b.answers(t)

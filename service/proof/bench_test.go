@@ -129,8 +129,8 @@ func (r *rival) serve(b *testing.B, meanwhile func(at net.Addr, process func() *
 	m.stop(b)
 }
 
-// load asks on a number of connections while more says so of the number of answers on
-// each, and returns the times that answers took.
+// load sends requests on a number of connections, while more returns true for the number of
+// answers on each. It returns the times that answers took.
 func (r *rival) load(b *testing.B, at net.Addr, connections int, more func(n int) bool) (times []time.Duration) {
 	b.Helper()
 	var mu sync.Mutex

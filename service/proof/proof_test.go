@@ -84,7 +84,7 @@ func (r *tally) note(kind string, n uint64, err error) {
 	r.numbers = append(r.numbers, n)
 }
 
-// besiege sends requests at the idle edge until done says so, and lets the service
+// besiege sends requests at the idle edge until done returns true, and lets the service
 // go idle after each. It ends early at the first loss.
 func besiege(listeners []net.Listener, done func() bool) *tally {
 	r := &tally{}

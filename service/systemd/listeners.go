@@ -32,7 +32,7 @@ func Listeners() ([]net.Listener, error) {
 		return nil, err
 	}
 	defer os.Unsetenv("LISTEN_PIDFDID")
-	// Looking at the last one first avoids creating as many files as a wrong number says.
+	// Checking the last one first avoids creating a file for each of a wrong number.
 	if _, err := unix.FcntlInt(uintptr(firstFD+passed-1), unix.F_GETFD, 0); err != nil {
 		return nil, fmt.Errorf("$LISTEN_FDS is %d, but file descriptor %d is not open: %w", passed, firstFD+passed-1, err)
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Where go-systemd silently returns no sockets there is an error that says what is
-// wrong: the service must not run and listen nowhere.
+// Where go-systemd silently returns no sockets, an error names the mistake: the service
+// must not run without listening.
 func TestCount(t *testing.T) {
 	const self = 42
 	for name, test := range map[string]struct{ pid, fds, want string }{

@@ -26,7 +26,7 @@ func untilSignal() context.Context {
 	// rules_go sets this for a test, but not for the test's wrapper.
 	if os.Getenv("GO_TEST_WRAP") == "0" {
 		// On a signal test-setup.sh, by which Bazel starts tests, kills the process group
-		// with the wrapper, and nobody would clean up. So the test leaves the group and
+		// with the wrapper, and nothing would clean up. So the test leaves the group and
 		// takes the end of its parent as the signal.
 		_ = syscall.Setpgid(0, 0)
 		_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0)
@@ -82,7 +82,7 @@ func New(t testing.TB, o Options) *Bazel {
 		// Should the test be killed, the server ends soon.
 		b.prefix = append(b.prefix, "--output_base="+filepath.Join(scratch, "base"), "--max_idle_secs=300")
 		t.Cleanup(func() {
-			// Also after a signal. What repositories hold may be read-only: Bazel removes it.
+			// Also after a signal. Repositories may have read-only files, which Bazel can remove.
 			if out, err := b.command(context.Background(), "clean", "--expunge").CombinedOutput(); err != nil {
 				t.Errorf("bazel clean --expunge: %v: %s", err, out)
 			}

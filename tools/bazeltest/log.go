@@ -23,8 +23,8 @@ const (
 	Deduplicated = "deduplicated"
 )
 
-// A Spawn is a process that an action wants run: what is used of a SpawnExec in Bazel's
-// spawn.proto. Spawns of actions that are up to date are in no log.
+// A Spawn is a process of an action: the fields in use of a SpawnExec in Bazel's
+// spawn.proto. The log does not have spawns of actions that are up to date.
 type Spawn struct {
 	Mnemonic    string     `json:"mnemonic"`
 	TargetLabel string     `json:"targetLabel"`

@@ -92,7 +92,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// Names of other images are nobody's versions.
+// Files of other images do not count as versions.
 func TestKeepsOthers(t *testing.T) {
 	p := build(t, "3", "")
 	now := sums{"hello_1_arm64.raw": "", "hello_2_arm64.raw": "", "hello_3_arm64.raw": "", "hello-more_1_arm64.raw": "", "hello_1_riscv64.raw": "", "hello_3_x86-64.raw": ""}

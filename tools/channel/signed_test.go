@@ -56,7 +56,7 @@ func TestSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What portable_verity makes, and beside it what portable_sign makes of that.
+	// The outputs of portable_verity, and those of portable_sign for them.
 	made, signed := t.TempDir(), t.TempDir()
 	disk := filepath.Join(made, "hello_1.raw")
 	create(t, disk, func(out *os.File) error {

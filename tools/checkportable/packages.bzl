@@ -5,8 +5,8 @@ load("//tools/provision:debian.bzl", "debian_packages")
 # For MODULE.bazel.
 visibility(["//"])
 
-# Small ones of many kinds: daemons in C, Go, Python and Perl, with sockets, timers, paths,
-# templates and targets. No two have a file of the same name.
+# Small packages of many kinds: daemons in C, Go, Python and Perl, with sockets, timers, paths,
+# templates and targets. No two of them have a file of the same name.
 _PACKAGES = [
     "accountsservice",
     "acpid",
@@ -123,7 +123,7 @@ def _unit_packages_impl(_ctx):
         dependencies = False,
         packages = _PACKAGES,
         paths = ["usr/lib/systemd/system"],
-        # No longer changes, so neither does what is found.
+        # This suite no longer changes, so the findings do not change either.
         suite = "bookworm",
     )
 

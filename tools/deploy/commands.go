@@ -45,7 +45,7 @@ func (d *deployment) prepare(ctx context.Context, images map[string]image) error
 		}
 	}
 	if len(images) > 1 {
-		// What was asked was about another image.
+		// The facts so far are about another image.
 		d.facts = facts{}
 		if err := d.look(ctx); err != nil {
 			return err
@@ -128,7 +128,7 @@ func (d *deployment) extended(now entry) []entry {
 	return all[max(0, len(all)-d.config.Keep):]
 }
 
-// known returns the history, with the attached image at its end even if somebody attached it by hand.
+// known returns the history, with the attached image at its end even if a user attached it by hand.
 func (d *deployment) known() []entry {
 	all := slices.Clone(d.facts.history)
 	if d.facts.attached == "" {
@@ -270,7 +270,7 @@ func inspect(ctx context.Context, d *deployment, images map[string]image) (strin
 	if a, b := attached.form(), d.image.form(); a != b {
 		differences = append(differences, a+", against "+b)
 	}
-	// What unsquashfs reads begins at the start of a file.
+	// unsquashfs reads a file system only at the start of a file.
 	var naked [2]string
 	for n, i := range []image{attached, d.image} {
 		if naked[n], err = i.unwrapped(filepath.Join(scratch, fmt.Sprint(n))); err != nil {

@@ -93,7 +93,7 @@ func (i image) unwrapped(into string) (path string, err error) {
 	return into, errors.Join(err, out.Close())
 }
 
-// form says what the image is beside its squashfs.
+// form describes the hash tree and the signature of the image.
 func (i image) form() string {
 	switch {
 	case i.verity == nil:
@@ -104,7 +104,7 @@ func (i image) form() string {
 	return "root hash " + i.verity.RootHash + ", signed with certificate " + i.verity.Signer
 }
 
-// sidecars returns the files that this systemd wants beside the image, by suffix: from 250 on it finds the signature in
+// sidecars returns the files that this systemd needs beside the image, by suffix: from 250 on it finds the signature in
 // the image, and the root hash of a signed one; from 258 on every root hash (systemd.exec(5), RootHash= and
 // RootHashSignature=).
 func (i image) sidecars(systemd int) (map[string][]byte, error) {
@@ -124,8 +124,8 @@ func (i image) sidecars(systemd int) (map[string][]byte, error) {
 	return all, nil
 }
 
-// stored is the image's name on a host: with the portable name first, as portabled wants it,
-// and with its digest, so that equal names are equal bytes.
+// stored returns the image's name on a host: the portable name first, as portabled requires,
+// and the digest, so that equal names mean equal bytes.
 func (i image) stored(name, version string) string {
 	tag := i.digest[:12]
 	if version != "" {

@@ -3,9 +3,8 @@ package dsse
 // StatementType is the type of a [Statement].
 const StatementType = "https://in-toto.io/Statement/v1"
 
-// A Statement is an in-toto statement (https://in-toto.io/Statement/v1): what somebody says of
-// some files, which the payload of an envelope of the type [InToto] is. P is the form of what is
-// said.
+// A Statement is an in-toto statement (https://in-toto.io/Statement/v1) about some files: the
+// payload of an envelope of the type [InToto]. P is the type of its predicate.
 type Statement[P any] struct {
 	// Type is StatementType.
 	Type string `json:"_type"`

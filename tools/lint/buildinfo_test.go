@@ -21,8 +21,8 @@ func modulesOf(info *debug.BuildInfo) string {
 	return said
 }
 
-// The program that is shipped names its module and the modules that it is made of, with
-// their versions and sums, and says its version as MODULE.bazel declares it.
+// The shipped program contains its module and its dependencies, with their versions and
+// sums, and MODULE.bazel's version.
 func TestBuildInfo(t *testing.T) {
 	program := runfile.Of(t, "SERVICE")
 	info, err := buildinfo.ReadFile(program)

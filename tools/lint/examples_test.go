@@ -58,7 +58,7 @@ func TestTheReadmesExamplesAreBuilt(t *testing.T) {
 // excerpt is a part of an example: its first line names the file.
 var excerpt = regexp.MustCompile("(?s)```[a-z]+\n(?:#|//) (bzl/examples/\\S+)\n(.*?)```\n")
 
-// What pages show of a file is in it.
+// The excerpts that pages show are in their files.
 func TestPagesShowExcerpts(t *testing.T) {
 	for page, atLeast := range map[string]int{"bzl/docs/services.md": 15, "bzl/docs/workspace.md": 2} {
 		found := excerpt.FindAllStringSubmatch(read(t, page), -1)

@@ -63,8 +63,8 @@ func publicTargets(file *build.File, pkg string) (found []string) {
 	return found
 }
 
-// publicStarlark is a .bzl file that says nothing of its visibility, or makes targets
-// public.
+// publicStarlark lists a .bzl file that does not restrict its visibility, and the targets that it
+// makes public.
 func publicStarlark(file *build.File, pkg, name string) (found []string) {
 	loads := true
 	for _, statement := range file.Stmt {

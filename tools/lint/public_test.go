@@ -12,8 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "write public.txt instead of comparing it")
 
-// What is public is what public.txt lists. It is read from the workspace, as all is that is
-// compared with it.
+// public.txt lists all public targets and files. The test reads it from the workspace, like the
+// files that it compares.
 func TestPublic(t *testing.T) {
 	root := workspace(t)
 	list := filepath.Join(root, "tools/lint/public.txt")
@@ -36,7 +36,7 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// Each way to be public is seen, and what is not is none (the negative control).
+// The list has a target for each way to be public, and no private one (the negative control).
 func TestPublicIsSeen(t *testing.T) {
 	tree := fstest.MapFS{}
 	for name, content := range map[string]string{

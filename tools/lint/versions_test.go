@@ -52,8 +52,7 @@ func TestModuleVersions(t *testing.T) {
 	}
 }
 
-// What the service says of itself is the module's version, and so is what others are
-// told to depend on.
+// The service prints the module's version, and the documentation tells users to depend on it.
 func TestOwnVersion(t *testing.T) {
 	want := find(t, "MODULE.bazel", `(?ms)^module\(.*?\n    version = "([^"]+)"`)
 	for file, pattern := range map[string]string{

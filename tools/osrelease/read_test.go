@@ -52,7 +52,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// What we read without a problem, a shell reads the same.
+// A shell reads the same fields, if we read them without a problem.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"A=b\n", "A=\"b c\"\n", "A='$x'\n", "A=\"\\\"\\\\\"\nA=\n", "A=\"a\\b\"\n", "A=~\n", "A=b\n#A=c"} {
 		f.Add([]byte(seed))

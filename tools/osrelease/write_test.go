@@ -47,7 +47,7 @@ func TestBadFields(t *testing.T) {
 	}
 }
 
-// What is written is read as it was given.
+// Reading returns the values that were written.
 func FuzzRoundTrip(f *testing.F) {
 	for _, value := range []string{
 		"hello", "1.2~rc1", "Hello, World", "", " ", "a=b", "#", "~", "100%", "d'été", "$HOME `id`", `\`, `\\"`, `"quoted"`,

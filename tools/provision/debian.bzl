@@ -1,10 +1,10 @@
 """Repositories made of Debian packages, unpacked and not installed.
 
-What a test needs besides what is built here (QEMU, a machine's whole system, a
-server to talk to) comes from any suite, through this machine's own mirror: apt
-checks the suite's signature and each package's digest. `packages.lock` lists what
-came. Where there is no apt, Bazel itself downloads what a lock file names. Nothing is
-fetched until something asks for a target of the repository.
+Tests need programs that this repository does not build: QEMU, a machine's whole system,
+a server. They come from any suite, through this machine's own mirror. apt verifies the
+suite's signature and each package's digest, and `packages.lock` lists the packages. On a
+machine without apt, Bazel downloads the packages of a lock file. It fetches a repository
+only when a build needs one of its targets.
 """
 
 visibility([
@@ -50,7 +50,7 @@ def _checked(ctx, what, result):
         fail("repository '{}': can't {}: {}{}".format(ctx.name, what, result.stdout, result.stderr))
 
 def _debian_packages_impl(ctx):
-    reason = "this is no Linux machine"
+    reason = "this machine does not run Linux"
     if ctx.os.name == "linux":
         reason = _unpack(ctx, "--check").stderr.strip()
     locked = _locked(ctx) if reason else None
@@ -104,7 +104,7 @@ def _name(ctx):
     return ctx.name.replace("+", "~").split("~")[-1]
 
 def _locked(ctx):
-    """What a lock file says of this repository.
+    """Reads this repository's packages from a lock file.
 
     Args:
         ctx: the repository's context.
@@ -134,19 +134,19 @@ def _locked(ctx):
                 others = True
     own = [path for path, _ in packages if not path.endswith("_all.deb")]
     return struct(
-        # With nothing but "all", the rest is for another CPU.
+        # Without packages for this CPU, those for all CPUs are no use: the lock file is another CPU's.
         packages = packages if own or not others else [],
         addresses = [address.replace("{timestamp}", timestamp).removesuffix("/") for address in archive.split(" ")],
-        reason = "{} has no packages of {} for {}; make it anew, see bzl/docs/machines.md of portable_walkthrough_go".format(ctx.attr.lock, _name(ctx), architecture),
+        reason = "{} has no packages of {} for {}; write it again, see bzl/docs/machines.md of portable_walkthrough_go".format(ctx.attr.lock, _name(ctx), architecture),
     )
 
-# Debian's names of CPUs, by Java's.
+# Debian's names of CPUs by Java's names.
 _ARCHITECTURES = {
     "aarch64": "arm64",
     "x86_64": "amd64",
 }
 
-# As for apt, in debs.sh.
+# The options of debs.sh.
 _UNTAR = [
     "tar",
     "--extract",
@@ -157,7 +157,7 @@ _UNTAR = [
 ] + ["--exclude=./usr/share/" + name for name in ["doc", "man", "locale", "info", "lintian"]] + ["--file"]
 
 def _download(ctx, locked):
-    """Downloads and unpacks packages with Bazel and what every Linux machine has."""
+    """Downloads and unpacks packages with Bazel and programs that every Linux machine has."""
     _checked(ctx, "make a root", ctx.execute(["sh", "-c", """
 set -e
 for directory in bin sbin lib lib64; do
@@ -179,11 +179,11 @@ done"""]))
         ctx.report_progress("Unpacking " + path)
         deb = "debs/{}".format(number)
 
-        # deb(5): an ar archive, in which data.tar with one of several endings has the files.
+        # deb(5): an ar archive. Its files are in data.tar, with one of several suffixes.
         ctx.extract(deb + ".deb", output = deb)
         for part in ctx.path(deb).readdir():
             if part.basename.startswith("data.tar"):
-                # Not Bazel: it makes other modes, and symbolic links to places on this machine.
+                # Bazel would change modes, and make symbolic links to paths on this machine.
                 _checked(ctx, "unpack {} with tar".format(path), ctx.execute(_UNTAR + [part]))
         ctx.delete(deb)
         ctx.delete(deb + ".deb")
@@ -208,14 +208,14 @@ def _write(ctx, files, available, build = ""):
 
 debian_packages = repository_rule(
     implementation = _debian_packages_impl,
-    doc = """Packages of a Debian suite, with all that they depend on or alone.
+    doc = """Packages of a Debian suite, alone or with their dependencies.
 
-`@NAME//:packages.lock` has a line "name version sha256" for each. `@NAME//:available` is for
-`target_compatible_with`: where there is neither apt with a mirror of Debian nor a lock file
-with an address to download from, it can't be met, so that targets are skipped, and the reason
-is printed.
+`@NAME//:packages.lock` has a line "name version sha256" for each package. `@NAME//:available`
+is for `target_compatible_with`. A machine that has neither apt with a Debian mirror, nor a
+lock file with an address to download from, does not meet this constraint: Bazel skips the
+targets, and the repository prints the reason.
 
-Suites move, so two machines may get different versions; what must be pinned is written
+A suite changes, so two machines may get different versions. To pin one, write
 PACKAGE=VERSION.""",
     attrs = {
         "architecture": attr.string(
@@ -226,17 +226,17 @@ PACKAGE=VERSION.""",
             doc = "Make `@NAME//:root.tar` of all files, or of `paths`.",
         ),
         "assume": attr.string_list(
-            doc = "Dependencies to leave out, with what only they need.",
+            doc = "Dependencies to leave out, with the packages that only they need.",
         ),
         "data": attr.string_list(
             doc = "Files to keep, by their path without the leading slash, which is their label's name too.",
         ),
         "dependencies": attr.bool(
             default = True,
-            doc = "Get what the packages depend on, too.",
+            doc = "Also get the packages' dependencies.",
         ),
         "lock": attr.label(
-            doc = "What to download where there is no apt: a line \"timestamp TIME\", and lines \"REPOSITORY PATH SHA256\".",
+            doc = "The files to download on a machine without apt: a line \"timestamp TIME\", and lines \"REPOSITORY PATH SHA256\".",
             allow_single_file = True,
         ),
         "packages": attr.string_list(
@@ -255,7 +255,7 @@ PACKAGE=VERSION.""",
         ),
         "_import": attr.label(default = "//tools/provision:import"),
         "_sources": attr.label_list(
-            # Edited, the repository is made anew.
+            # Bazel fetches the repository again if one of these changes.
             default = [
                 "//tools/provision:debs.sh",
                 "//tools/provision:host.sh",

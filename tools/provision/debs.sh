@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# The primitive: unpack packages of a Debian suite, with all they depend on,
-# into a directory, as any user and without touching this machine's packages.
+# Unpacks packages of a Debian suite, with their dependencies, into a directory.
+# Any user can do that, and this machine's own packages stay as they are.
 #
-# A private apt root does it: its own lists, status and cache, and the host's
-# mirror, keyring, proxies and certificates. apt checks the suite's signature
-# and every package's digest. No maintainer script is run.
+# apt runs with a root of its own: its own lists, status and cache, but the host's
+# mirror, keyring, proxies and certificates. It verifies the suite's signature
+# and every package's digest. No maintainer script runs.
 
 # debs_unpack SUITE DIRECTORY PACKAGE[=VERSION]...
 #
 # DIRECTORY must not exist. It gets the packages' files, merged-usr, without
 # documentation, and packages.lock: a line "name version sha256" per package.
-# $assumed names dependencies to take for installed; if $alone is set, none are got. Versions may end in *.
+# Versions may end in *. $assumed lists dependencies to leave out, as if they were
+# installed; if $alone is set, all dependencies are left out.
 debs_unpack() {
   local wanted_suite=$1 into=$2 apt
   shift 2
@@ -31,7 +32,7 @@ debs_unpack() {
   rm -rf -- "$apt"
 }
 
-# debs_mirror: the first Debian mirror in this machine's own sources.
+# debs_mirror: prints the first Debian mirror in this machine's own sources.
 debs_mirror() {
   local mirror
   if [[ -n ${PROVISION_MIRROR:-} ]]; then
@@ -46,12 +47,12 @@ debs_mirror() {
   printf '%s\n' "$mirror"
 }
 
-# debs_keyring: whose signatures count.
+# debs_keyring: prints the file of the keys that may sign a suite.
 debs_keyring() {
   local keyring=${PROVISION_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
   [[ -e $keyring || -n ${PROVISION_KEYRING:-} ]] || keyring=${keyring%.gpg}.pgp
   [[ -e $keyring ]] || die "not found: the keyring '$keyring'" \
-    "Debian's signatures are checked with it: apt-get install debian-archive-keyring, or set PROVISION_KEYRING."
+    "apt verifies Debian's signatures with it: apt-get install debian-archive-keyring, or set PROVISION_KEYRING."
   printf '%s\n' "$keyring"
 }
 
@@ -64,8 +65,8 @@ debs_configure() {
     printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\n' "$name" "$architecture"
     printf 'Version: 1:9999\nMaintainer: none\nDescription: assumed\n\n'
   done >"$apt/status"
-  # Read last, so that it wins over the host's settings; hooks are cleared
-  # because they would act on the host.
+  # apt reads this file last, so that it overrides the host's settings. It clears
+  # hooks because they would act on the host.
   {
     [[ -z ${PROVISION_APT_CONF:-} ]] || cat -- "$PROVISION_APT_CONF"
     cat <<EOT
@@ -78,12 +79,12 @@ Dir::Etc::SourceList "$apt/sources.list";
 Dir::Etc::SourceParts "/dev/null";
 Dir::Etc::Preferences "/dev/null";
 Dir::Etc::PreferencesParts "/dev/null";
-// A mirror may be a frozen copy, whose Release file says that it is out of
-// date. Its signature is checked all the same.
+// A mirror may be a frozen copy, whose Release file has expired. apt still
+// verifies its signature.
 Acquire::Check-Valid-Until "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
-// As root, apt would drop to a user who can't read a private directory.
+// As root, apt would switch to a user that can't read a private directory.
 APT::Sandbox::User "root";
 APT::Architecture "$architecture";
 APT::Architectures { "$architecture"; };
@@ -98,8 +99,8 @@ EOT
   } >"$apt/apt.conf"
 }
 
-# debs_apt_conf CERTIFICATES: what this machine's apt knows of proxies and servers, for
-# an apt that can't see /etc/apt.
+# debs_apt_conf CERTIFICATES: prints this machine's apt settings for proxies and servers,
+# for an apt that can't read /etc/apt.
 debs_apt_conf() {
   printf 'Acquire::https::CaInfo "%s";\n' "$1"
   apt-config dump | grep -E '^Acquire::(https?|Check-Date|ForceIPv[46]|Retries)\>' |
@@ -108,23 +109,23 @@ debs_apt_conf() {
 
 debs_update() {
   local apt=$1
-  # Without --error-on=any, apt-get update only warns about a mirror that is out
-  # of reach or badly signed.
+  # Without --error-on=any, apt-get update only warns if it can't reach a mirror or
+  # verify its signature.
   apt-get --config-file "$apt/apt.conf" --error-on=any update >"$apt/log" 2>&1 && return
   debs_explain "$apt/log" "the package lists of Debian $2"
 }
 
-# debs_explain LOG WHAT: why apt failed, as far as its words tell.
+# debs_explain LOG WHAT: fails with the reason that apt's log gives, and how to fix it.
 debs_explain() {
   local said hint
   said=$(grep -E '^(E|W|Err):' "$1" | tail -n 3) || said=$(tail -n 3 "$1")
   case $said in
     *'No space left'* | *'enough free space'*)
-      hint='The disk is full: free some room, or set XDG_CACHE_HOME to a directory on another disk.' ;;
+      hint='The disk is full: free some space, or set XDG_CACHE_HOME to a directory on another disk.' ;;
     *NO_PUBKEY* | *'not signed'* | *'Bad signature'* | *"signatures couldn't be verified"* | *'sqv'*)
-      hint='The suite is not signed by a key of debian-archive-keyring: update that package.' ;;
+      hint='No key of debian-archive-keyring signed the suite: update that package.' ;;
     *'Hash Sum'* | *'unexpected size'*)
-      hint='The mirror is being updated, or something changed the download on its way: try again.' ;;
+      hint='The mirror is being updated, or something changed the download: try again.' ;;
     *)
       hint="The Debian mirror can't be reached, or lacks the suite. The first use needs the network; check it, apt's proxy settings, or set PROVISION_MIRROR." ;;
   esac
@@ -132,7 +133,8 @@ debs_explain() {
   die "can't get $2" "${said[@]}" "$hint" "$open_world_hint"
 }
 
-# debs_check_pins: every PACKAGE=VERSION must be there, or what is there is told.
+# debs_check_pins APT-ROOT SUITE PACKAGE[=VERSION]...: verifies that the suite has each
+# version that is asked for; otherwise it fails with the versions that exist.
 debs_check_pins() {
   local apt=$1 pinned_suite=$2 pin name version
   shift 2
@@ -143,17 +145,17 @@ debs_check_pins() {
     while read -r found; do
       [[ $found == $version ]] && continue 2
     done < <(debs_versions "$apt" "$name" | awk '{ print $1 }')
-    debs_tell_versions "$apt" "$pinned_suite" "$name" "$version"
+    debs_report_versions "$apt" "$pinned_suite" "$name" "$version"
   done
 }
 
-# debs_versions APT-ROOT PACKAGE: lines "version suite".
+# debs_versions APT-ROOT PACKAGE: prints lines "version suite".
 debs_versions() {
   apt-cache --config-file "$1/apt.conf" madison "$2" 2>/dev/null |
     awk -F '|' '{ gsub(/ /, "", $2); split($3, at, " "); sub("/.*", "", at[2]); print $2, at[2] }'
 }
 
-debs_tell_versions() {
+debs_report_versions() {
   local apt=$1 pinned_suite=$2 name=$3 version=$4 other found=''
   for other in trixie forky duke sid; do
     sed "s/ $pinned_suite main/ $other main/" "$apt/sources.list" >"$apt/sources.other"
@@ -164,7 +166,7 @@ debs_tell_versions() {
   done
   mapfile -t found < <(grep . <<<"$found")
   die "Debian $pinned_suite has no $name $version on this mirror" \
-    "It has there:" "${found[@]:-  (no version in any suite)}" \
+    "The mirror has:" "${found[@]:-  (no version in any suite)}" \
     'PROVISION_SUITE=SUITE takes another suite, and for Bazel PROVISION_BAZEL_VERSION=X.Y.Z accepts another version than .bazelversion.' \
     "$open_world_hint"
 }
@@ -181,7 +183,7 @@ debs_download() {
     3>&1 >"$apt/log" 2>&1 | debs_show_download || debs_explain "$apt/log" 'Debian packages'
 }
 
-# debs_show_download: turns apt's status lines into progress.
+# debs_show_download: prints progress from apt's status lines.
 debs_show_download() {
   local kind text
   while IFS=: read -r kind _ _ text; do
@@ -207,16 +209,16 @@ debs_extract() {
     done=$((done + 1))
     say_count "$done" "$total"
     [[ $deb == ok ]] || die "can't unpack a Debian package: ${deb:0:300}" \
-      'The disk is full, or the download damaged: free some room, or set XDG_CACHE_HOME to a directory on another disk, and try again.'
+      'The disk is full, or the download is damaged: free some space, or set XDG_CACHE_HOME to a directory on another disk, and try again.'
   done < <(find "$apt/archives" -name '*.deb' -print0 | LC_ALL=C sort -z |
     xargs -0 -n 1 -P "$(nproc)" bash -c 'debs_extract_one "$@"' bash "$into")
-  # What killed xargs or one of its children would go unseen.
+  # The loop does not see it if a signal killed xargs or one of its children.
   ((done == total)) || die "only $done of $total Debian packages were unpacked" \
-    'Something ended the work, perhaps for lack of memory. Try again.'
+    'Something ended tar or dpkg-deb, perhaps for lack of memory. Try again.'
 }
 
-# debs_extract_one DIRECTORY DEB: prints ok, or what went wrong. Run in parallel:
-# packages share no files, and existing directories are kept.
+# debs_extract_one DIRECTORY DEB: prints ok, or the error. Several run in parallel:
+# packages share no files, and tar keeps existing directories.
 debs_extract_one() {
   local said
   if said=$(set -o pipefail && {

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# What this machine must have. Each check that fails says what to do about it.
+# The requirements for this machine. Each check that fails prints how to fix it.
 
-open_world_hint=${open_world_hint-Or install Bazelisk, which needs none of this where the internet can be reached.}
+open_world_hint=${open_world_hint-Or install Bazelisk, which needs none of this if the machine can reach the internet.}
 
-# host_check_paths: where things may be put. Run at every start; costs nothing.
+# host_check_paths: sets cache, and verifies it and the workspace's path. It is quick,
+# and runs at every start.
 host_check_paths() {
   if [[ -n ${XDG_CACHE_HOME:-} ]]; then
     cache=$XDG_CACHE_HOME
@@ -26,19 +27,20 @@ host_check_paths() {
   fi
 }
 
-# host_architecture: the machine's CPU, in Debian's words.
+# host_architecture: sets the machine's CPU, by Debian's name.
 host_architecture() {
   case $(uname -s)/$(uname -m) in
     Linux/x86_64) architecture=amd64 multiarch=x86_64-linux-gnu loader=ld-linux-x86-64.so.2 ;;
     Linux/aarch64) architecture=arm64 multiarch=aarch64-linux-gnu loader=ld-linux-aarch64.so.1 ;;
     *)
       die "unsupported machine: $(uname -s) on $(uname -m)" \
-        'Provisioning knows Linux on x86_64 and aarch64.' "$open_world_hint"
+        'Provisioning supports Linux on x86_64 and aarch64.' "$open_world_hint"
       ;;
   esac
 }
 
-# host_check_tools: what provisioning itself needs. Run before the first download.
+# host_check_tools: verifies that the programs are there which provisioning itself needs.
+# It runs before the first download.
 host_check_tools() {
   local tool missing=()
   for tool in apt-get apt-cache dpkg-deb; do
@@ -53,13 +55,14 @@ host_check_tools() {
   done
 }
 
-# host_check_namespaces: at every start, because a cache may outlive the machine.
+# host_check_namespaces: verifies that this user can make namespaces. It runs at every
+# start, because a cache may move to another machine.
 host_check_namespaces() {
   unshare --user --map-root-user --mount true 2>/dev/null || unshare --mount true 2>/dev/null ||
-    die 'this machine lets you make no user namespace, and you are not root' \
+    die 'this machine forbids user namespaces, and you are not root' \
       'Bazel runs in a namespace that shows it the provisioned /usr. Allow namespaces:' \
       '  sysctl user.max_user_namespaces=10000 kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0' \
-      '(those that your kernel has; in a container, its seccomp profile must allow unshare), or run as root.' \
+      '(only those that your kernel has; a container must also allow unshare in its seccomp profile), or run as root.' \
       "$open_world_hint"
 }
 
@@ -68,10 +71,11 @@ host_distribution() {
   (. /etc/os-release && printf '%s' "${PRETTY_NAME:-$ID}") 2>/dev/null || printf 'an unknown distribution'
 }
 
-# host_check_space DIRECTORY MEBIBYTES: early, so that nothing is half-downloaded.
+# host_check_space DIRECTORY MEBIBYTES: verifies the free space before a download, so that
+# none stops halfway.
 host_check_space() {
   local free
   free=$(df --output=avail --block-size=1M -- "$1" | tail -n 1)
-  ((free >= $2)) || die "not enough room in '$1': $((free)) MiB free, $2 MiB needed" \
+  ((free >= $2)) || die "not enough disk space in '$1': $((free)) MiB free, $2 MiB needed" \
     'Free some, or set XDG_CACHE_HOME to a directory on another disk.'
 }

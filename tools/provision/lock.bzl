@@ -10,7 +10,7 @@ def _debian_lock_impl(ctx):
     ctx.actions.symlink(output = program, target_file = ctx.file._lock, is_executable = True)
     return [
         DefaultInfo(executable = program, runfiles = ctx.runfiles(ctx.files.requests + [ctx.file.environment])),
-        # bazel run starts it in the directory of its runfiles, below which they are.
+        # bazel run starts the program in the directory of its runfiles; the paths are relative to it.
         RunEnvironmentInfo(environment = {
             "LOCK_ENVIRONMENT": ctx.file.environment.short_path,
             "LOCK_REQUESTS": " ".join([file.short_path for file in ctx.files.requests]),
@@ -19,7 +19,7 @@ def _debian_lock_impl(ctx):
 
 debian_lock = rule(
     implementation = _debian_lock_impl,
-    doc = "Prints a lock file, by bazel run: what the packages of repositories are today, and their digests.",
+    doc = "A program for bazel run that prints a lock file: the current files of repositories' packages, with their digests.",
     attrs = {
         "environment": attr.label(
             doc = "Of debian_requests: the settings of apt.",

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Bazel's modules without the Central Registry: Debian's packages for the rules
-# that come with Bazel, the Go module proxy for rules_go, gazelle, the Go SDK and
-# all that go.mod names.
+# Bazel's modules without the Central Registry: Debian's packages have the rules
+# that come with Bazel; the Go module proxy has rules_go, gazelle, the Go SDK and
+# the modules of go.mod.
 
 # world_make_modules DIRECTORY
 world_make_modules() {
   local into=$1
   if [[ -n ${modules_job:-} ]]; then
     say_phase 'wait for the Go SDK and modules'
-    # What it said is the reason, if it failed.
+    # If it failed, its log has the reason.
     wait "$modules_job" || { cat -- "$cache/modules.log" >&2 && exit 1; }
   else
     (modules_go "$into")
@@ -25,26 +25,28 @@ world_make_modules() {
   modules_versions "$into" >"$into/modules.versions"
 }
 
-# modules_start DIRECTORY: Go's part beside apt's, where it needs none of its packages.
+# modules_start DIRECTORY: starts Go's part in parallel to apt's, if it needs no Debian
+# package.
 modules_start() {
   modules_have_go && { [[ -n ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} || -e /etc/ssl/certs/ca-certificates.crt ]]; } || return 0
   PHASES=5
   (trap - EXIT && modules_go "$1") >"$cache/modules.log" 2>&1 &
   modules_job=$!
-  # When apt's part fails, nothing waits for this one.
+  # If apt's part fails, this one must not go on alone.
   trap 'kill "$modules_job" 2>/dev/null; say_ended_early' EXIT
 }
 
-# modules_go DIRECTORY: all that comes from the Go module proxy. For a subshell: what it
-# exports for Go is not for the Bazel that this call goes on to start.
+# modules_go DIRECTORY: gets everything that comes from the Go module proxy. Call it in a
+# subshell, since Bazel must not inherit the variables that it exports for Go.
 modules_go() {
   local into=$1
   mkdir -p -- "$into"/modules
-  # The proxy and the checksum database are the user's choice; all else is ours,
-  # and the user's own caches stay as they are.
+  # The user chooses the proxy and the checksum database. All other settings are ours,
+  # and the user's own caches do not change.
   export GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOPATH=$cache/gopath
   export GOFLAGS=-modcacherw GOWORK=off
-  # Go keeps statistics beside its settings (go env -w), of which we want these.
+  # Go writes statistics beside its settings (go env -w). The settings are to be the
+  # user's, the statistics not.
   export GOENV=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env} XDG_CONFIG_HOME=$cache/config
   # A small Debian has no certificates; the sysroot has Debian's.
   if [[ -z ${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} && ! -e /etc/ssl/certs/ca-certificates.crt ]]; then
@@ -60,7 +62,8 @@ modules_go() {
   sums_of "$(world_go_sdk)" >"$world.go.sums"
 }
 
-# go_or_die WHAT COMMAND...: prints the command's output; on failure says why.
+# go_or_die WHAT COMMAND...: prints the command's output, or fails with its error and how
+# to fix it.
 go_or_die() {
   local what=$1 said hint
   shift
@@ -71,13 +74,13 @@ go_or_die() {
   said+=$(<"$cache/go.log")
   case $said in
     *'SECURITY ERROR'* | *'checksum mismatch'*)
-      hint='What came is not what is pinned. Do not use this proxy until you know why.' ;;
+      hint='The download differs from the pinned one. Do not use this proxy until you know why.' ;;
     *'no space left'*)
-      hint='The disk is full: free some room, or set XDG_CACHE_HOME to a directory on another disk.' ;;
+      hint='The disk is full: free some space, or set XDG_CACHE_HOME to a directory on another disk.' ;;
     *)
       hint="The Go module proxy can't be reached, or lacks the module. The first use needs the network; check it, and 'go env GOPROXY GOSUMDB'." ;;
   esac
-  # An answer in JSON has its reason in a field.
+  # In a JSON answer, one field has the reason.
   mapfile -t said < <(grep -vE '^[[:space:]]*("(Path|Version|Query)"|[{}])' <<<"$said" | tail -n 3)
   die "can't get $what" "${said[@]}" "$hint" "$open_world_hint"
 }
@@ -90,21 +93,21 @@ modules_go_sdk() {
   said=$(cd / && GOTOOLCHAIN=local go_or_die "the Go SDK $go_version" "${go[@]}" mod download -json "$module")
   sum=$(sed -nE 's/^\t"Sum": "(.*)",?/\1/p' <<<"$said")
   [[ $sum == "$go_toolchain_sum" ]] || die "the Go SDK $module has the sum '$sum'" \
-    "tools/provision/pins.sh says $go_toolchain_sum. If GO_VERSION was changed, change it there too."
-  # Module archives carry no execute bits; Go sets them when it switches.
+    "tools/provision/pins.sh pins $go_toolchain_sum. If you changed GO_VERSION, change the sum too."
+  # Module archives have no execute bits; Go sets them when it switches toolchains.
   (cd / && GOTOOLCHAIN=go$go_version go_or_die "the Go SDK $go_version" "${go[@]}" env GOROOT) >/dev/null
   remove_tree "$into.bootstrap.making"
 }
 
-# modules_have_go: whether this machine's own Go is new enough to fetch another. It
-# is asked before modules_go has told Go where to keep its statistics.
+# modules_have_go: succeeds if this machine's own Go is new enough to fetch another. It
+# runs before modules_go sets the directory for Go's statistics.
 modules_have_go() {
   [[ $(GOTOOLCHAIN=local GOENV=off XDG_CONFIG_HOME=$cache/config go env GOVERSION 2>/dev/null) =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
 }
 
 # modules_find_go DIRECTORY: sets go, the command that fetches the SDK: the SDK
-# itself if it is there, else the machine's own Go if it is new enough to fetch
-# another (1.21), else one of Debian's packages.
+# itself if it exists, else the machine's own Go if it is new enough to fetch
+# another (1.21), else the Go of a Debian package.
 modules_find_go() {
   local bootstrap=$1.bootstrap.making root
   if [[ -x $(world_go_sdk)/bin/go ]]; then
@@ -119,7 +122,7 @@ modules_find_go() {
   assumed=()
   debs_unpack "$suite" "$bootstrap" golang-go
   root=$(readlink -f "$bootstrap/usr/lib/go")
-  # A static program, so that it needs nothing of its suite.
+  # It is a static program, and needs no library of its suite.
   go=(env "GOROOT=$root" "$root/bin/go")
 }
 
@@ -128,8 +131,8 @@ modules_go_rules() {
   sdk=$(world_go_sdk)
   go=$sdk/bin/go
   local -x GOTOOLCHAIN=local GOROOT=$sdk
-  # All that Bazel will be asked for, so that it needs no network later. Checked
-  # against go.sum, of which a copy is used: go may add lines to it.
+  # Get all modules, so that Bazel needs no network later. Go verifies them with a
+  # copy of go.sum, because it may add lines.
   mkdir -- "$into/go.mod"
   cp -- "$workspace"/go.{mod,sum} "$into/go.mod"
   (cd "$into/go.mod" && go_or_die 'the modules of go.mod' "$go" mod download -json) >/dev/null
@@ -142,24 +145,24 @@ modules_go_rules() {
     cp -R -- "$GOMODCACHE/$module@v$version" "$into/$name"
     chmod -R u+w -- "$into/$name"
     find "$into/$name" -name '*.sh' -exec chmod +x {} +
-    # bazel_dep asks for a version; module archives do not state theirs.
+    # bazel_dep requires a version, which module archives do not have.
     sed -i -E "0,/^module\(/s/^module\(/module(\n    version = \"$version\",/; /^    version = \"\",$/d" \
       "$into/$name/MODULE.bazel"
   done
-  # rules_go compiles its builder on one processor, since there may be many of them at once.
-  # Here there is one, and all else waits for it.
+  # rules_go compiles its builder on one processor, because a build may have several builders.
+  # This one has one, and all other actions wait for it.
   sed -i '/^ *"GOMAXPROCS": "1",$/d' "$into/rules_go/go/private/rules/binary.bzl"
-  # gazelle runs one program without -trimpath; Go would compile the standard library once more for it.
+  # gazelle runs one program without -trimpath, for which Go would compile the standard library again.
   sed -i 's/^ *"run",$/&\n"-trimpath",/' "$into/gazelle/internal/go_repository_tools.bzl"
-  # gazelle is two Go modules in one tree. Its release archive has both and a vendor
-  # directory, from which its repository tools are built; a Go module has neither. The
-  # tests import what is nowhere.
+  # gazelle consists of two Go modules in one tree. Its release archive has both, and a
+  # vendor directory from which Bazel builds the repository tools; the Go module has
+  # neither. Its tests import packages that no module has.
   cp -R -- "$GOMODCACHE/github.com/bazel-contrib/bazel-gazelle/v2@v$gazelle_v2_version" "$into/gazelle/v2"
   chmod -R u+w -- "$into/gazelle/v2"
   : >>"$into/gazelle/v2/go.sum"
   rm -r -- "$into/gazelle/tests"
-  # The newest of the second module is older than the first, and its Run takes the
-  # languages as they are.
+  # The newest version of the second module is older than the first module, and its Run
+  # takes the languages unconverted.
   sed -i 's/update\.Run(ctx, langsV2, /update.Run(ctx, languages, /; /^\tlangsV2 := languagesV2()$/d' "$into/gazelle/cmd/gazelle/main.go"
   grep -qF 'update.Run(ctx, languages, ' "$into/gazelle/cmd/gazelle/main.go" || die "can't adapt gazelle $gazelle_version to its module v2 $gazelle_v2_version" \
     'Its cmd/gazelle/main.go has changed: adapt modules_go_rules in tools/provision/modules.sh to it.'
@@ -167,8 +170,9 @@ modules_go_rules() {
   modules_compile "$into/gazelle"
 }
 
-# modules_compile GAZELLE: into Go's build cache what Bazel will compile to fetch a Go
-# repository, while apt has the network and the disk busy. Without, Bazel does all of it.
+# modules_compile GAZELLE: compiles the programs with which Bazel fetches Go repositories
+# into Go's build cache, while apt uses the network and the disk. If it fails, Bazel
+# compiles them.
 modules_compile() (
   local build=(env GOWORK='' CGO_ENABLED=0 "$go" build -o /dev/null)
   cd -- "$1" && "${build[@]}" -trimpath internal/list_repository_tools_srcs.go &&
@@ -176,8 +180,8 @@ modules_compile() (
     "${build[@]}" -trimpath -buildvcs=false github.com/bazel-contrib/bazel-gazelle/v2/cmd/gazelle
 ) >/dev/null 2>&1 || true
 
-# modules_squashfs_tools DIRECTORY: the Central Registry's module of that name
-# has :mksquashfs and :unsquashfs; this one has them from Debian's package.
+# modules_squashfs_tools DIRECTORY: makes a module like the Central Registry's, with
+# :mksquashfs and :unsquashfs from Debian's package, and repositories for two programs.
 modules_squashfs_tools() {
   "$provision/import" "$sysroot" "$1/modules/squashfs-tools" mksquashfs unsquashfs
   printf 'module(name = "squashfs-tools", version = "%s")\n' "$squashfs_tools_version" \
@@ -186,8 +190,8 @@ modules_squashfs_tools() {
   "$provision/import" "$sysroot" "$1/bubblewrap" bwrap
 }
 
-# modules_apt DIRECTORY FINAL-DIRECTORY: what debian.bzl, which sees the sysroot's
-# /etc, must know of this machine.
+# modules_apt DIRECTORY FINAL-DIRECTORY: writes this machine's apt settings and
+# certificates for debian.bzl, which sees only the sysroot's /etc. Sets mirror.
 modules_apt() {
   local certificates=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
   if [[ -e $certificates ]]; then
@@ -200,7 +204,7 @@ modules_apt() {
 }
 
 # modules_package_metadata DIRECTORY: rules_go and gazelle load two files of a module that
-# Debian has not. These are our own, with the same interface as far as it is used.
+# Debian does not have. These are our own, with the part of its interface that is used.
 modules_package_metadata() {
   local into=$1/package_metadata
   cp -R -- "$provision/package_metadata" "$into"
@@ -208,8 +212,8 @@ modules_package_metadata() {
   touch -- "$into"/{,providers/,rules/}BUILD.bazel
 }
 
-# modules_bazel_features DIRECTORY: Debian's copy, and the one feature that rules_go asks
-# for and that copy does not know. It came with Bazel 9.
+# modules_bazel_features DIRECTORY: Debian's copy, with a feature of Bazel 9 added that
+# rules_go asks for and the copy lacks.
 modules_bazel_features() {
   local into=$1/bazel_features feature=instrumented_files_info_has_baseline_coverage_files
   cp -R -- "$sysroot/usr/share/bazel/tools/features" "$into"
@@ -219,7 +223,7 @@ modules_bazel_features() {
     'The package has changed: adapt modules_bazel_features in tools/provision/modules.sh to it.'
 }
 
-# modules_empty DIRECTORY: modules that are in the graph and used by nobody.
+# modules_empty DIRECTORY: makes modules that are in the graph but that no target uses.
 modules_empty() {
   local name
   for name in protobuf buildozer zlib apple_support; do
@@ -228,12 +232,12 @@ modules_empty() {
   done
 }
 
-# modules_versions DIRECTORY: lines "NAME VERSION" of what each MODULE.bazel says of itself;
-# "-" if it says no version.
+# modules_versions DIRECTORY: prints lines "NAME VERSION", the module that each MODULE.bazel
+# declares; "-" if it declares no version.
 modules_versions() {
   local file
   for file in "$1"/modules/*/MODULE.bazel "$sysroot"/usr/share/bazel/{rules,tools}/*/MODULE.bazel; do
-    # There is another copy, which is used instead.
+    # modules_bazel_features makes the copy that is used.
     [[ $file != */tools/features/* ]] || continue
     awk '
       /^module\(/ { inside = 1 }
@@ -244,8 +248,9 @@ modules_versions() {
   done | LC_ALL=C sort
 }
 
-# modules_registry DIRECTORY: what only this repository depends on, and not those that
-# depend on it: there, an override of a module that is not in the graph is an error.
+# modules_registry DIRECTORY: makes a registry for the module that only this repository
+# depends on. In a repository that uses this one it is not in the graph, and overriding
+# it there would be an error.
 modules_registry() {
   local pkg=$1/modules/rules_pkg/$rules_pkg_version
   mkdir -p -- "$pkg"
@@ -254,20 +259,19 @@ modules_registry() {
   sed -E "0,/version = \"[^\"]*\"/s//version = \"$rules_pkg_version\"/" "$sysroot/usr/share/bazel/rules/pkg/MODULE.bazel" >"$pkg/MODULE.bazel"
 }
 
-# modules_bazelrc DIRECTORY FINAL-DIRECTORY. Bazel reads it last: what it says, no
-# workspace's .bazelrc can change.
+# modules_bazelrc DIRECTORY FINAL-DIRECTORY: prints the bazelrc. Bazel reads it last, so no
+# workspace's .bazelrc can change its settings.
 modules_bazelrc() {
   local name rules=/usr/share/bazel/rules tools=/usr/share/bazel/tools
-  # Bazel downloads nothing. Go does, for a workspace with Go modules of its own: their
-  # proxy is in the environment (world_exec_bazel), and theirs to change.
+  # Bazel downloads nothing. Go does, for a workspace with Go modules of its own: its
+  # proxy is in the environment (world_exec_bazel), where the workspace can change it.
   printf 'block *\n' >"$1/downloader.cfg"
   modules_registry "$1/registry"
   cat <<EOT
 # Made by tools/provision. The closed world: modules from this machine's disk.
 common --registry=file://$2/registry
 common --experimental_downloader_config=$2/downloader.cfg
-# The standard library is built once for tools and service, and once for all
-# checkouts of this user.
+# All checkouts of this user share one cache.
 common --disk_cache=$cache/actions
 common --experimental_disk_cache_gc_max_size=10G
 common --check_direct_dependencies=off
@@ -283,9 +287,9 @@ common --repo_env=GO_REPOSITORY_USE_HOST_CACHE=1
 common --repo_env=GOMODCACHE=$cache/gomod
 common --repo_env=GOCACHE=$cache/gocache
 common --repo_env=GOPATH=$cache/gopath
-# The sums of all modules are in a go.sum, which Bazel's rules insist on.
+# Bazel's rules require that a go.sum has the sums of all modules.
 common --repo_env=GOSUMDB=off
-# Where Go keeps statistics, which are nobody's in a build.
+# Go writes statistics there.
 common --repo_env=HOME=$cache/home
 common --repo_env=GOFLAGS=-modcacherw
 common --override_module=bazel_skylib=$tools/skylib
@@ -297,7 +301,7 @@ EOT
   for name in rules_go gazelle package_metadata bazel_features squashfs-tools protobuf buildozer zlib apple_support; do
     printf 'common --override_module=%s=%s\n' "$name" "$2/modules/$name"
   done
-  printf '# The same under the names that a WORKSPACE gives them.\n'
+  printf '# The same by their names in a WORKSPACE.\n'
   printf 'common --override_repository=%s\n' \
     "io_bazel_rules_go=$2/modules/rules_go" "bazel_gazelle=$2/modules/gazelle" \
     "package_metadata=$2/modules/package_metadata" \

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034
-# What the closed world is made of. Versions that the open world needs too are
-# read from where that has them; only what is peculiar to this world is written
-# here. A change of any of these makes a new provision beside the old one.
+# The contents of the closed world. Versions that the open network needs too are
+# read from the files that pin them there; this file has only those of the closed
+# world. A change to any of them makes new directories beside the old ones.
 
-# pin_of FILE SED-EXPRESSION: the one match of a pattern, or an error.
+# pin_of FILE SED-EXPRESSION: prints the first match of a pattern; without one it fails.
 pin_of() {
   local value
   value=$(sed -nE "$2" "$workspace/$1" | head -n 1) || true
@@ -26,32 +26,32 @@ pins_load() {
   # Debian's suite that has this Bazel.
   suite=${PROVISION_SUITE:-forky}
 
-  # golang.org/toolchain's module sums: what the Go checksum database says of
-  # the SDK that versions.bzl pins by its archive's sha256.
+  # The sums of the module golang.org/toolchain in the Go checksum database. Its
+  # SDK is the one that versions.bzl pins by its archive's SHA-256.
   case $architecture in
     amd64) go_toolchain_sum='h1:BbG1DRIqH1ZVMRnQg/4M6jtOJjMFUusUjI+kXRBWqE8=' ;;
     arm64) go_toolchain_sum='h1:3daC5cZuthisv2y8yd9iERt0sN0KIW5fFKNTbnxpDEA=' ;;
   esac
 
-  # Pinned is what has a say in the bits: the Go SDK, rules_go and squashfs-tools.
-  # The rest is the suite's: a suite holds one version of each, and a machine that
-  # provisions next month gets next month's. Here that is Bazel (its version must
-  # be right all the same), the rules that Debian packages, what actions and test
-  # wrappers find in /usr/bin, and apt for debian.bzl. Nothing here is C, but
-  # sh_binary (so gazelle's runner) asks for a C toolchain all the same.
+  # Packages that affect the image's bytes are pinned: squashfs-tools here, and the
+  # Go SDK and rules_go above. The others have the suite's current versions, so a
+  # machine that is provisioned next month gets newer ones: Bazel (whose version is
+  # verified), the rules that Debian packages, the programs that actions and test
+  # wrappers find in /usr/bin, and apt for debian.bzl. No code here is in C, but
+  # sh_binary, and so gazelle's runner, requires a C toolchain.
   packages=(
     "bazel-bootstrap=$bazel_version*" bazel-rules-pkg bazel-rules-shell default-jre-headless
     "squashfs-tools=1:$squashfs_tools_version*" shellcheck bubblewrap
     gcc libc6-dev bash dash coreutils sed grep gawk tar gzip xz-utils findutils diffutils
     patch procps util-linux base-files unzip zip git
-    # For tests: systemd-analyze, and what it loads by itself.
+    # For tests: systemd-analyze, and the library that it loads with dlopen(3).
     systemd libseccomp2
     apt dpkg file gpgv debian-archive-keyring
     # For sysroot_locale.
     libc-bin locales
   )
-  # Dependencies of bazel-bootstrap that only compiling Java or C++ needs: 400 MB. And
-  # git's, for which nothing here is fetched from anywhere.
+  # Dependencies to leave out: 400 MB of bazel-bootstrap's, which only compiling Java
+  # or C++ needs, and git's, which only fetching from servers needs.
   assumed=(
     default-jdk-headless openjdk-21-jdk-headless openjdk-25-jdk-headless
     build-essential velocity libtruth-java libjarjar-java libproguard-java

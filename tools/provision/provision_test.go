@@ -1,6 +1,6 @@
-// Package provision tests what tools/bazel says when something is wrong: with
-// programs in its PATH that have the trouble, so that no network is needed. That
-// provisioning works is tested by .ci/run, for real.
+// Package provision tests the errors of tools/bazel. Programs in its PATH fail as
+// they would on a machine with the trouble, so that no network is needed. .ci/run
+// tests real provisioning.
 package provision
 
 import (
@@ -53,7 +53,7 @@ func newMachine(t *testing.T, directory string) *machine {
 	}
 	home := filepath.Join(root, "home")
 	m.env = []string{"HOME=" + home, "PATH=" + m.bin, "PROVISION_KEYRING=" + marker}
-	// A healthy machine, as far as provisioning looks at it before the network.
+	// A machine that passes all checks that provisioning makes before it uses the network.
 	m.stub(t, "uname", `case $1 in -s) echo Linux ;; *) echo x86_64 ;; esac`)
 	m.stub(t, "unshare", `exit 0`)
 	m.stub(t, "dpkg-deb", `exit 1`)
@@ -64,7 +64,7 @@ func newMachine(t *testing.T, directory string) *machine {
 	return m
 }
 
-// stub puts a shell script in a program's place.
+// stub replaces a program by a shell script.
 func (m *machine) stub(t *testing.T, program, script string) {
 	t.Helper()
 	m.hide(t, program)
@@ -73,8 +73,8 @@ func (m *machine) stub(t *testing.T, program, script string) {
 	}
 }
 
-// aptGet is apt-get with a mirror in its sources, and a script for all that it
-// does beyond telling so.
+// aptGet replaces apt-get by one that has a mirror in its sources, and runs a script
+// for everything but listing them.
 func (m *machine) aptGet(t *testing.T, script string) {
 	t.Helper()
 	m.stub(t, "apt-get", `if [[ $1 == indextargets ]]; then echo 'main bookworm http://mirror.invalid/debian/'; exit; fi
@@ -103,7 +103,7 @@ func (m *machine) bazel(t *testing.T, args ...string) (said string, err error) {
 	return string(out), err
 }
 
-func TestTroubleIsTold(t *testing.T) {
+func TestErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		trouble func(*testing.T, *machine)
 		want    []string
@@ -131,10 +131,10 @@ func TestTroubleIsTold(t *testing.T) {
 			[]string{"'/nowhere.gpg'", "debian-archive-keyring"}},
 		"no user namespaces": {
 			func(t *testing.T, m *machine) { m.stub(t, "unshare", "exit 1") },
-			[]string{"no user namespace", "sysctl", "run as root"}},
+			[]string{"forbids user namespaces", "sysctl", "run as root"}},
 		"no room": {
 			func(t *testing.T, m *machine) { m.stub(t, "df", `printf 'Avail\n  12\n'`) },
-			[]string{"not enough room", "12 MiB free", "1500 MiB needed"}},
+			[]string{"not enough disk space", "12 MiB free", "1500 MiB needed"}},
 		"HOME not set": {
 			func(t *testing.T, m *machine) { m.unsetenv("HOME") },
 			[]string{"HOME is not set", "XDG_CACHE_HOME"}},
@@ -212,8 +212,8 @@ func TestWorkspaceWithASpace(t *testing.T) {
 	}
 }
 
-// With BAZEL_REAL set the launcher is not there: same arguments, same environment,
-// same exit status, nothing provisioned.
+// With BAZEL_REAL set the launcher changes nothing: arguments, environment and exit
+// status are the same, and nothing is provisioned.
 func TestHandsOverToBazelReal(t *testing.T) {
 	m := newMachine(t, "machine")
 	m.stub(t, "real", `printf '<%s>' "$@"; env -u PWD -u SHLVL -u _ | sort; exit 37`)
@@ -233,8 +233,8 @@ func TestHandsOverToBazelReal(t *testing.T) {
 	}
 }
 
-// The negative control: without trouble, none of the errors above is told before
-// packages are unpacked, which this machine can't.
+// The negative control: without trouble, none of the errors above appears before
+// packages are unpacked, which fails on this machine.
 func TestNoTroubleUntilUnpacking(t *testing.T) {
 	m := newMachine(t, "machine")
 	// Called as apt-get --config-file DIRECTORY/apt.conf ...

@@ -1,4 +1,4 @@
-"""The repository rule `debian_requests`: what the program `lock` makes a lock file from."""
+"""The repository rule `debian_requests`: the input of the program `lock`."""
 
 visibility(["//tools/vm"])
 
@@ -11,7 +11,7 @@ def request(name, suite, packages, architecture = "", assume = [], **_):
         packages: as for debian_packages.
         architecture: as for debian_packages.
         assume: as for debian_packages.
-        **_: further attributes of debian_packages, which do not affect what is downloaded.
+        **_: further attributes of debian_packages that do not affect the download.
 
     Returns:
         A text.
@@ -19,7 +19,7 @@ def request(name, suite, packages, architecture = "", assume = [], **_):
     lines = [name, suite, architecture] + ["--assume=" + package for package in assume] + packages
     return "\n".join(lines) + "\n"
 
-# What --repo_env says of this machine's apt; bazel run does not pass it on.
+# This machine's apt settings, from --repo_env; bazel run does not pass them on.
 _ENVIRON = [
     "PROVISION_APT_CONF",
     "PROVISION_KEYRING",

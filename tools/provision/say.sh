@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the provisioner says to people, always on standard error.
+# The provisioner's messages, all on standard error.
 
-# die MESSAGE [HINT...]: one sentence on what is wrong, then what to do about it.
+# die MESSAGE [HINT...]: prints one sentence on what is wrong, then how to fix it, and exits.
 die() {
   say_end
   printf '%s: error: %s\n' "${say_name:-tools/bazel}" "$1" >&2
@@ -10,7 +10,8 @@ die() {
   exit 1
 }
 
-# say_phase NAME: starts a phase. PHASES and the clock belong to the whole run.
+# say_phase NAME: starts a phase. PHASES is the number of phases; the time is that of
+# the whole run.
 say_phase() {
   say_end
   phase_number=$((${phase_number:-0} + 1))
@@ -19,8 +20,8 @@ say_phase() {
   say_line ''
 }
 
-# say_count DONE TOTAL: progress in the phase, at most once a second; on a
-# terminal in place, in a log every fifth second.
+# say_count DONE TOTAL: prints progress in the phase: on a terminal at most once a
+# second, in place; in a log at most every five seconds.
 say_count() {
   local pause=5
   [[ -t 2 ]] && pause=1
@@ -40,7 +41,7 @@ say_line() {
   fi
 }
 
-# say_end: leaves a progress line on a terminal behind.
+# say_end: ends a progress line on a terminal.
 say_end() {
   if [[ -n ${say_open:-} ]]; then
     printf '\n' >&2
@@ -48,8 +49,8 @@ say_end() {
   fi
 }
 
-# say_ended_early: for a trap, so that no failure goes without a word.
+# say_ended_early: for a trap, so that every failure has a message.
 say_ended_early() {
   say_end
-  printf 'tools/bazel: provisioning did not end well; nothing of it is used, and the next call starts it again\n' >&2
+  printf 'tools/bazel: provisioning failed; its files are not used, and the next call starts again\n' >&2
 }

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# The sysroot: Debian packages made into something a program can run in.
+# The sysroot: Debian packages in a directory, in which programs run.
 
 # sysroot_make DIRECTORY
 sysroot_make() {
   local into=$1 name version
   debs_unpack "$suite" "$into" "${packages[@]}"
 
-  # What maintainer scripts would have done, as far as it is needed.
+  # The links that maintainer scripts would make, as far as they are needed.
   ln -s gawk "$into/usr/bin/awk"
-  # Its settings are ours to give (bazelrc).
+  # Our bazelrc has the settings.
   rm -r -- "$into/etc/bazel"
-  # Where the overlay mounts what stays the host's.
+  # Mount points for files and directories of the host.
   mkdir -p -- "$into/usr/local"
   for name in passwd group resolv.conf hosts nsswitch.conf localtime; do
     rm -f -- "$into/etc/$name"
@@ -19,15 +19,15 @@ sysroot_make() {
 
   sysroot_locale "$into"
 
-  # Asked as it will be run, but for the path.
+  # As later calls run it, but with another path.
   version=$(sysroot_run "$into" /usr/bin/bazel --install_base=/usr/share/bazel --trust_install_base --version) ||
     die "the provisioned Bazel does not start: ${version:-no output}" "$open_world_hint"
-  [[ $version == "bazel $bazel_version" ]] || die "Debian's package holds '$version', not bazel $bazel_version" \
+  [[ $version == "bazel $bazel_version" ]] || die "Debian's package has '$version', not bazel $bazel_version" \
     "Set PROVISION_BAZEL_VERSION=${version#bazel } to accept it."
 }
 
-# sysroot_locale DIRECTORY: the one that Bazel's server asks for. Names of files are bytes
-# to it, and without a Latin-1 locale Java refuses those that are not ASCII.
+# sysroot_locale DIRECTORY: makes the locale that Bazel's server requires. It treats names of
+# files as bytes, and without a Latin-1 locale Java refuses those that are not ASCII.
 sysroot_locale() {
   local into=$1 locale=en_US.iso88591
   mkdir -- "$into/locale"

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# The closed world: what is made once, where it lies, and how Bazel runs in it.
+# The closed world: makes its pieces, and runs Bazel in it.
 #
 # Below the cache directory:
-#   sysroot-KEY/  Debian packages: Bazel, Java, squashfs-tools, what actions call
-#   world-KEY/    Bazel modules and the bazelrc that puts them in place
+#   sysroot-KEY/  Debian packages: Bazel, Java, squashfs-tools, the programs of actions
+#   world-KEY/    Bazel modules and the bazelrc that names them
 #   *-KEY.sums    the digests of a piece's files; world-KEY.go.sums those of the SDK
 #   gomod/        Go's own module cache, with the SDK; gocache/ its build cache
 #   bazel/        Bazel's output user root; actions/ its disk cache; tmp/, config/, home/
-# KEY is a digest of all that a piece is made from. A piece is made in a
-# temporary directory under a lock and published by one rename, so a call that
-# finds it finds it whole, whatever was killed before.
+# KEY is a digest of all inputs of a piece. A call makes a piece in a temporary
+# directory under a lock and publishes it by one rename. So a piece that exists is
+# complete, even if an earlier call was killed.
 
 provision=$workspace/tools/provision
 # shellcheck source=tools/provision/say.sh
@@ -21,7 +21,7 @@ source "$provision/outside.sh"
 # shellcheck source=tools/provision/pins.sh
 source "$provision/pins.sh"
 
-# world_locate: names the pieces, makes nothing but the cache directory.
+# world_locate: sets the names of the pieces. It makes only the cache directory.
 world_locate() {
   host_architecture
   host_check_paths
@@ -33,7 +33,7 @@ world_locate() {
     "$provision"/imported/* "$provision"/package_metadata/{MODULE.in,*/*} "$workspace"/go.{mod,sum})
 }
 
-# digest_of WORD... -- FILE...: the start of a sha256 over words and contents.
+# digest_of WORD... -- FILE...: prints the start of a SHA-256 of the words and the files.
 digest_of() {
   local words=()
   while [[ $1 != -- ]]; do
@@ -44,13 +44,13 @@ digest_of() {
   { printf '%s\n' "${words[@]}" && cat -- "$@"; } | sha256sum | cut -c 1-16
 }
 
-# world_ensure: makes what is not there yet.
+# world_ensure: makes the pieces that do not exist yet.
 world_ensure() {
   world_locate
   [[ -e $world ]] || host_check_tools
   host_check_namespaces
   if [[ ! -e $world ]]; then
-    # One at a time; whoever waited finds the work done.
+    # One call at a time; another one may have made the world meanwhile.
     world_lock
     [[ -e $world ]] || world_make
     exec 9>&-
@@ -58,17 +58,17 @@ world_ensure() {
   world_check
 }
 
-# world_lock: holds the cache directory until descriptor 9 is closed, by this
-# shell and all that it started.
+# world_lock: locks the cache directory until this shell and all processes that it
+# started have closed descriptor 9.
 world_lock() {
   while :; do
     mkdir -p -- "$cache"
     exec 9>"$cache/lock"
     flock --nonblock 9 || {
-      printf 'tools/bazel: waiting for another call that is at work in %s\n' "$cache" >&2
+      printf 'tools/bazel: waiting for another call that uses %s\n' "$cache" >&2
       flock 9
     }
-    # Whoever had it may have removed the directory, and the lock with it.
+    # The other call may have removed the directory, and the lock with it.
     [[ ! /proc/self/fd/9 -ef $cache/lock ]] || return 0
   done
 }
@@ -83,12 +83,12 @@ world_make() {
   trap say_ended_early EXIT
   printf 'tools/bazel: provisioning Bazel %s, Go %s and squashfs-tools %s, this once, into %s\n' \
     "$bazel_version" "$go_version" "$squashfs_tools_version" "$cache" >&2
-  # Left by a call that was killed: nobody else works here, the lock is ours.
+  # Left by a call that was killed. Under the lock no other call uses them.
   remove_tree "$cache"/*.making "$cache"/*.making.apt
   PHASES=3
   if [[ ! -e $sysroot ]]; then
     PHASES=6
-    # Packages unpacked, packed and modules: what was seen, with a third to spare.
+    # Packages, packed and unpacked, and modules need this much, with a third to spare.
     host_check_space "$cache" 1500
     modules_start "$world.making"
     sysroot_make "$sysroot.making"
@@ -102,13 +102,13 @@ world_make() {
   trap - EXIT
 }
 
-# world_publish PIECE: from PIECE.making, with the digests of all its files.
+# world_publish PIECE: renames PIECE.making, and writes the digests of all its files.
 world_publish() {
   sums_of "$1.making" >"$1.sums"
   mv -T -- "$1.making" "$1"
 }
 
-# sums_of DIRECTORY: lines "DIGEST ./FILE", and "MODE ./PATH TARGET" for all paths.
+# sums_of DIRECTORY: prints lines "DIGEST ./FILE", and "MODE ./PATH TARGET" for all paths.
 sums_of() (
   cd -- "$1"
   {
@@ -117,8 +117,8 @@ sums_of() (
   } | LC_ALL=C sort -k 2
 )
 
-# world_check: that the pieces have what every call needs. It looks at a few files
-# only, to be quick; tools/provision/verify looks at all.
+# world_check: verifies that the pieces have the files that every call needs. To be quick
+# it checks only these; tools/provision/verify checks all files.
 world_check() {
   local file
   for file in "$sysroot"/usr/bin/{bazel,bwrap,bash} "$sysroot/usr/lib/$multiarch/$loader" \
@@ -126,7 +126,7 @@ world_check() {
     "$sysroot/usr/lib/jvm/default-java/bin/java" "$world"/{bazelrc,goproxy} \
     "$world/modules/squashfs-tools/bin/mksquashfs" "$(world_go_sdk)/bin/go"; do
     [[ -s $file ]] || die "the cache directory is damaged: '$file' is missing or empty" \
-      'tools/provision/verify tells what else is wrong; tools/provision/clean removes all, and the next call makes it anew.'
+      'tools/provision/verify lists all damaged files. tools/provision/clean removes everything, and the next call provisions it again.'
   done
 }
 
@@ -134,7 +134,7 @@ world_go_sdk() {
   printf '%s\n' "$cache/gomod/golang.org/toolchain@v0.0.1-go$go_version.linux-$architecture"
 }
 
-# remove_tree PATH...: also what is read-only, as Go's module cache is.
+# remove_tree PATH...: removes also read-only directories, such as Go's module cache.
 remove_tree() {
   local path
   for path in "$@"; do
@@ -145,22 +145,22 @@ remove_tree() {
 }
 
 # sysroot_run SYSROOT COMMAND...: replaces this shell by a command that sees the
-# sysroot's /usr and /etc, and everything else of this machine where it is. So
-# Bazel's server outlives the call, and its paths mean the same outside.
+# sysroot's /usr and /etc. All other paths are this machine's. So Bazel's server can
+# outlive the call, and its paths mean the same outside.
 sysroot_run() {
   local root=$1 name
   shift
   local overlay=(--dev-bind / / --ro-bind "$root/usr" /usr)
   [[ -z ${ends_with_launcher:-} ]] || overlay+=(--die-with-parent)
-  # /usr may hold a person's own things, and the workspace.
+  # The user's own programs may be below /usr/local, and the workspace below /usr.
   overlay+=(--bind-try /usr/local /usr/local)
   for name in bin sbin lib lib64; do
-    # Before merged-usr these are directories of their own.
+    # On systems without merged-usr these are directories.
     [[ -L /$name || ! -d /$name ]] || overlay+=(--ro-bind "$root/usr/$name" "/$name")
   done
   overlay+=(--ro-bind "$root/etc" /etc)
   for name in passwd group resolv.conf hosts nsswitch.conf localtime; do
-    # Through its links: what /etc/resolv.conf points to may be anywhere.
+    # Follow links: /etc/resolv.conf may point to any place.
     [[ ! -f /etc/$name ]] || overlay+=(--ro-bind "$(readlink -f "/etc/$name")" "/etc/$name")
   done
   [[ $workspace != /usr/* ]] || overlay+=(--bind "$workspace" "$workspace")
@@ -170,23 +170,23 @@ sysroot_run() {
 }
 
 world_exec_bazel() {
-  # bubblewrap waits for Bazel's client and passes its exit status on. Ctrl-C is
-  # for the client alone, which cancels the build; and when somebody ends this
-  # process, the client is told.
+  # bubblewrap waits for Bazel's client and passes its exit status on. Only the
+  # client acts on Ctrl-C: it cancels the build. If this process ends, the client
+  # gets SIGTERM.
   trap '' INT
   mkdir -p -- "$cache/tmp"
-  # For the Go modules of a workspace that uses this one: all that this one needs is there
-  # already. A --repo_env=GOPROXY=… in the workspace's .bazelrc comes before it. Of
-  # certificates, the sysroot has none where Go looks.
+  # For the Go modules of a workspace that uses this one; the modules of this one are there
+  # already. --repo_env=GOPROXY=… in the workspace's .bazelrc takes precedence. The
+  # sysroot has no certificates in the places that Go reads.
   export GOPROXY=${GOPROXY:-$(<"$world/goproxy")} SSL_CERT_FILE=$world/certificates.pem
-  # Of words before --, the command is one. A target that is called run makes no difference.
+  # The command is one of the words before --. A target that is called run does no harm.
   local word inside=sysroot_run
   for word; do
     [[ $word != -- ]] || break
     [[ $word != run ]] || inside=outside_run
   done
-  # The server lives in the sysroot it was started in. The property is there to
-  # differ when that does: Bazel then starts another.
+  # A server keeps the sysroot in which it was started. The property differs for
+  # another sysroot, so that Bazel starts another server.
   "$inside" "$sysroot" /usr/bin/setpriv --pdeathsig TERM \
     /usr/bin/bazel --nosystem_rc "--bazelrc=$world/bazelrc" \
     --install_base=/usr/share/bazel --trust_install_base \

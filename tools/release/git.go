@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// git runs git in a repository, without anybody's settings.
+// git runs git in a repository, without a user's or the machine's settings.
 type git struct{ directory string }
 
 func (g git) run(ctx context.Context, args ...string) ([]byte, error) {
@@ -39,8 +39,8 @@ func (g git) file(ctx context.Context, ref, name string) (string, error) {
 	return string(out), err
 }
 
-// tar is the committed tree as a tar archive, below a directory of that name. The
-// repository's own settings may say otherwise, so that all of importance is said here.
+// tar returns the committed tree as a tar archive, below a directory of that name. It overrides
+// the repository's own settings that affect the bytes.
 func (g git) tar(ctx context.Context, ref, below string) ([]byte, error) {
 	return g.run(ctx, "-c", "tar.umask=0022", "-c", "core.autocrlf=false", "-c", "core.eol=lf",
 		"archive", "--format=tar", "--prefix="+below+"/", ref)

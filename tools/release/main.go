@@ -31,7 +31,7 @@ import (
 func main() {
 	ref := flag.String("ref", "HEAD", "the commit to release")
 	into := flag.String("into", "release", "directory to write to; it is made")
-	repository := flag.String("repository", "", "OWNER/REPO for the archive's address; without it, the template's {OWNER}/{REPO} stay for whoever publishes")
+	repository := flag.String("repository", "", "OWNER/REPO for the archive's address; without it, the template's {OWNER}/{REPO} stay for the person who publishes")
 	flag.Parse()
 	from := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
 	if from == "" || flag.NArg() > 0 || *into == "" {

@@ -214,7 +214,7 @@ func checkPresubmit(t *testing.T, text string) error {
 		return err
 	}
 	module := presubmit.Module
-	// That of the consumer, which CI builds, too.
+	// The example, which CI builds, too.
 	if module.Path != consumer {
 		return fmt.Errorf("module_path %q is not %s", module.Path, consumer)
 	}

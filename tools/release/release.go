@@ -259,7 +259,7 @@ func workspaceSetup(ctx context.Context, g git, commit string) (string, error) {
 	if !ok || !strings.HasPrefix(after, "load(") {
 		return "", fmt.Errorf("%s: no load() after a local_repository() to put the release in the place of", name)
 	}
-	// What its own tests need is nothing of a release.
+	// The rest is for the example's own tests.
 	setup, _, _ := strings.Cut(after, "\nload(\"@portable_walkthrough_go//bzl:machines.bzl\"")
 	return setup, nil
 }

@@ -137,7 +137,7 @@ func TestTheArchiveIsWhatIsCommitted(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if len(r.warnings) != 1 || !strings.Contains(r.warnings[0], "README") || !strings.Contains(r.warnings[0], "not-committed") {
-		t.Errorf("warnings %q do not tell what is left out", r.warnings)
+		t.Errorf("warnings %q do not name the file that is left out", r.warnings)
 	}
 }
 
@@ -207,12 +207,12 @@ setup()
 		t.Errorf("the notes do not have\n%s\nbut\n%s", workspace, r.notes)
 	}
 	if strings.Contains(r.notes, "First") {
-		t.Error("the notes tell of what was in the release before")
+		t.Error("the notes list a change of the release before")
 	}
 }
 
-// Nothing that is published has a placeholder left, if the repository is known; if it
-// is not, they stay for whoever publishes (the negative control).
+// If the repository is known, no published file has a placeholder. If it is not, the placeholders
+// stay for the person who publishes (the negative control).
 func TestNoPlaceholderIsLeft(t *testing.T) {
 	g := repository(t)
 	placeholder := regexp.MustCompile(`\{[A-Z]+\}`)

@@ -104,7 +104,7 @@ func (c *cached) overHTTP(t *testing.T) {
 	}
 }
 
-// hits builds and tests everything, and wants all spawns to be hits, and the same images.
+// hits builds and tests everything, and verifies that all spawns are hits and the images are the same.
 func (c *cached) hits(t *testing.T, proxy *servers.Proxy, flags ...string) {
 	t.Helper()
 	// On a slow machine a large blob may take longer than the limit of .bazelrc.
@@ -195,7 +195,7 @@ func (c *cached) harm(t *testing.T) {
 			t.Error("the image is the right one all the same")
 		}
 	})
-	// The reason why only those who are trusted may write.
+	// This is why only trusted builds may write to a cache.
 	t.Run("control: nothing can verify a result", func(t *testing.T) {
 		lie := flipped(bytes.Clone(c.image))
 		digest := sha256.Sum256(lie)
@@ -242,7 +242,7 @@ func proxy(t *testing.T, s *servers.Server) *servers.Proxy {
 	return p
 }
 
-// again has only the image's action wanted once more, and returns what Bazel said.
+// again makes Bazel need the image action's result again, and no other one, and returns Bazel's output.
 func (c *cached) again(t *testing.T, proxy *servers.Proxy, flags ...string) string {
 	t.Helper()
 	c.second.remove(t, imageName)
@@ -254,8 +254,8 @@ func (c *cached) build(t *testing.T, proxy *servers.Proxy, flags ...string) stri
 	return c.second.Run(t, "build", append([]string{"--remote_cache=" + proxy.Address, "//:image"}, flags...)...)
 }
 
-// madeHere wants the last build to have made the image, and nothing else, here, and right,
-// and Bazel to have warned, unless the warning is empty.
+// madeHere verifies that the last build made the image on this machine, made nothing else, and
+// made the right bytes, and that Bazel printed the warning, unless it is empty.
 func (c *cached) madeHere(t *testing.T, said, warning string) {
 	t.Helper()
 	c.executed(t, "PortableImage of //:image")
@@ -263,7 +263,7 @@ func (c *cached) madeHere(t *testing.T, said, warning string) {
 	c.warns(t, said, warning)
 }
 
-// warns wants Bazel to warn of the cache with a text, or not at all if that is empty.
+// warns verifies that Bazel warns of the cache with a text, or does not warn if the text is empty.
 func (c *cached) warns(t *testing.T, said, text string) {
 	t.Helper()
 	if warned := strings.Contains(said, "WARNING: Remote Cache: "); warned != (text != "") || !strings.Contains(said, text) {
@@ -271,8 +271,8 @@ func (c *cached) warns(t *testing.T, said, text string) {
 	}
 }
 
-// executed wants exactly these spawns of the last build to have been executed, in the
-// sandbox and with success, and all others to be hits.
+// executed verifies that the last build executed exactly these spawns, in the sandbox and with
+// success, and that all others were hits.
 func (c *cached) executed(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string

@@ -14,8 +14,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/remote/servers"
 )
 
-// An action reaches nothing that was not declared. Each cage is shown to be what holds it:
-// the same action reaches all of that, or more of it, where the cage is open.
+// An action can't reach anything that is not declared. The negative control for each cage: with
+// the cage open, the same action reaches all of it, or more of it.
 func TestCanary(t *testing.T) {
 	b := userBazel(t)
 	bait := putBait(t, b)
@@ -37,7 +37,7 @@ func TestCanary(t *testing.T) {
 		{name: "hermetic sandbox", ran: bazeltest.LinuxSandbox, target: caged, flags: []string{"--config=hermetic"}, denied: everything},
 		{name: "remotely, declared inputs only", ran: bazeltest.Remote, target: caged, runner: servers.Bubblewrap, denied: everything},
 		{name: "control: no sandbox", ran: "local", target: caged, flags: []string{"--strategy=Canary=local", "--action_env=CANARY_SECRET"}, reached: everything},
-		// What Bazel takes where there are no namespaces, and says nothing.
+		// Without namespaces, Bazel silently uses this sandbox.
 		{name: "control: a sandbox without namespaces", ran: bazeltest.ProcesswrapperSandbox, target: caged, flags: []string{"--spawn_strategy=processwrapper-sandbox"}, reached: outside, denied: []string{"env"}},
 		{name: "control: requires-network", ran: bazeltest.LinuxSandbox, target: networked, flags: []string{"--spawn_strategy=sandboxed"}, reached: []string{"network"}, denied: []string{"env", "process", "write"}},
 		{name: "control: requires-network, hermetic", ran: bazeltest.LinuxSandbox, target: networked, flags: []string{"--config=hermetic"}, reached: []string{"network"}, denied: []string{"env", "process", "secret", "socket", "write"}},
@@ -163,7 +163,7 @@ func (b baits) names() []string { return slices.Sorted(maps.Keys(b)) }
 // words are for $CANARY_BAIT.
 func (b baits) words() string { return strings.Join(slices.Sorted(maps.Values(b)), ",") }
 
-// reached are the names of those that the canary says it reached. It has a line for each.
+// reached returns the names of the baits that the canary reports as reached. It prints a line for each bait.
 func (b baits) reached(t *testing.T, said string) []string {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(said), "\n")

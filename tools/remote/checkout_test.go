@@ -51,7 +51,7 @@ func (b *bazel) read(t *testing.T, output string) []byte {
 	return text
 }
 
-// remove has Bazel want the result of one action once more, and of no other.
+// remove makes Bazel need the result of one action again, and of no other.
 func (b *bazel) remove(t *testing.T, output string) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(b.bin, output)); err != nil && !os.IsNotExist(err) {
@@ -75,8 +75,8 @@ func (b *bazel) edit(t *testing.T, name, before, after string) {
 	}
 }
 
-// A checkout describes a copy of the workspace and its developer, who differ from the
-// user's in what must not matter.
+// A checkout describes a copy of the workspace and its developer. They differ from the user's
+// own in everything that must not matter.
 type checkout struct {
 	// dir is below a temporary directory.
 	dir string
@@ -102,7 +102,7 @@ func (c checkout) new(t *testing.T) *bazel {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// What Go keeps is read-only.
+		// Go's module cache is read-only.
 		walk := filepath.WalkDir(scratch, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.IsDir() {
 				return os.Chmod(path, 0o700)
@@ -150,7 +150,7 @@ func (c checkout) new(t *testing.T) *bazel {
 	return &bazel{b, filepath.Join(dir, "bazel-bin")}
 }
 
-// developer returns a command that executes another one as whoever builds there.
+// developer returns a command that runs another one as the checkout's developer.
 func (c checkout) developer() []string {
 	var words []string
 	if c.otherUser {
@@ -161,8 +161,8 @@ func (c checkout) developer() []string {
 	return append(words, "sh", "-c", fmt.Sprintf(`umask %04o && exec "$@"`, c.umask), "sh")
 }
 
-// copyWorkspace copies what git knows or would take, but for the permissions that a umask
-// takes away.
+// copyWorkspace copies the files that git tracks or would add, without the permissions that a
+// umask removes.
 func copyWorkspace(t *testing.T, from, into string, umask fs.FileMode) {
 	t.Helper()
 	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
@@ -218,7 +218,7 @@ for path in "$sysroot" "$sysroot.sums" "$cache"/{gomod,gocache}; do
   cp --archive --link -- "$path" "$2/portable-walkthrough-go" 2>/dev/null ||
     cp --archive --reflink=auto -- "$path" "$2/portable-walkthrough-go"
 done
-# The test sees the sysroot's apt, which knows no mirror.
+# The test sees the sysroot's apt, which has no mirror.
 sed -nE 's/^common --repo_env=(PROVISION_MIRROR=)/\1/p' "$world/bazelrc"`
 	var said bytes.Buffer
 	cmd := exec.Command("bash", "-c", script, "bash", workspace, into)

@@ -19,9 +19,9 @@ import (
 const (
 	// marker is part of every secret, and of nothing else.
 	marker = "leaky-canary"
-	// secretHeader is how a cluster knows its users.
+	// secretHeader authenticates a user to a cluster.
 	secretHeader = "--remote_header=authorization=Bearer " + marker + "-token"
-	// shell is a target whose action calls what it does not declare: a shell.
+	// shell is a target whose action calls a program that it does not declare: a shell.
 	shell       = "//tools/remote:shell"
 	shellOutput = "tools/remote/shell.txt"
 	// onLinux is an image whose image action asks for a worker with that operating system.
@@ -137,8 +137,8 @@ func secrets() []string {
 	return env
 }
 
-// mustNotLeak wants no key to have a secret, or where the checkout, its HOME, its outputs
-// and its caches are. The directory of the first two has the marker in its path.
+// mustNotLeak verifies that the key has no secret, and no path of the checkout, its HOME, its
+// outputs and its caches. The directory of the first two has the marker in its path.
 func (p *proof) mustNotLeak(t *testing.T, s *bazeltest.Spawn) {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -216,7 +216,7 @@ func (p *proof) declaredInputs(t *testing.T) {
 	})
 }
 
-// What the other parts rely on can fail.
+// controls are negative controls: the checks of the other parts can fail.
 func (p *proof) controls(t *testing.T) {
 	engine := buildBox(t, servers.HostTools, p.storage)
 	remote := []string{"--config=remote-exec", "--remote_executor=" + engine.Address, "//:image"}
@@ -244,7 +244,7 @@ func (p *proof) controls(t *testing.T) {
 func (p *proof) sameImage(t *testing.T, b *bazel) {
 	t.Helper()
 	if !bytes.Equal(b.read(t, imageName), p.image) {
-		t.Error("the image has other bytes than the one that was built locally; tools/imagediff tells which")
+		t.Error("the image has other bytes than the one that was built locally; tools/imagediff lists the differences")
 	}
 }
 

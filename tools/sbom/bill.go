@@ -128,7 +128,7 @@ func component(c inventory.Component) cyclonedx.Component {
 }
 
 // dependencies lists the programs of the image, and the components of each program.
-// What components depend on is not known: they are not in the list.
+// The dependencies of components are unknown, so they are not in the list.
 func (b *bill) dependencies() *[]cyclonedx.Dependency {
 	image := cyclonedx.Dependency{Ref: imageRef}
 	all := []cyclonedx.Dependency{}

@@ -56,7 +56,7 @@ func validate(t *testing.T, schema *jsonschema.Schema, document []byte) error {
 	return schema.Validate(value)
 }
 
-// everything has all that a document can say.
+// everything returns an inventory with everything that a document can contain.
 func everything() *inventory.Inventory {
 	module := inventory.Component{Name: "example.org/b", Version: "v1.0.0", Sum: "h1:LAEzFkke61DFROc7zNLX/WA2i5J8gYqe0rSj9KI28KA=", URL: "pkg:golang/example.org/b@v1.0.0", License: "MIT OR Apache-2.0", Replaces: "example.org/a v0.9.0"}
 	unknown := inventory.Component{Name: "example.org/c"}
@@ -184,7 +184,7 @@ func checkReferences(t *testing.T, bom *cyclonedx.BOM) {
 	}
 }
 
-// What is known, what is incomplete and what is unknown.
+// A document states which lists are complete, incomplete and unknown.
 func TestCompositions(t *testing.T) {
 	got, err := json.Marshal(decode(t, document(t, &bill{Inventory: everything()})).Compositions)
 	want := `[{"aggregate":"complete","assemblies":["image"]},{"aggregate":"complete","dependencies":["file:/usr/bin/hello"]},` +

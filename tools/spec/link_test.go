@@ -47,8 +47,8 @@ func (s *sandbox) link(t *testing.T, target, name string) {
 
 const binary, mapped = "bazel-out/k8-fastbuild/bin/", "bazel-out/cfg/bin/"
 
-// What an unresolved symlink leads to is never read: it is a symlink in the image, or an
-// error that names it.
+// The target of an unresolved symlink is never read: the image gets the symlink, or an error
+// names it.
 func TestUnresolvedSymlinks(t *testing.T) {
 	for name, test := range map[string]struct{ kind, target, want, fails string }{
 		"relative":             {"file", "current/config", "symlink current/config", ""},

@@ -155,7 +155,7 @@ func TestMountPointsHaveReasons(t *testing.T) {
 	expect(t, err, "(from units in //:image)")
 }
 
-// What programs take for granted is there, unless it is declared: the path itself, or one
+// An image gets the paths that programs expect, unless it declares the path itself or one
 // below it.
 func TestDefaults(t *testing.T) {
 	for declared, want := range map[string]string{
@@ -219,7 +219,7 @@ func TestMountPointsBehindSymlinks(t *testing.T) {
 	}
 }
 
-// What a unit names is a path of the image as any other.
+// Paths that units name are checked like all other paths of the image.
 func TestMountPointsAreChecked(t *testing.T) {
 	for text, want := range map[string]string{
 		"BindPaths=\"/srv/a\tb\"":                               `BindPaths="/srv/a\tb" in foo.service: "/srv/a\tb": the path has control characters`,

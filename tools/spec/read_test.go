@@ -68,8 +68,8 @@ func TestEntriesAreSorted(t *testing.T) {
 	}
 }
 
-// A parent that nobody declared is found, and a name that only starts like another is not
-// taken for it.
+// Find also finds directories that are only parents of declared paths, and does not confuse names
+// of which one begins with the other.
 func TestFind(t *testing.T) {
 	source := t.TempDir()
 	if err := os.WriteFile(filepath.Join(source, "x"), nil, 0o600); err != nil {

@@ -119,7 +119,7 @@ func TestUnitFiles(t *testing.T) {
 	}
 }
 
-// expect wants an error with a text in it, or none for an empty text.
+// expect verifies that an error contains a text, or that there is none if the text is empty.
 func expect(t *testing.T, err error, want string) {
 	t.Helper()
 	if got := fmt.Sprint(err); !strings.Contains(got, cmp.Or(want, "<nil>")) {

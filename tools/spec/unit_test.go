@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A drop-in in an image would not be seen by systemd-portabled; behind the unit it
-// says what it said.
+// systemd-portabled does not read drop-ins in an image. Appended to the unit, they have the same
+// effect.
 func TestDropinsAreAppended(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

@@ -68,7 +68,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// Each difference is told with its path and field, and nothing but it.
+// Diff reports each difference with its path and field, and nothing else.
 func TestDiff(t *testing.T) {
 	plain := makeImage(t, nothing)
 	for name, test := range map[string]struct {
@@ -130,7 +130,7 @@ func TestDiff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Diff(t, plain, makeImage(t, test.prepare, test.args...))
-			// Whatever differs is a byte, and often the size.
+			// Every difference changes a byte, and often the size.
 			test.want = append(test.want, "bytes: the first that differs is at ")
 			if name == "nothing" {
 				test.want = nil

@@ -4,7 +4,7 @@ visibility(["//tools/..."])
 
 _ARCHIVES = ["@vm_{}//:root.tar".format(suite) for suite in ["bookworm", "bullseye", "forky", "trixie"]]
 
-# Without a Debian mirror there are none, and package suite skips the tests.
+# Without a Debian mirror there are no suites, and package suite skips the tests.
 SUITES_DATA = select({
     "@vm_forky//:available": _ARCHIVES,
     "//conditions:default": [],

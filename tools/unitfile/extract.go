@@ -10,8 +10,8 @@ import (
 // Blanks are the characters between words (systemd.syntax(7)).
 const Blanks = " \t\n\r"
 
-// Mode says how a directive's value is split into words: each of systemd's directives
-// has its own.
+// Mode selects how a directive's value is split into words: each of systemd's directives
+// has one.
 type Mode int
 
 // The modes of [Split]; they can be combined.
@@ -46,8 +46,8 @@ func Split(value, separators string, mode Mode) ([]string, error) {
 	return words, nil
 }
 
-// Next returns the first word, and what follows the separators behind it. It says no if
-// there is none.
+// Next returns the first word, and the rest after the separators that follow it. ok is false if
+// there is no word.
 func Next(value, separators string, mode Mode) (word, rest string, ok bool, err error) {
 	is := func(c byte) bool { return strings.IndexByte(separators, c) >= 0 }
 	each := mode&EachSeparator != 0

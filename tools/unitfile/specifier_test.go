@@ -11,7 +11,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("Expand(%q) = %q, %t", text, got, ok)
 		}
 	}
-	// What the host knows, and what an instance is called.
+	// Values that only the host knows, and an instance's name.
 	for text, want := range map[string]string{"%H": "%H", "%3A": "%3A", "%i": "%i", "%n %N": "%n %N", "%p/%i%%": "foo-x/%i%"} {
 		if got, ok := Expand("foo-x@.service", text); ok || got != want {
 			t.Errorf("Expand(%q) = %q, %t", text, got, ok)

@@ -12,9 +12,9 @@ import (
 	"example.org/portable-walkthrough-go/tools/suite"
 )
 
-// generated is a unit file of random pieces that matter to the lexer. Its directives are
-// such that systemd says what it reads: unknown ones by name, paths that are no absolute
-// ones word by word.
+// generated returns a unit file of random pieces that matter to the lexer. Its directives make
+// systemd report what it reads: it names unknown ones, and prints each word that is not an
+// absolute path.
 func generated(random *rand.Rand) string {
 	pieces := []string{
 		"a", "b", " ", "  ", "\t", `\`, `\\`, `\` + "\n", `\ ` + "\n", "\n", "\n", "\r\n", "# c\n", "; d\n", `"`, `'`, `"x y"`, "=", "e=f",
@@ -37,7 +37,7 @@ var (
 	noPath     = regexp.MustCompile(`(?s)^ReadWritePaths= path is not absolute, ignoring: (.*)$`)
 )
 
-// theirs is what systemd reads, as far as it says so, without the order.
+// theirs returns what systemd reads, as far as it reports that, without the order.
 func theirs(said []suite.Said) []string {
 	var all []string
 	for _, s := range said {

@@ -17,8 +17,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/vm/protocol"
 )
 
-// testPrograms is the pattern of the programs to run, in the order of their names; the
-// disk for their outputs has a serial number.
+// testPrograms is the pattern of the programs to run, in the order of their names.
+// outputDisk is the serial number of the disk for their outputs.
 const (
 	testPrograms = "/vm/test[0-9]"
 	outputDisk   = "output"
@@ -116,7 +116,7 @@ func runTest(order protocol.Order, program, pattern string, port io.Writer) (sta
 	return 0
 }
 
-// nextStage is what the test has asked for.
+// nextStage returns the stage that the test has asked for.
 func nextStage() (*protocol.Stage, bool) {
 	text, err := os.ReadFile(protocol.NextFile)
 	if err != nil {
@@ -126,7 +126,7 @@ func nextStage() (*protocol.Stage, bool) {
 	return &next, json.Unmarshal(text, &next) == nil
 }
 
-// keep writes the journal and what the test kept to the output disk, as a tar archive.
+// keep writes the journal and the files that the test kept to the output disk, as a tar archive.
 func keep() error {
 	journal, err := exec.Command("journalctl", "--no-pager", "--output=short-monotonic").Output()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"unsafe"
 )
 
-// A consoleDescription is what the rule vm_console writes.
+// A consoleDescription is the description that the rule vm_console writes.
 type consoleDescription struct {
 	Machines []machine `json:"machines"`
 	// Files are runfiles locations by absolute paths, or by their names below /vm/files.
@@ -23,8 +23,8 @@ type consoleDescription struct {
 	Before []string `json:"before"`
 }
 
-// consoleScript is what the machine runs on its console. PORT, SIZE, TERMINAL and BEFORE
-// are replaced.
+// consoleScript runs on the machine's console. PORT, SIZE, TERMINAL and BEFORE are
+// placeholders.
 const consoleScript = `#!/bin/bash
 echo up >PORT
 SIZE
@@ -116,7 +116,7 @@ func (m *machine) shell(ctx context.Context, d consoleDescription) error {
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
-	// QEMU does this too, unless it is killed.
+	// QEMU also restores them, unless it is killed.
 	_ = ioctl(os.Stdin, syscall.TCSETS, unsafe.Pointer(&settings))
 	var exit *exec.ExitError
 	switch said, _ := os.ReadFile(port); {

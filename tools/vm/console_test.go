@@ -19,7 +19,7 @@ import (
 type consoleRun struct {
 	cmd      *exec.Cmd
 	terminal *os.File
-	// log is a file with all that it prints, tmp its directory for temporary files.
+	// log is a file with its output, tmp its directory for temporary files.
 	log, tmp string
 }
 
@@ -97,8 +97,8 @@ func (c *consoleRun) wait(t *testing.T, status int, want ...string) {
 	}
 }
 
-// A person sees the image's units, and works in a shell of the terminal's type and size, with the
-// test's drop-ins. The shell's end is the machine's, and nothing is left.
+// A user sees the image's units with the test's drop-ins, and works in a shell of the terminal's
+// type and size. When the shell ends, the machine ends, and no file is left.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
@@ -106,7 +106,7 @@ func TestConsole(t *testing.T) {
 	waitForText(t, c.log, "[guest /vm/files]# ")
 	fmt.Fprint(c.terminal, "systemctl cat portable-walkthrough-go.service; echo \"$TERM\" $(stty size); sleep 1000\r")
 	waitForText(t, c.log, "xterm-256color 31 101")
-	// Ctrl-C ends what runs there, and Ctrl-D the shell.
+	// Ctrl-C ends the command, and Ctrl-D the shell.
 	fmt.Fprint(c.terminal, "\x03")
 	waitForText(t, c.log, "^C")
 	fmt.Fprint(c.terminal, "echo it is $?\r")
@@ -115,8 +115,8 @@ func TestConsole(t *testing.T) {
 	c.wait(t, 0, "portable-walkthrough-go.socket  loaded active   listening", "10-idle.conf", "To leave, type exit")
 }
 
-// Ctrl-C before there is a machine, and a window that is closed while there is one, end the
-// console. The terminal is as it was before, and nothing is left.
+// Ctrl-C before the machine boots, and closing the window while it runs, end the console. The
+// terminal has its old settings, and no file is left.
 func TestConsoleEndsOnSignals(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"Ctrl-C": syscall.SIGINT, "closed window": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestConsoleEndsOnSignals(t *testing.T) {
 			before := c.settings(t)
 			waitForText(t, c.log, "Booting bullseye")
 			for signal == syscall.SIGHUP && c.settings(t) == before {
-				// QEMU runs when it has changed them.
+				// QEMU changes them when it starts.
 				time.Sleep(10 * time.Millisecond)
 			}
 			// Not by a key: as soon as QEMU runs, it passes keys on to the machine.

@@ -18,13 +18,13 @@ const (
 
 // A cpioEntry is one path of an archive.
 type cpioEntry struct {
-	// path is relative to the root and has no "./" before it. Its directory must be
-	// an entry before it, in this archive or one that the kernel unpacks before.
+	// path is relative to the root and does not begin with "./". Its directory must be
+	// an earlier entry, in this archive or in one that the kernel unpacks before it.
 	path string
 	// mode is a file type and permissions.
 	mode uint32
-	// size is how much of body belongs to a regular file or to the target of a
-	// symbolic link.
+	// size is the length of body: a regular file's content, or a symbolic link's
+	// target.
 	size int64
 	body io.Reader
 	// major and minor are a device's numbers.
@@ -34,12 +34,12 @@ type cpioEntry struct {
 // A cpioWriter writes an archive that the Linux kernel unpacks as an initial root file
 // system: the "newc" format of the kernel's initramfs buffer format document
 // (Documentation/driver-api/early-userspace/buffer-format.rst). All files belong to
-// root and are of the epoch, so equal entries give equal bytes. Archives may follow
-// each other in one file.
+// root and have the epoch as their time, so equal entries give equal bytes. One file can
+// have several archives, one after the other.
 type cpioWriter struct {
 	to    io.Writer
 	inode uint32
-	// written since the archive's start.
+	// written is the number of bytes since the archive's start.
 	written int64
 }
 
@@ -63,8 +63,8 @@ func (w *cpioWriter) text(path string, mode uint32, text string) error {
 	return w.entry(cpioEntry{path: path, mode: typeRegular | mode, size: int64(len(text)), body: strings.NewReader(text)})
 }
 
-// file appends a copy of a file of this machine. It can be executed, since Bazel's
-// outputs are executable or not as it pleases.
+// file appends a copy of a file of this machine. It is executable, because Bazel may
+// change that mode of its outputs.
 func (w *cpioWriter) file(path, from string) error {
 	file, err := os.Open(from)
 	if err != nil {
@@ -95,8 +95,8 @@ func (w *cpioWriter) end() error {
 }
 
 func (w *cpioWriter) write(e cpioEntry, inode uint32) error {
-	// Fields after the magic number: inode, mode, user, group, links, time, size, the
-	// device it is on, the device it is, the name's length, no checksum.
+	// Fields after the magic number: inode, mode, user, group, links, time, size, the file
+	// system's device, a device file's numbers, the name's length, no checksum.
 	header := fmt.Sprintf("070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
 		inode, e.mode, 0, 0, 1, 0, e.size, 0, 0, e.major, e.minor, len(e.path)+1, 0, e.path)
 	if err := errors.Join(w.copy(strings.NewReader(header), int64(len(header))), w.pad(4)); err != nil {

@@ -129,7 +129,7 @@ def _platforms(settings, attr):
 def _guest_transition_impl(settings, attr):
     return {"//command_line_option:platforms": _platforms(settings, attr)}
 
-# What a machine gets is built for it.
+# The programs and files for a machine are built for its CPU.
 _guest_transition = transition(
     implementation = _guest_transition_impl,
     inputs = ["//command_line_option:platforms"],
@@ -142,8 +142,8 @@ _STATIC = "@io_bazel_rules_go//go/config:static"
 def _program_transition_impl(settings, attr):
     return _guest_transition_impl(settings, attr) | {_PURE: True, _STATIC: True}
 
-# A program that runs there beside systemd is static too: the machine has other libraries
-# than those that it was built with.
+# A program that runs there beside systemd is also static: the machine does not have the
+# libraries of the build.
 _program_transition = transition(
     implementation = _program_transition_impl,
     inputs = ["//command_line_option:platforms"],

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// probeLimit is several times what a kernel needs to boot with KVM. Where KVM hangs, each
-// test waits so long.
+// probeLimit is several times the time in which a kernel boots with KVM. If KVM hangs, each
+// test waits this long.
 const probeLimit = 5 * time.Second
 
-// kvmWanted reports whether this machine's /dev/kvm really boots the kernel: there are some
-// that open, and then hang or fail. $VM_ACCEL=tcg has it not tried.
+// kvmWanted reports whether this machine's /dev/kvm really boots the kernel: some can be
+// opened, but then hang or fail. With $VM_ACCEL=tcg it does not try.
 func (m *machine) kvmWanted(ctx context.Context) bool {
 	if os.Getenv("VM_ACCEL") == "tcg" {
 		return false
@@ -57,7 +57,7 @@ func (m *machine) tryKVM(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// QEMU may have children that hold the pipe.
+	// Children of QEMU may keep the pipe open.
 	cmd.WaitDelay = time.Second
 	said, err := cmd.CombinedOutput()
 	switch {

@@ -1,13 +1,13 @@
-// Vm runs tests inside virtual machines whose PID 1 is systemd, and gives people a
+// Vm runs tests inside virtual machines whose PID 1 is systemd, and gives users a
 // console in the same machines. README.md explains how.
 //
 // It is one program with four roles:
 //
-//   - mkroot makes a kernel and a root file system of Debian packages (rule vm_machine);
+//   - mkroot makes a kernel and a root file system from Debian packages (rule vm_machine);
 //   - test boots a machine and runs a test in it (rule vm_test);
 //   - console boots a machine with a shell (rule vm_console);
-//   - init is what the machine itself starts, first as the kernel's /init and then as
-//     the service that runs the test.
+//   - init runs in the machine itself, first as the kernel's /init and then as the
+//     service that runs the test.
 //
 // usage:
 //
@@ -48,7 +48,7 @@ func run() (status int, err error) {
 	}
 	// QEMU is killed when the thread that started it ends (PR_SET_PDEATHSIG).
 	runtime.LockOSThread()
-	// Bazel sends SIGTERM when a test's time is over, and waits for some seconds; people press
+	// Bazel sends SIGTERM when a test's time is over, and waits for some seconds. Users press
 	// Ctrl-C, or close a console's window.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()

@@ -9,8 +9,8 @@ visibility([
     "//bzl/workspace",
 ])
 
-# systemd with portabled, a kernel, what the scenarios call, and what everybody expects of a
-# shell on Debian.
+# systemd with portabled, a kernel, the programs of the scenarios, and those that users expect in
+# a shell on Debian.
 _SYSTEM = [
     "base-files",
     "base-passwd",
@@ -23,7 +23,7 @@ _SYSTEM = [
     "findutils",
     "grep",
     "kmod",
-    # Without it systemd 262 runs services without their seccomp filter, silently.
+    # Without it, systemd 262 silently runs services without their seccomp filters.
     "libseccomp2",
     "mount",
     "ncurses-base",
@@ -35,7 +35,7 @@ _SYSTEM = [
     "util-linux",
 ]
 
-# Dependencies of the kernel's packages, which only installing needs.
+# Dependencies of the kernel's packages that only an installation needs.
 _ASSUME = [
     "initramfs-tools",
     "linux-base",
@@ -64,7 +64,7 @@ _ASSUME_OF_SERVERS = [
     "ucf",
 ]
 
-# Attributes of debian_packages: what the public tests boot.
+# The machines of the public tests: attributes of debian_packages.
 _MACHINES = [
     dict(
         name = "vm_" + suite,
@@ -103,7 +103,7 @@ _MACHINES = [
     ),
 ]
 
-# For what is tested on one suite only.
+# For tests that run on one suite only.
 _WHOLE_STORY = [
     "gpg",
     "gpg-agent",
@@ -111,12 +111,12 @@ _WHOLE_STORY = [
     "squashfs-tools",
 ]
 
-# The same: what only this repository's own tests have beside that.
+# Attributes of debian_packages for further packages of this repository's own tests.
 _OWN = [
     dict(
         name = "vm_services",
         architecture = "amd64",
-        # What their maintainer scripts call.
+        # Only their maintainer scripts need these.
         assume = [
             "adduser",
             "cron",
@@ -138,7 +138,7 @@ _OWN = [
     )
     for suite in SUITES
 ] + [
-    # For the test of publishing with it.
+    # For the test that publishes with it.
     dict(
         name = "rsync",
         packages = ["rsync"],

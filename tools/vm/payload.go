@@ -11,11 +11,11 @@ import (
 	"example.org/portable-walkthrough-go/tools/vm/guest"
 )
 
-// The unit that a machine starts when all others are started.
+// The unit that a machine starts after all others.
 const (
 	agentUnit = `[Unit]
 Description=Test
-# If this program dies, nobody else ends the machine.
+# If this program dies, no other one ends the machine.
 FailureAction=reboot-immediate
 
 [Service]
@@ -38,18 +38,18 @@ UtmpMode=user
 `
 )
 
-// A payload is what is laid over a machine's root file system.
+// A payload has the files that are added to a machine's root file system.
 type payload struct {
-	// unit is started when all others are.
+	// unit starts after all others.
 	unit string
-	// files are paths of this machine by paths in the virtual one.
+	// files has paths on this machine by paths in the virtual one.
 	files map[string]string
-	// texts are contents of further files.
+	// texts has the contents of further files, by paths in the virtual machine.
 	texts map[string]string
 }
 
-// newPayload has this program as /init, and files by absolute paths, or by names below
-// /vm/files.
+// newPayload returns a payload with this program as /init. The keys of files are absolute
+// paths, or names below /vm/files.
 func newPayload(unit, agent string, files map[string]string) payload {
 	p := payload{unit: unit, files: map[string]string{"/init": agent}}
 	for name, file := range files {
@@ -61,7 +61,7 @@ func newPayload(unit, agent string, files map[string]string) payload {
 	return p
 }
 
-// write writes the payload as an archive of its own.
+// write writes the payload as a separate archive.
 func (p payload) write(w io.Writer) (err error) {
 	out := newCPIOWriter(w)
 	made := map[string]bool{".": true}

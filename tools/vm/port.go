@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// openPort opens a serial port and has it pass bytes on as they are.
+// openPort opens a serial port and makes it pass bytes on unchanged.
 func openPort(name string) (*os.File, error) {
 	port, err := os.OpenFile(name, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -22,7 +22,7 @@ func openPort(name string) (*os.File, error) {
 	return port, ioctl(port, syscall.TCSETS, unsafe.Pointer(&settings))
 }
 
-// settingsOf returns a terminal's settings; of a file that is none, an error.
+// settingsOf returns a terminal's settings. It fails for any other file.
 func settingsOf(terminal *os.File) (settings syscall.Termios, err error) {
 	err = ioctl(terminal, syscall.TCGETS, unsafe.Pointer(&settings))
 	return settings, err
@@ -43,7 +43,7 @@ func ioctl(port *os.File, request uintptr, argument unsafe.Pointer) error {
 	return failed(syscall.Syscall(syscall.SYS_IOCTL, port.Fd(), request, uintptr(argument)))
 }
 
-// drain is tcdrain(3): what was written has left the port.
+// drain is tcdrain(3): it waits until all written bytes have left the port.
 func drain(port *os.File) error {
 	const tcsbrk = 0x5409 // asm-generic/ioctls.h
 	return failed(syscall.Syscall(syscall.SYS_IOCTL, port.Fd(), tcsbrk, 1))

@@ -16,9 +16,9 @@ import (
 	"example.org/portable-walkthrough-go/tools/program"
 )
 
-// A machine is what the rule vm_machine makes of a suite: a kernel and an initial root
+// A machine is the output of the rule vm_machine for a suite: a kernel and an initial root
 // file system from Debian packages, and the QEMU that boots them. It has no network,
-// and nothing of this machine but the files that a test names. Paths are runfiles
+// and no files of this machine except those that a test names. Paths are runfiles
 // locations until resolve is called.
 type machine struct {
 	// Suite is the machine's name.
@@ -26,7 +26,7 @@ type machine struct {
 	// Architecture is "amd64" or "arm64".
 	Architecture string `json:"architecture"`
 	QEMU         string `json:"qemu"`
-	// Firmware are files that QEMU looks for.
+	// Firmware are files that QEMU reads.
 	Firmware []string `json:"firmware"`
 	Kernel   string   `json:"kernel"`
 	Initrd   string   `json:"initrd"`
@@ -34,13 +34,13 @@ type machine struct {
 	Lock string `json:"lock"`
 	// Agent is this program, built for the machine; it becomes /init there.
 	Agent string `json:"agent"`
-	// Memory is the machine's, in MiB.
+	// Memory is the size of the machine's memory in MiB.
 	Memory int `json:"memory"`
-	// Processors is how many the machine has.
+	// Processors is the number of the machine's processors.
 	Processors int `json:"processors"`
 }
 
-// A board is what QEMU emulates, and the names that Linux gives to its two serial ports.
+// A board is hardware that QEMU emulates, with the names of its two serial ports in Linux.
 type board struct {
 	arguments       []string
 	tcg             []string
@@ -55,8 +55,8 @@ var boards = map[string]board{
 		arguments: []string{"-machine", "q35,usb=off"},
 		// Without cx16: trixie's kernel once panicked on cmpxchg16b.
 		tcg: []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-cx16"},
-		// On a busy machine ticks come late; a kernel that waits for them to see whether
-		// its timer works may panic.
+		// On a busy machine ticks are late. A kernel that waits for them, to test its
+		// timer, may panic.
 		parameters: []string{"no_timer_check"},
 		console:    "ttyS0", second: "ttyS1", major: 4,
 	},
@@ -70,7 +70,7 @@ var boards = map[string]board{
 // A boot is one start of QEMU.
 type boot struct {
 	initrd string
-	// append is for the kernel's command line.
+	// append has words for the kernel's command line.
 	append []string
 	// disks are raw files by serial number.
 	disks []disk
@@ -91,7 +91,7 @@ func (m *machine) resolve() error {
 	return resolve(&m.QEMU, &m.Kernel, &m.Initrd, &m.Lock, &m.Agent)
 }
 
-// command returns QEMU, to be started. Scratch is a directory for it.
+// command returns a command that starts QEMU. It writes files to the directory scratch.
 func (m *machine) command(ctx context.Context, scratch string, b boot) (*exec.Cmd, error) {
 	board, ok := boards[m.Architecture]
 	if !ok {
@@ -101,7 +101,7 @@ func (m *machine) command(ctx context.Context, scratch string, b boot) (*exec.Cm
 	if err != nil {
 		return nil, err
 	}
-	// QEMU looks for firmware by name, and where it was built to.
+	// QEMU looks for firmware by name, in the directory of its build.
 	firmware := filepath.Join(scratch, "firmware")
 	if err := os.MkdirAll(firmware, 0o755); err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (m *machine) command(ctx context.Context, scratch string, b boot) (*exec.Cm
 		"-serial", b.serial[0], "-serial", b.serial[1],
 		"-append", strings.Join(slices.Concat([]string{
 			"console=" + board.console, "quiet", "panic=-1", "systemd.show_status=no", "systemd.log_color=0",
-			// An emulated CPU has no secrets to leak, and pays for guarding them.
+			// An emulated CPU has no secrets to leak, and guarding them takes time.
 			"mitigations=off", "audit=0",
 		}, board.parameters, b.append), " "),
 	}, board.arguments...)
@@ -132,7 +132,7 @@ func (m *machine) command(ctx context.Context, scratch string, b boot) (*exec.Cm
 			"-device", "nvme,drive="+d.serial+",serial="+d.serial)
 	}
 	cmd := qemu.Command(ctx, arguments...)
-	// QEMU must not outlive this program, however that ends.
+	// QEMU must not outlive this program, even if that is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd, nil
 }

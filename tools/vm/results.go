@@ -54,8 +54,8 @@ func (t *vmTest) report(r result) error {
 	return nil
 }
 
-// suites is as much of JUnit's format as is needed to pass it on: what the test in the
-// machine wrote stays as it is.
+// suites is the part of JUnit's format that is needed to merge reports. It keeps the text of
+// the tests in the machine unchanged.
 type suites struct {
 	XMLName xml.Name `xml:"testsuites"`
 	Suites  []suite  `xml:"testsuite"`
@@ -66,7 +66,7 @@ type suite struct {
 	Inner      string     `xml:",innerxml"`
 }
 
-// mergeXML merges the reports of all boots, so that Bazel knows every test in the
+// mergeXML merges the reports of all boots, so that Bazel lists every test in the
 // machine by its name.
 func mergeXML(outputs, to string) error {
 	paths, err := filepath.Glob(filepath.Join(outputs, "boot*-test*.xml"))

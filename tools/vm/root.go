@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// modules are what portable services need of the kernel, each after those that it depends
-// on. Some kernels have some of them built in, or have them no more.
+// modules are the kernel modules that portable services need, each after its dependencies.
+// Some kernels have some of them built in, or no longer have them.
 var modules = []string{
 	"autofs4", "loop", "overlay", "squashfs",
 	"libcrc32c", "erofs",
@@ -24,17 +24,16 @@ var modules = []string{
 var (
 	kernel = regexp.MustCompile(`^(boot/vmlinuz-[^/]+|usr/lib/modules/[^/]+/vmlinuz)$`)
 	module = regexp.MustCompile(`^usr/lib/modules/.*/([^/]+)\.ko(\.xz|\.zst)?$`)
-	// What no service and no test reads; every megabyte is unpacked at every boot. The
-	// generators look for disks, terminals and kernel options that a machine has not, once
-	// more at each daemon-reload, and every attach and detach is one.
+	// No service and no test reads these, and every boot unpacks every megabyte. The
+	// generators look for disks, terminals and kernel options that a machine does not have,
+	// and do so again at each daemon-reload, which every attach and detach causes.
 	unread = regexp.MustCompile(`^(boot|usr/lib/modules|usr/share/(perl|perl5|zoneinfo|bug|bash-completion|zsh|i18n)|` +
 		`usr/lib/[^/]+/(gconv|perl|perl-base|perl5)|usr/lib/udev/hwdb\.d|usr/share/locale|(usr/)?lib/systemd/system-generators)(/|$)`)
 )
 
-// mkroot makes of a suite's unpacked packages what a virtual machine boots: a kernel,
-// and an initial root file system with systemd. It does what the packages' maintainer
-// scripts would have done, as far as a test needs it. The output is the same for the
-// same packages.
+// mkroot makes the files that a virtual machine boots from a suite's unpacked packages: a
+// kernel, and an initial root file system with systemd. It replaces the packages' maintainer
+// scripts, as far as a test needs them. The same packages give the same output.
 func mkroot(arguments []string) error {
 	if len(arguments) < 3 {
 		return errors.New("usage: vm mkroot KERNEL INITRD ROOT.TAR [PACKAGES.TAR]...")
@@ -45,8 +44,8 @@ func mkroot(arguments []string) error {
 	return nil
 }
 
-// makeRoot makes a root file system of the first archive, and of what further ones have
-// beside it.
+// makeRoot makes a root file system from the first archive, and adds those files of further
+// archives that it lacks.
 func makeRoot(kernelTo, initrdTo, from string, further []string) (err error) {
 	initrd, err := create(initrdTo)
 	if err != nil {
@@ -117,10 +116,10 @@ func walk(archive string, f func(name string, h *tar.Header, body io.Reader) err
 	}
 }
 
-// A root is the root file system that is being written.
+// A root is a root file system while it is written.
 type root struct {
 	out *cpioWriter
-	// texts are contents that other files are made of, by path.
+	// texts has the contents from which finish makes other files, by path.
 	texts map[string]string
 	seen  map[string]bool
 }
@@ -150,8 +149,8 @@ func (r *root) add(name string, h *tar.Header, body io.Reader) error {
 	return r.out.entry(e)
 }
 
-// module puts a kernel module that is needed into /usr/lib/modules, whatever directory and
-// kernel it is of.
+// module puts a kernel module into /usr/lib/modules if it is needed, whatever its own directory
+// and kernel.
 func (r *root) module(name string, h *tar.Header, body io.Reader) error {
 	match := module.FindStringSubmatch(name)
 	if match == nil {
@@ -181,7 +180,7 @@ func (r *root) directory(name string) error {
 	return r.out.directory(name)
 }
 
-// text writes a file, in place of one that a package brought.
+// text writes a file. It replaces a package's.
 func (r *root) text(name string, mode uint32, text string) error {
 	if err := r.directory(path.Dir(name)); err != nil {
 		return err
@@ -189,8 +188,8 @@ func (r *root) text(name string, mode uint32, text string) error {
 	return r.out.text(name, mode, text)
 }
 
-// masked units do nothing for a test, or need what a machine without disk, network
-// and terminals has not.
+// masked units do nothing for a test, or need a disk, network or terminal, which the machine
+// does not have.
 var masked = []string{
 	"dev-hugepages.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
 	"getty.target", "getty@tty1.service", "serial-getty@ttyS0.service", "serial-getty@ttyAMA0.service", "console-getty.service",
@@ -202,7 +201,7 @@ var masked = []string{
 	"systemd-binfmt.service", "systemd-hwdb-update.service",
 }
 
-// finish does what maintainer scripts would have done.
+// finish writes the files that maintainer scripts would have written.
 func (r *root) finish() error {
 	passwd, group := r.texts["usr/share/base-passwd/passwd.master"], r.texts["usr/share/base-passwd/group.master"]
 	if passwd == "" || group == "" {
@@ -221,7 +220,7 @@ func (r *root) finish() error {
 		// So that no unit with ConditionNeedsUpdate= runs.
 		{"etc/.updated", ""},
 		{"var/.updated", ""},
-		// What is logged can be read after the test, and before a reboot is lost.
+		// The journal can be read after the test. A reboot loses it.
 		{"etc/systemd/journald.conf.d/vm.conf", "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\n"},
 		{"etc/systemd/system.conf.d/vm.conf", "[Manager]\nDefaultTimeoutStopSec=20s\n"},
 	}
@@ -247,7 +246,7 @@ func (r *root) finish() error {
 			return err
 		}
 	}
-	// Where the kernel opens the first process's standard streams.
+	// The kernel opens it for the first process's standard streams.
 	return r.out.entry(cpioEntry{path: "dev/console", mode: typeCharacterDevice | 0o600, major: 5, minor: 1})
 }
 

@@ -19,21 +19,21 @@ import (
 	"example.org/portable-walkthrough-go/tools/vm/protocol"
 )
 
-// A vmTest is a program that runs inside a machine: what the rule vm_test writes.
+// A vmTest describes tests that run inside a machine. The rule vm_test writes the description.
 type vmTest struct {
 	Machine machine `json:"machine"`
 	// Programs are static Go tests, which run one after the other.
 	Programs []string `json:"programs"`
-	// Files are what the tests need: absolute paths, or names below /vm/files.
+	// Files are runfiles locations by absolute paths, or by names below /vm/files.
 	Files map[string]string `json:"files"`
 	// Run is a pattern of the last program's tests to run; empty for all.
 	Run string `json:"run"`
 
-	// limit is for all boots together.
+	// limit is the time for all boots together.
 	limit time.Duration
-	// outputs is a directory for logs, results and what the test keeps.
+	// outputs is a directory for logs, results and the files that the test keeps.
 	outputs string
-	// log gets what the test prints.
+	// log gets the test's output.
 	log io.Writer
 	kvm bool
 }
@@ -41,7 +41,7 @@ type vmTest struct {
 // maxBoots limits the boots that a test can ask for.
 const maxBoots = 5
 
-// stateSize and outputSize are the disks', in bytes. Their files are sparse.
+// stateSize and outputSize are the sizes of the disks in bytes. Their files are sparse.
 const (
 	stateSize  = 256 << 20
 	outputSize = 64 << 20
@@ -85,7 +85,7 @@ func test(ctx context.Context) (status int, err error) {
 	return r.Status, err
 }
 
-// whereOutputsWillBe is for people: Bazel moves outputs when the test has ended.
+// whereOutputsWillBe returns the directory to which Bazel moves outputs when the test has ended.
 func (t *vmTest) whereOutputsWillBe() string {
 	_, target, ok := strings.Cut(os.Getenv("TEST_TARGET"), "//")
 	if !ok {
@@ -94,7 +94,7 @@ func (t *vmTest) whereOutputsWillBe() string {
 	return filepath.Join("bazel-testlogs", strings.Replace(target, ":", "/", 1), "test.outputs")
 }
 
-// timeLimit is Bazel's, less the time to report a machine that hangs.
+// timeLimit returns Bazel's limit, less the time to report a machine that hangs.
 func timeLimit() time.Duration {
 	seconds, err := strconv.Atoi(os.Getenv("TEST_TIMEOUT"))
 	if err != nil || seconds < 60 {
@@ -219,7 +219,7 @@ func (t *vmTest) boot(ctx context.Context, scratch string, b boot, r *result) (t
 	return this, nil
 }
 
-// record notes what the machine reports.
+// record adds the machine's report to the results.
 func (t *vmTest) record(record protocol.Record, this *bootResult, r *result, start time.Time) {
 	switch record.Event {
 	case protocol.UpEvent:
@@ -237,10 +237,10 @@ func (t *vmTest) record(record protocol.Record, this *bootResult, r *result, sta
 	}
 }
 
-// outOfMemory is what the kernel says of too little memory, for its system or for the test.
+// outOfMemory matches the kernel's messages about too little memory, at the boot or in the test.
 var outOfMemory = regexp.MustCompile(`Initramfs unpacking failed: write error|Out of memory|deadlocked on memory`)
 
-// showConsole prints the end of a console's log, which tells why a machine hangs. It returns the fix
+// showConsole prints the end of a console's log, which shows why a machine hangs. It returns the fix
 // if the log shows the cause.
 func (t *vmTest) showConsole(path string) (fix string) {
 	text, err := os.ReadFile(path)

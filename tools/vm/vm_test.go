@@ -13,8 +13,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/runfile"
 )
 
-// TestControls is the negative control of all tests in virtual machines: what goes
-// wrong in a machine is a failure outside of it, and is explained.
+// TestControls is the negative control of all tests in virtual machines: a failure in a machine
+// fails the test outside, with an explanation.
 func TestControls(t *testing.T) {
 	for name, want := range map[string]string{
 		"FAILS":  "this fails",
@@ -39,7 +39,7 @@ func TestControls(t *testing.T) {
 				t.Fatal(err)
 			}
 			if name == "HANGS" {
-				// As Bazel ends a test whose time is over.
+				// So Bazel ends a test whose time is over.
 				waitForText(t, filepath.Join(outputs, "boot1-console.log"), want)
 				_ = cmd.Process.Signal(syscall.SIGTERM)
 			}
@@ -55,7 +55,7 @@ func TestControls(t *testing.T) {
 	}
 }
 
-// patience is several times what a machine takes to boot beside other work.
+// patience is several times the time that a machine takes to boot on a busy computer.
 const patience = 15 * time.Minute
 
 // waitForText returns when a file has a text.

@@ -1,4 +1,4 @@
-// Hello says what it is told to, or else hello: the service of the examples.
+// Hello is the service of the examples. It prints its arguments, or hello.
 package main
 
 import (

@@ -39,12 +39,12 @@ def _image_test_impl(ctx):
     _has(env, inputs, packed + ["mksquashfs"])
     _lacks(env, inputs, ["spec.jsonl", "checks.options.json", "checks.json", "checks.txt", "checked"])
 
-    # Listed by an action of its own, for whoever asks for it.
+    # An action of its own lists them, for a build that asks for the manifest.
     manifest = _action(env, "PortableManifest")
     _has(env, manifest.inputs.to_list(), packed)
     _lacks(env, manifest.inputs.to_list(), ["mksquashfs", "named_1.2.raw"])
 
-    # Checked beside it: neither waits for the other.
+    # Another action checks them: neither waits for the other.
     check = _action(env, "PortableCheck")
     asserts.equals(env, {}, check.env)
     _has(env, check.inputs.to_list(), packed + ["checks.options.json"])
@@ -55,14 +55,14 @@ def _image_test_impl(ctx):
         json.decode(_written(env, "checks.options.json")),
     )
 
-    # What only the checks look at makes no image anew. (The negative control: what the
-    # image's action looks at is there.)
+    # Inputs of the checks alone do not rebuild the image. (The negative control: the image
+    # action's inputs are there.)
     arguments = " ".join(action.argv)
     asserts.true(env, "named_1.2.raw" in arguments, arguments)
     for text in ["profile", "strict", "minimum_systemd", "exec-missing"]:
         asserts.false(env, text in arguments, "{} is in the image's cache key".format(text))
 
-    # One spec for all three actions, and for people.
+    # One spec for all three actions, and for users.
     for line in [line for line in _written(env, "spec.jsonl").splitlines() if "bazel-out/" not in line]:
         for reader in [action, manifest, check]:
             asserts.true(env, line in reader.argv, "{} does not get {}".format(reader.mnemonic, line))
@@ -81,12 +81,12 @@ def _image_test_impl(ctx):
     asserts.equals(env, [info.spec], groups.spec.to_list())
     asserts.equals(env, check.outputs.to_list(), groups.checks.to_list())
 
-    # What fails the build. (Validations of what the image is made from, such as nogo's, are in
-    # the group as well.)
+    # The checks that fail the build. (The group also has the validations of the image's inputs,
+    # such as nogo's.)
     for file in _action(env, "PortableVerdict").outputs.to_list():
         asserts.true(env, file in groups._validation.to_list(), "{} is no validation".format(file))
 
-    # All in the target's own directory, so that there can be another image of that name.
+    # All are in the target's own directory, so that another image can have the same name.
     for file in [info.image, info.manifest, info.spec, info.os_release] + groups.checks.to_list():
         asserts.equals(env, ctx.label.package + "/subject/" + file.basename, file.short_path)
     return analysistest.end(env)
@@ -101,8 +101,8 @@ def _out_test_impl(ctx):
 
 _out_test = analysistest.make(_out_test_impl)
 
-# Files of one portable name, for several machines, in one directory; and what a set provides
-# does not depend on how many they are.
+# The files of one portable name for several machines are in one directory. The providers of a
+# set do not depend on the number of machines.
 def _set_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
@@ -123,7 +123,7 @@ def _set_test_impl(ctx):
     # As text and as JSON.
     asserts.equals(env, ["checks.txt", "checks.json"] * len(images), [file.basename for file in groups.checks.to_list()])
 
-    # An image that is bad for one machine fails the set: each has its own verdict.
+    # A mistake for one machine fails the set: each image has checks of its own.
     verdicts = [file for file in groups._validation.to_list() if file.basename == "checked"]
     asserts.equals(env, len(images), len(verdicts))
     asserts.false(env, PortableImageInfo in target)
@@ -135,7 +135,7 @@ _set_test = analysistest.make(_set_test_impl, attrs = {
 
 _STATUS = ["stable-status.txt", "volatile-status.txt"]
 
-# Without --stamp no commit and no clock may make anything anew.
+# Without --stamp, neither a commit nor the clock rebuilds anything.
 def _unstamped_test_impl(ctx):
     env = analysistest.begin(ctx)
     info = analysistest.target_under_test(env)[OsReleaseInfo]
@@ -172,8 +172,8 @@ _stamped_image_test = analysistest.make(
     config_settings = {"//command_line_option:stamp": True},
 )
 
-# What an image adds to an os_release: a name with capitals or signs, which systemd accepts,
-# makes no ID that os-release(5) forbids; prefixes of both are there, each once.
+# An image adds fields to an os_release. From a portable name with capitals or signs, which systemd
+# accepts, it makes an ID that os-release(5) allows. The prefixes of both are there, each once.
 def _os_release_of_an_image_test_impl(ctx):
     env = analysistest.begin(ctx)
     argv = _action(env, "OsRelease").argv
@@ -193,13 +193,13 @@ def _attributes_impl(_target, ctx):
 
 _attributes = aspect(implementation = _attributes_impl)
 
-# Every attribute takes a select: a label that does not would fail here.
+# Every attribute accepts a select: one that does not would fail here.
 def _selected_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
     _has(env, target[DefaultInfo].files.to_list(), ctx.attr.files)
 
-    # All are chosen, but for those that every rule has, and the name of an output.
+    # All attributes have a select, except those that every rule has, and the name of an output.
     common = ctx.attr.of_every_rule[_AttributesInfo].names + ["out"]
     own = [name for name in target[_AttributesInfo].names if name not in common and not name.startswith("_")]
     asserts.equals(env, sorted(own), sorted(ctx.attr.chosen))
@@ -252,7 +252,7 @@ _SELECTED_IMAGE = {
     "version": "2",
 }
 
-# name: (rule, what it makes or packs, its attributes).
+# name: (rule, a file that it makes or packs, its attributes).
 _SELECTED = {
     "os_release": (os_release, ["selected_os_release.os-release"], {
         "architecture": "arm64",
@@ -284,7 +284,7 @@ def _chosen(value):
         "//conditions:default": value,
     })
 
-# systemd's words by Go's.
+# systemd's names of architectures by Go's.
 _ARCHITECTURES = {
     "386": "x86",
     "amd64": "x86-64",

@@ -318,7 +318,7 @@ def error_tests(name):
         tags = ["manual"],
     )
     for error, (rule, attributes, says) in _ERRORS.items():
-        # The names of the errors are none for images.
+        # The names of the errors are not valid names of images.
         named = {"portable_name": "subject"} if rule == portable_image else {}
         if rule not in (portable_image_test, portable_test):
             named["testonly"] = True

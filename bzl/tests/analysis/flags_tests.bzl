@@ -1,4 +1,4 @@
-"""What the flags of a build change, and what they leave alone."""
+"""Tests of the flags of a build: what they change, and what they do not."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//bzl:defs.bzl", "portable_image")
@@ -8,7 +8,7 @@ visibility("private")
 _LEVEL = str(Label("//bzl:compression_level"))
 
 _ActionsInfo = provider(
-    doc = "The actions of a target, as far as a cache tells them apart.",
+    doc = "The actions of a target, with all that a cache's key covers.",
     fields = {"actions": "dict of string to struct: arguments and inputs by mnemonic, without the name of the configuration."},
 )
 
@@ -29,8 +29,8 @@ def _actions_impl(target, _ctx):
 
 _actions = aspect(implementation = _actions_impl)
 
-# Another level compresses the image anew, and neither checks nor lists it again. The inventory,
-# which only an SBOM and the provenance need, says the level.
+# Another level compresses the image again, but runs neither checks nor the manifest. The inventory,
+# which only an SBOM and the provenance need, contains the level.
 def _level_test_impl(ctx):
     env = analysistest.begin(ctx)
     default = analysistest.target_under_test(env)[_ActionsInfo].actions
@@ -40,7 +40,7 @@ def _level_test_impl(ctx):
         if mnemonic not in ["PortableImage", "PortableInventory"]:
             asserts.equals(env, action, quick[mnemonic])
 
-    # The control: there are such actions, and the image's has the flag.
+    # The negative control: these actions exist, and the image's has the flag.
     for mnemonic in ["OsRelease", "PortableCheck", "PortableImage", "PortableManifest", "PortableVerdict"]:
         asserts.true(env, mnemonic in default, "no {} among {}".format(mnemonic, default.keys()))
     asserts.equals(env, default["PortableImage"].inputs, quick["PortableImage"].inputs)
@@ -67,8 +67,8 @@ _level_test = analysistest.make(
     extra_target_under_test_aspects = [_actions],
 )
 
-# A compressor has its highest level where the flag's is higher, or has none at all; and the
-# flag is stronger than the attribute.
+# If the flag's level is higher than the compressor's highest one, that is used. A compressor
+# without levels ignores the flag. The flag overrides the attribute.
 def _capped_test_impl(ctx):
     env = analysistest.begin(ctx)
     arguments = analysistest.target_under_test(env)[_ActionsInfo].actions["PortableImage"].arguments

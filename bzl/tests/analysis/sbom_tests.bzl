@@ -1,4 +1,4 @@
-"""Which actions an SBOM needs, and that nobody else runs them."""
+"""Tests of the actions for an SBOM: no other output needs them."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//bzl:defs.bzl", "PortableImageInfo", "portable_image", "portable_image_set")
@@ -41,7 +41,7 @@ def _unasked_test_impl(ctx):
     _lacks_documents(env, built, "the image")
     _lacks_documents(env, _needed(actions, target[DefaultInfo].default_runfiles.files.to_list()), "a test of the image")
 
-    # The control: the output groups do need them.
+    # The negative control: the output groups need them.
     asserts.equals(
         env,
         ["PortableInventory", "PortableManifest", "PortableSbom"],
@@ -54,7 +54,7 @@ def _unasked_test_impl(ctx):
 
 _unasked_test = analysistest.make(_unasked_test_impl)
 
-# An image that packs its SBOM needs that, and the digest of the image is in none that it packs.
+# An image that packs its SBOM needs it. That SBOM does not contain the image's digest.
 def _packed_test_impl(ctx):
     env = analysistest.begin(ctx)
     info = analysistest.target_under_test(env)[PortableImageInfo]
@@ -70,7 +70,7 @@ _packed_test = analysistest.make(
     attrs = {"document": attr.string(doc = "Its file name.")},
 )
 
-# A limit of the size is a check: the image does not wait for it.
+# A size limit is a check: the image does not wait for it.
 def _size_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)

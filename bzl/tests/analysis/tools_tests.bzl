@@ -1,10 +1,10 @@
-"""What the tools that actions run are linked to."""
+"""Tests that the tools of actions are static."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 
 visibility("private")
 
-# Every tool that an action of ours runs.
+# Every tool that our actions run.
 _TOOLS = [
     "//tools/checkportable",
     "//tools/mkosrelease",

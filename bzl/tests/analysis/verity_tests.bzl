@@ -8,7 +8,7 @@ visibility("private")
 def _names(files):
     return sorted([file.basename for file in files.to_list()])
 
-# It has what a naked image has, and more.
+# It has the output groups of a naked image, and further ones.
 def _image_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
@@ -30,8 +30,8 @@ def _policy(env, groups):
 
 _image_test = analysistest.make(_image_test_impl)
 
-# A set has the output groups of its images. Files that belong to one have its architecture in
-# their names; the policy is the same for all.
+# A set has the output groups of its images. The name of a file that belongs to one image contains
+# the architecture; the policy is the same for all.
 def _set_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
@@ -50,7 +50,7 @@ def _set_test_impl(ctx):
 
 _set_test = analysistest.make(_set_test_impl)
 
-# A naked set promises nothing that its images don't have.
+# A set of naked images has no output groups that they lack.
 def _naked_set_test_impl(ctx):
     env = analysistest.begin(ctx)
     groups = analysistest.target_under_test(env)[OutputGroupInfo]
@@ -60,7 +60,7 @@ def _naked_set_test_impl(ctx):
 
 _naked_set_test = analysistest.make(_naked_set_test_impl)
 
-# The program gets each image of a set, and what is said of it, to sign.
+# The program gets each image of a set, and its documents, to sign.
 def _sign_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)

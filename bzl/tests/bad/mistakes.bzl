@@ -6,8 +6,8 @@ load("//bzl/tests:image_action.bzl", "unchecked_image_action")
 
 visibility("private")
 
-# For each attribute that only the image action can judge, a mistake: its name, and the
-# attributes that make it. (Tests of //tools/mkportable have all mistakes that can be made.)
+# A mistake in each attribute that only the image action can check: its name, and the
+# attributes that make it. (Tests of //tools/mkportable have all possible mistakes.)
 _MISTAKES = {
     "absolute-symlink": {"symlinks": {"/etc/mtab": "/proc/self/mounts"}},
     "block-size-no-power-of-two": {"block_size": 100000},

@@ -306,7 +306,7 @@ bubblewrap_of_machine(name = "bubblewrap")
 	if content, err := os.ReadFile(filepath.Join(n.base, "external/squashfs/bin/mksquashfs")); err != nil || !bytes.HasPrefix(content, []byte("\x7fELF")) {
 		t.Errorf("mksquashfs is not imported: %v", err)
 	}
-	// What import copies is lost: it fails.
+	// A file that import copies is missing: import fails.
 	if err := os.Remove(filepath.Join(n.Dir(), "tools/provision/imported/program.bzl")); err != nil {
 		t.Fatal(err)
 	}
@@ -415,7 +415,7 @@ gone pool/main/o/one/gone_1_all.deb ONES
 	n.Fail(t, "but wanted "+strings.Repeat("0", 64), "build", without, from, "@wrong//:packages.lock")
 	n.Fail(t, "GET returned 404", "build", without, from, "@gone//:packages.lock")
 	for _, name := range []string{"new", "foreign"} {
-		if out, _ := n.Try(t, "build", without, from, "@"+name+"//:packages.lock"); !strings.Contains(out, "has no packages of "+name+" for "+runtime.GOARCH+"; make it anew") {
+		if out, _ := n.Try(t, "build", without, from, "@"+name+"//:packages.lock"); !strings.Contains(out, "has no packages of "+name+" for "+runtime.GOARCH+"; write it again") {
 			t.Errorf("Bazel does not print that the lock file lacks %s", name)
 		}
 	}

@@ -91,7 +91,7 @@ func TestWarningsArePrinted(t *testing.T) {
 	}
 }
 
-// What a person reads when the build fails, to the letter.
+// The text that a user reads when the build fails.
 func TestReport(t *testing.T) {
 	report := run(t, flush, Options{})
 	var text bytes.Buffer

@@ -79,8 +79,8 @@ func (u *Unit) tests(prefix string) []Assignment {
 	return all
 }
 
-// neverRuns tells whether no machine for an image meets a condition. Only of those
-// architectures are the machines always called so: 32-bit images run on 64-bit machines, too.
+// neverRuns reports whether no machine that can run an image meets a condition. It decides only
+// for architectures whose images run on no other one: 32-bit images run on 64-bit machines, too.
 func neverRuns(image, condition string, negated bool) bool {
 	if !slices.Contains([]string{"arm64", "ppc64-le", "riscv64", "s390x", "x86-64"}, image) || condition == "native" {
 		return false

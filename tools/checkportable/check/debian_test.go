@@ -24,9 +24,8 @@ var ofUnits = slices.Concat(syntaxChecks, directiveChecks, valueChecks, socketCh
 // ofPrograms are those among them that ask for the programs after all.
 var ofPrograms = []string{"exec-missing", "exec-missing-ignored", "exec-not-executable"}
 
-// What is found in the unit files of many Debian packages, written by many people and read
-// by systemd each day, is in testdata/debian.golden: a person has read each line, and each
-// is true.
+// testdata/debian.golden has the findings for the unit files of many Debian packages, which many
+// people wrote and many hosts use. A person has reviewed each line, and each is true.
 func TestDebianUnits(t *testing.T) {
 	archive := os.Getenv("DEBIAN_UNITS")
 	if archive == "" {

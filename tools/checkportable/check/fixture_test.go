@@ -33,7 +33,7 @@ type fixture struct {
 	header  spec.Header
 	options Options
 	entries map[string]spec.Entry
-	// wants are as asWanted has them.
+	// wants are the expected findings, in the form of asWanted.
 	wants []string
 }
 
@@ -206,7 +206,7 @@ func (f *fixture) places() (places []string) {
 	return places
 }
 
-// rewrite makes what was found what a fixture wants.
+// rewrite writes the findings into a fixture as the expected ones.
 func rewrite(t *testing.T, name string, found []string) {
 	t.Helper()
 	name = filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools/checkportable/check", name)
@@ -229,9 +229,9 @@ func rewrite(t *testing.T, name string, found []string) {
 	}
 }
 
-// Each check finds its mistake in the bad image, just there and nowhere else, and says
-// what the fixture holds of it and how to mend it. It finds nothing in the good one
-// beside it, in which no other check finds an error either.
+// Each check finds its mistake in the bad image and nothing else there, with the text and the
+// fix that the fixture lists. It finds nothing in the good image beside it, in which no other
+// check finds an error either.
 func TestFixtures(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.*.*.txtar")
 	if err != nil || len(names) == 0 {

@@ -10,8 +10,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// A pathPattern is a path with specifiers of which only the host knows the values, such as
-// a template's %i.
+// A pathPattern is a path with specifiers whose values only the host knows, such as a
+// template's %i.
 type pathPattern struct {
 	text    string
 	pattern *regexp.Regexp
@@ -21,7 +21,8 @@ type pathPattern struct {
 
 var specifier = regexp.MustCompile("%[a-zA-Z]")
 
-// pattern is one for a path of a unit's line, in which what the build knows is expanded.
+// pattern returns the pattern for a path of a unit's line. It expands the specifiers that the
+// build knows.
 func (u *Unit) pattern(name string) *pathPattern {
 	p := &pathPattern{text: path.Clean(name)}
 	parts := specifier.Split(p.text, -1)
@@ -38,8 +39,8 @@ func (u *Unit) pattern(name string) *pathPattern {
 	return p
 }
 
-// vague reports whether nearly anything fits: what only the host knows is a name of its own
-// in a directory that services share.
+// vague reports whether nearly every path matches: the part that only the host knows is a
+// whole name in a directory that services share.
 func (p *pathPattern) vague() bool {
 	at := specifier.FindStringIndex(p.text)
 	return at != nil && strings.HasSuffix(p.text[:at[0]], "/") && slices.Contains(everywhere, path.Clean(p.text[:at[0]]))

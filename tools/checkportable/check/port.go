@@ -44,8 +44,8 @@ var portChecks = []Check{
 	},
 }
 
-// noLowPorts says why a service can't open ports below 1024, and how it could; nothing if it
-// can, or if another check reports that it can't.
+// noLowPorts returns why a service can't open ports below 1024, and the fix. Both are empty if
+// it can, or if another check reports that it can't.
 func (img *Image) noLowPorts(u *Unit) (why, otherwise string) {
 	for _, a := range u.all("Service", "AmbientCapabilities") {
 		if slices.Contains(strings.Fields(strings.ToUpper(a.Value)), "CAP_NET_BIND_SERVICE") {
@@ -63,8 +63,8 @@ func (img *Image) noLowPorts(u *Unit) (why, otherwise string) {
 	return "", ""
 }
 
-// Addresses of which only a listener's has no host, or the one for all; those of options
-// that say that they are a listener's; and options for a listener's port.
+// Addresses without a host or with the one for all, which only listeners have; addresses in
+// options for listeners; and options for a listener's port.
 var (
 	anyHost    = `(?:0\.0\.0\.0|\[::\]|\*)?`
 	addresses  = regexp.MustCompile(`(?:^|[\s=,"'(])(?:(?:tcp|udp|https?)[46]?://)?` + anyHost + `:([0-9]{1,4})(?:$|[\s,"')/])`)

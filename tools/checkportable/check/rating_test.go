@@ -14,8 +14,7 @@ import (
 
 var overall = regexp.MustCompile(`Overall exposure level for [^:]+: ([0-9.]+)`)
 
-// What the report says of profiles is what systemd itself says of the unit under each of
-// its own.
+// The report's ratings of the unit under each profile are systemd's own.
 func TestRatingsAreSystemds(t *testing.T) {
 	for _, root := range suite.All(t) {
 		if root.Version < 252 {

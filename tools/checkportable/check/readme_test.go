@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "rewrite README.md's table and what fixt
 
 const tableStart, tableEnd = "<!-- The table is made from the registry. -->\n", "<!-- End of the table. -->\n"
 
-// The README's table is what the registry says.
+// The README's table agrees with the registry of checks.
 func TestReadme(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| identifier | severity | finds that | on a host | why it matters |\n| --- | --- | --- | --- | --- |\n")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The checks end with a report whatever a unit says: each line that package grammar's
-// comparison with systemd has, alone in a unit of its type.
+// The checks report on every unit and never panic: the test puts each line of package grammar's
+// comparison with systemd alone into a unit of its type.
 func TestAnyLine(t *testing.T) {
 	probes, err := os.ReadFile("../grammar/testdata/probes.tsv")
 	if err != nil {

@@ -209,7 +209,7 @@ func (u *Unit) exclusive(r *reporter) {
 	}
 }
 
-// ofServices are directives that systemd knows in [Socket] too, and ignores there.
+// ofServices are directives that systemd accepts in [Socket] too, but ignores there.
 var ofServices = []string{
 	"Delegate", "DelegateSubgroup", "ManagedOOMMemoryPressure", "ManagedOOMMemoryPressureDurationSec", "ManagedOOMMemoryPressureLimit",
 	"ManagedOOMSwap", "OOMRules",

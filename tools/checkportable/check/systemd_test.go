@@ -14,8 +14,8 @@ import (
 	"example.org/portable-walkthrough-go/tools/suite"
 )
 
-// systemdSays is what systemd-analyze verify says of the mistakes that it knows too.
-// It needs a whole tree of units to tell more, and does not look into programs.
+// systemdSays has the messages of systemd-analyze verify for mistakes that it finds too.
+// To find more it would need a whole tree of units, and it does not examine programs.
 var systemdSays = map[string]string{
 	"dbus-without-name":       `is of type D-Bus but no D-Bus service name`,
 	"directive-removed":       `has been removed`,
@@ -78,7 +78,7 @@ func TestSystemdAgrees(t *testing.T) {
 			said, _ := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
 			if good {
 				for line := range strings.Lines(string(said)) {
-					// The images hold none of systemd's own units.
+					// The images have none of systemd's own units.
 					if missing := notFound.FindStringSubmatch(line); missing == nil || !directives.IsUnit(missing[1]) {
 						t.Errorf("systemd finds fault with a good image: %s", line)
 					}
@@ -88,7 +88,7 @@ func TestSystemdAgrees(t *testing.T) {
 			if !regexp.MustCompile(want).Match(said) {
 				t.Errorf("%q is not in what systemd says: %s", want, said)
 			}
-			// Of a NUL byte it sees the line after.
+			// For a NUL byte it reports the next line.
 			for _, place := range systemdLine.FindAllStringSubmatch(string(said), -1) {
 				if id != "unit-encoding" && !slices.Contains(f.places(), "units/"+place[1]) {
 					t.Errorf("systemd finds it in %s, we in %q: %s", place[1], f.places(), said)

@@ -1,6 +1,6 @@
-// Package directives knows what systemd knows: the sections and directives of unit
-// files, the units that it brings, and the profiles of portable services. The
-// tables are generated from systemd's own dump and manuals (see generate).
+// Package directives has tables of systemd's: the sections and directives of unit
+// files, the units that come with it, and the profiles of portable services. The
+// program generate makes them from systemd's own dump and manuals.
 package directives
 
 import (
@@ -24,11 +24,12 @@ var profilesTable string
 // Directive is a name that systemd's parser accepts in a section.
 type Directive struct {
 	Section, Name string
-	// Type is systemd's word for what the value is, such as BOOLEAN or SECONDS.
+	// Type is systemd's name for the value's type, such as BOOLEAN or SECONDS.
 	Type string
-	// Since is the systemd version that brought it, 0 for 247 and older.
+	// Since is the first systemd version with the directive; 0 for 247 and older.
 	Since int
-	// Until is the last version seen that knows it, 0 if the newest does.
+	// Until is the last version with it, of those that the tables cover; 0 if that is the
+	// newest.
 	Until int
 	// Documented is false for old names that are accepted only for compatibility.
 	Documented bool
@@ -70,8 +71,8 @@ func Names(section string) []string {
 	return names
 }
 
-// IsUnit reports whether a unit comes with systemd or is one that systemd makes
-// (systemd.special(7)). An instance is known by its template.
+// IsUnit reports whether a unit comes with systemd, or systemd makes it
+// (systemd.special(7)). For an instance, the template counts.
 func IsUnit(name string) bool {
 	if at := strings.IndexByte(name, '@'); at >= 0 {
 		name = name[:at+1] + path.Ext(name)
@@ -82,10 +83,10 @@ func IsUnit(name string) bool {
 // Profiles are the names of the profiles that come with systemd, sorted.
 func Profiles() []string { return slices.Sorted(maps.Keys(profiles)) }
 
-// Profile is what a profile sets in the section [Service], in its order.
+// Profile returns a profile's settings in the section [Service], in its order.
 func Profile(name string) []Setting { return profiles[name] }
 
-// rows yields the fields of each line that is no comment.
+// rows yields the fields of each line that is not a comment.
 func rows(table string) func(func([]string) bool) {
 	return func(yield func([]string) bool) {
 		for line := range strings.Lines(table) {
@@ -111,7 +112,7 @@ func readDirectives() map[string]map[string]Directive {
 }
 
 func readUnits() map[string]bool {
-	// Not in a file: systemd makes these itself, or other packages of any host do.
+	// These have no file: systemd makes them, or they come with other packages of any host.
 	all := map[string]bool{"-.slice": true, "system.slice": true, "init.scope": true, "-.mount": true,
 		"dbus.service": true, "dbus.socket": true, "display-manager.service": true}
 	for row := range rows(unitsTable) {
@@ -135,9 +136,9 @@ func newestVersion() int {
 	return version
 }
 
-// Nearest returns the candidate that a name was probably meant to be, or "" if
-// none is near. Letters that are added, left out, changed or swapped count; case
-// does not.
+// Nearest returns the candidate that the author of a name probably meant, or "" if
+// none is near. It counts letters that are added, left out, changed or swapped, and
+// ignores case.
 func Nearest(name string, candidates []string) string {
 	best, distance := "", 1+max(1, len(name)/4)
 	for _, candidate := range candidates {

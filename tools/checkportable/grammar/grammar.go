@@ -1,7 +1,7 @@
-// Package grammar judges the values of directives as systemd does. Each directive has a
-// type (types.tsv), and each type a small function that follows the manual page which it
-// names; the words that systemd takes, and since when, are found by asking it
-// (words.tsv, see directives/generate). A test compares the verdicts with systemd's own.
+// Package grammar checks the values of directives as systemd does. Each directive has a
+// type (types.tsv), and each type a small function that follows the manual page that it
+// names. words.tsv has the words that systemd accepts, with their versions: the program
+// directives/generate asks systemd itself. A test compares the results with systemd's own.
 package grammar
 
 import (
@@ -21,34 +21,35 @@ var typesTable string
 //go:embed words.tsv
 var wordsTable string
 
-// Effect is what systemd does with a value that it does not take.
+// Effect is what systemd does with a value that it does not accept.
 type Effect int
 
 // The effects.
 const (
-	Ignored     Effect = iota // it logs a warning, and goes on without the line or the part
+	Ignored     Effect = iota // it logs a warning, and ignores the line or the part
 	Refused                   // it does not load the unit
-	Dropped                   // it goes on without the part, and says nothing
-	Discouraged               // it takes the value, and logs a warning
+	Dropped                   // it silently ignores the part
+	Discouraged               // it accepts the value, but logs a warning
 )
 
-// Fault is what is wrong with a value, or with a part of it.
+// Fault is a mistake in a value or in a part of it.
 type Fault struct {
 	Effect Effect
 	// Type is the directive's, as in types.tsv.
 	Type string
-	// Part is the part of the value that is meant, which may be all of it.
+	// Part is the wrong part of the value, which may be all of it.
 	Part string
-	// Is says what is wrong with the part: "is not a time span".
+	// Is describes the mistake, and follows the part in a message: "is not a time span".
 	Is string
-	// Fix says what would be right, if that is known.
+	// Fix tells the user what to write, or is empty.
 	Fix string
-	// Since is the first version seen to take the value, and Before the one seen before
-	// that; 0 if none does. Until is the last version that took it; 0 if the newest does.
+	// Of the systemd versions that were asked, Since is the first that accepts the value,
+	// and Before the one before that; 0 if none is older. Until is the last that accepts it;
+	// 0 if that is the newest.
 	Since, Before, Until int
 }
 
-// A value is what a type's function judges, and what it finds.
+// A value is the input of a type's function, and its result: the faults.
 type value struct {
 	unit, section, name, text string
 	kind                      string
@@ -80,7 +81,7 @@ func readTypes() (map[string]rule, []string) {
 	return all, sets
 }
 
-// asksForWords are the types whose values are words, or can be.
+// asksForWords are the types whose values can be words.
 var asksForWords = map[string]bool{
 	"words": true, "list": true, "system-calls": true, "errno": true, "signal": true, "exit-statuses": true, "tos": true,
 	"hostname": true, "file-systems": true, "stdin": true, "stdout": true, "weight": true,
@@ -107,12 +108,12 @@ func WordSets() []string { return slices.Compact(slices.Sorted(slices.Values(set
 // Empty is the set of directives, SECTION.NAME, that may be empty.
 const Empty = "(empty)"
 
-// life is since when and until when systemd takes a word; 0 for always.
+// life is the first and the last version that accepts a word; 0 for all.
 type life struct{ since, until int }
 
 var versions = readVersions()
 
-// readVersions takes them from the table's first line.
+// readVersions reads the versions in the table's first line.
 func readVersions() []int {
 	_, list, _ := strings.Cut(wordsTable, " from systemd ")
 	list, _, _ = strings.Cut(list, ". ")
@@ -130,8 +131,8 @@ var (
 	wordsLock sync.Mutex
 )
 
-// known are the words of a set. The table is sorted, and a set is read when it is asked
-// for: most images need few.
+// known returns the words of a set. It reads a set of the sorted table at its first use,
+// because most images need few.
 func known(set string) map[string]life {
 	wordsLock.Lock()
 	defer wordsLock.Unlock()
@@ -158,7 +159,7 @@ func known(set string) map[string]life {
 	return words
 }
 
-// before is the version seen before another one.
+// before returns the version that was asked before another one.
 func before(version int) int {
 	at := slices.Index(versions, version)
 	if at < 1 {
@@ -167,8 +168,8 @@ func before(version int) int {
 	return versions[at-1]
 }
 
-// Check says what is wrong with a directive's value, in a unit of that name. Of what
-// only the host knows it takes the best for granted.
+// Check returns the faults of a directive's value in a unit of that name. Where the answer
+// depends on the host, it assumes that the value is right.
 func Check(unit, section, name, text string) []Fault {
 	r, ok := lookup(section, name)
 	if !ok {
@@ -191,17 +192,17 @@ func Check(unit, section, name, text string) []Fault {
 	return v.faults
 }
 
-// fault notes what is wrong.
+// fault adds a mistake.
 func (v *value) fault(part, is, fix string) {
 	v.faults = append(v.faults, Fault{Part: part, Is: is, Fix: fix})
 }
 
-// refused is fault for what makes systemd refuse the unit.
+// refused adds a mistake for which systemd refuses the unit.
 func (v *value) refused(part, is, fix string) {
 	v.faults = append(v.faults, Fault{Effect: Refused, Part: part, Is: is, Fix: fix})
 }
 
-// discouraged is fault for what systemd takes with a warning.
+// discouraged adds a mistake that systemd accepts with a warning.
 func (v *value) discouraged(part, is, fix string) {
 	v.faults = append(v.faults, Fault{Effect: Discouraged, Part: part, Is: is, Fix: fix})
 }
@@ -212,7 +213,7 @@ var standIns = map[byte]string{
 	'y': "/etc/systemd/system/unit", 'Y': "/etc/systemd/system", 'f': "/instance", 'c': "/system.slice", 'r': "/system.slice", 'R': "/system.slice",
 }
 
-// expand replaces specifiers, with stand-ins for what only the host knows.
+// expand replaces specifiers. Those whose values only the host knows get stand-ins.
 func (v *value) expand(text string) (string, bool) {
 	none := byte(0)
 	expanded := unitfile.Specifiers(v.unit, text, func(letter byte, is unitfile.Specifier) string {
@@ -231,8 +232,8 @@ func (v *value) expand(text string) (string, bool) {
 	return expanded, true
 }
 
-// words splits the value at blanks. A quote that is not closed and an escape that is none
-// end it: systemd takes the words before.
+// words splits the value at blanks, up to a quote that is not closed or an invalid escape:
+// systemd uses the words before it.
 func (v *value) words(mode unitfile.Mode) []string {
 	words, err := unitfile.Split(v.text, unitfile.Blanks, mode)
 	if err != nil {
@@ -241,8 +242,8 @@ func (v *value) words(mode unitfile.Mode) []string {
 	return words
 }
 
-// isWord reports whether a set has a word. If not all versions of systemd take it, it notes
-// which do.
+// isWord reports whether a set has a word. If only some versions of systemd accept it, it
+// adds a fault with them.
 func (v *value) isWord(set, word string) bool {
 	l, ok := known(set)[word]
 	if ok && (l.since != 0 || l.until != 0) {
@@ -254,7 +255,7 @@ func (v *value) isWord(set, word string) bool {
 // has reports whether the type's argument has a word.
 func (v *value) has(word string) bool { return slices.Contains(strings.Fields(v.arg), word) }
 
-// since notes that systemd takes what follows its rules only from a version on.
+// since adds a fault: only from a version on, systemd accepts a value that follows the rules.
 func (v *value) since(version, before int) {
 	v.faults = append(v.faults, Fault{Part: v.text, Since: version, Before: before})
 }
@@ -283,8 +284,8 @@ func init() {
 	}
 }
 
-// isAnything is for what systemd does not look into.
+// isAnything accepts any value: systemd does not check it.
 func isAnything(*value, string) {}
 
-// isText is any text, with specifiers (systemd.unit(5)).
+// isText accepts any text, with specifiers (systemd.unit(5)).
 func isText(v *value, _ string) { v.expand(v.text) }

@@ -31,7 +31,7 @@ func TestEachDirectiveHasAType(t *testing.T) {
 	}
 }
 
-// A finding says which word was meant, or which there are.
+// A fix suggests the word that the user probably meant, or lists all words.
 func TestFixes(t *testing.T) {
 	for _, test := range []struct{ section, name, value, fix string }{
 		{"Service", "Restart", "on-fail", "Write one of always, no, on-abnormal, on-abort, on-failure, on-success, on-watchdog."},
@@ -52,7 +52,7 @@ func TestFixes(t *testing.T) {
 	}
 }
 
-// systemd asks the host for time zones, so that the comparison with it has no right ones.
+// systemd reads the host's time zones, so the probes for comparison with it have no valid ones.
 func TestTimeZones(t *testing.T) {
 	for text, good := range map[string]bool{
 		"12:00 Europe/Berlin": true, "daily Asia/Tokyo": true, "Mon *-*-* 12:00 UTC": true, "12:00 US/Eastern": true,

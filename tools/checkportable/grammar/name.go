@@ -21,7 +21,7 @@ var (
 	namespace = regexp.MustCompile(`^[A-Za-z0-9:_.@-]+$`)
 )
 
-// IsUnitName reports whether a text is a unit's name (systemd.unit(5)), a template's too.
+// IsUnitName reports whether a text is the name of a unit or a template (systemd.unit(5)).
 func IsUnitName(name string) bool { return len(name) < 256 && unitName.MatchString(name) }
 
 // unitSuffixes are the suffixes of all unit types (systemd.unit(5)).
@@ -40,7 +40,7 @@ func UnitFix(name string) string {
 	return "Write the name with its suffix, as in network.target."
 }
 
-// isUnits is a list of units. One of the type in the argument, if there is one.
+// isUnits accepts a list of units; if the argument names a type, only units of that type.
 func isUnits(v *value, _ string) {
 	for _, word := range v.words(unitfile.KeepEscapes) {
 		name, ok := v.expand(word)
@@ -56,7 +56,7 @@ func isUnits(v *value, _ string) {
 	}
 }
 
-// isUnit is one unit. A service, if the argument says so.
+// isUnit accepts one unit; with the argument "service", only a service.
 func isUnit(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	switch {
@@ -72,7 +72,7 @@ func isUnit(v *value, _ string) {
 	}
 }
 
-// isSlice is a slice unit (systemd.resource-control(5)).
+// isSlice accepts a slice unit (systemd.resource-control(5)).
 func isSlice(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (!IsUnitName(name) || path.Ext(name) != ".slice" || strings.Contains(name, "@")) {
@@ -80,7 +80,7 @@ func isSlice(v *value, _ string) {
 	}
 }
 
-// isUser is a user's or group's name or number, or a list of them (systemd.exec(5);
+// isUser accepts a user's or group's name or number, or a list of them (systemd.exec(5);
 // systemd's own documentation of user names calls these rules relaxed).
 func isUser(v *value, _ string) {
 	list := []string{v.text}
@@ -113,7 +113,7 @@ func isUserName(name string) bool {
 		name == strings.Trim(name, " \t") && !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) })
 }
 
-// isBusName is a well-known name of D-Bus.
+// isBusName accepts a well-known name of D-Bus.
 func isBusName(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (!busName.MatchString(name) || len(name) > 255) {
@@ -121,7 +121,7 @@ func isBusName(v *value, _ string) {
 	}
 }
 
-// isLogNamespace is a journal's namespace (systemd.exec(5)).
+// isLogNamespace accepts a journal's namespace (systemd.exec(5)).
 func isLogNamespace(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (!namespace.MatchString(name) || !isFileName(name) || len(name) > 222) {
@@ -129,7 +129,7 @@ func isLogNamespace(v *value, _ string) {
 	}
 }
 
-// isDescriptorName is what sd_listen_fds_with_names(3) shows.
+// isDescriptorName accepts a name that sd_listen_fds_with_names(3) can return.
 func isDescriptorName(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if ok && (len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })) {
@@ -137,19 +137,19 @@ func isDescriptorName(v *value, _ string) {
 	}
 }
 
-// isSubGroup is a name of a control group (systemd.resource-control(5)).
+// isSubGroup accepts a name of a control group (systemd.resource-control(5)).
 func isSubGroup(v *value, _ string) {
 	if !isFileName(v.text) || strings.ContainsRune("_.", rune(v.text[0])) || slices.Contains([]string{"tasks", "notify_on_release", "release_agent"}, v.text) || strings.HasPrefix(v.text, "cgroup.") {
 		v.fault(v.text, "is not a valid name of a control group", "")
 	}
 }
 
-// isFileName is a name of a file in a directory.
+// isFileName reports whether a text can be a file's name in a directory.
 func isFileName(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= 255 && !strings.Contains(name, "/")
 }
 
-// isNames is a list of names: of rules that systemd-oomd has, or of sessions.
+// isNames accepts a list of names, of systemd-oomd's rules or of sessions.
 func isNames(v *value, _ string) {
 	if v.arg == "session" {
 		for _, word := range v.words(0) {
@@ -166,7 +166,7 @@ func isNames(v *value, _ string) {
 	}
 }
 
-// isDocumentation is a list of addresses (systemd.unit(5)).
+// isDocumentation accepts a list of addresses (systemd.unit(5)).
 func isDocumentation(v *value, _ string) {
 	for _, word := range v.words(unitfile.Unquote) {
 		address, ok := v.expand(word)

@@ -11,7 +11,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// isListen is where a socket listens (systemd.socket(5), ListenStream=).
+// isListen accepts a socket's address (systemd.socket(5), ListenStream=).
 func isListen(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if !ok {
@@ -37,7 +37,7 @@ func isListen(v *value, _ string) {
 	}
 }
 
-// isPort is a port's number, as C writes it.
+// isPort reports whether a text is a port's number in C's notation.
 func isPort(text string) bool {
 	n, ok := integer(text)
 	return ok && 1 <= n && n <= 65535
@@ -77,7 +77,7 @@ var netlinkFamilies = []string{
 	"ip6-fw", "dnrtmsg", "kobject-uevent", "scsitransport", "rdma", "generic", "ecryptfs",
 }
 
-// isNetlink is a family of netlink(7), and a group.
+// isNetlink accepts a family of netlink(7), and a group.
 func isNetlink(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if !ok {
@@ -91,7 +91,7 @@ func isNetlink(v *value, _ string) {
 	}
 }
 
-// isPrefixes is addresses with or without a length, or words for some
+// isPrefixes accepts addresses with or without a length, or words that stand for some
 // (systemd.resource-control(5), IPAddressAllow=).
 func isPrefixes(v *value, _ string) {
 	for _, word := range v.words(0) {
@@ -109,7 +109,7 @@ func isPrefixes(v *value, _ string) {
 
 var interfaceBad = "%:/"
 
-// isInterfaceName is a network interface's name; systemd takes alternative names too.
+// isInterfaceName reports whether a text is a network interface's name or alternative name.
 func isInterfaceName(name string, numbers bool) bool {
 	if _, err := strconv.ParseUint(name, 10, 64); err == nil {
 		return numbers
@@ -130,7 +130,7 @@ func isInterface(v *value, _ string) {
 	}
 }
 
-// isInterfaces is a list of interfaces, or all others after "~".
+// isInterfaces accepts a list of interfaces, or all others after "~".
 func isInterfaces(v *value, _ string) {
 	list, err := unitfile.Split(strings.TrimPrefix(v.text, "~"), unitfile.Blanks, unitfile.Unquote)
 	if err != nil {
@@ -145,7 +145,7 @@ func isInterfaces(v *value, _ string) {
 	}
 }
 
-// isBindRule is FAMILY:PROTOCOL:PORTS, each but the ports optional, or any
+// isBindRule accepts FAMILY:PROTOCOL:PORTS, of which only the ports are mandatory, or any
 // (systemd.resource-control(5), SocketBindAllow=).
 func isBindRule(v *value, _ string) {
 	text, ok := v.expand(v.text)
@@ -187,7 +187,7 @@ var bpfAttach = []string{
 	"sendmsg4", "sendmsg6", "sysctl", "recvmsg4", "recvmsg6", "getsockopt", "setsockopt",
 }
 
-// isBPFProgram is TYPE:PATH (systemd.resource-control(5)).
+// isBPFProgram accepts TYPE:PATH (systemd.resource-control(5)).
 func isBPFProgram(v *value, _ string) {
 	kind, name, ok := strings.Cut(v.text, ":")
 	if !ok || !slices.Contains(bpfAttach, kind) {
@@ -202,7 +202,7 @@ var (
 	nftName     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9/\\_.]{0,254}$`)
 )
 
-// isNFTSet is SOURCE:FAMILY:TABLE:SET (systemd.resource-control(5)).
+// isNFTSet accepts SOURCE:FAMILY:TABLE:SET (systemd.resource-control(5)).
 func isNFTSet(v *value, _ string) {
 	for _, word := range v.words(unitfile.Unquote) {
 		parts := strings.Split(word, ":")

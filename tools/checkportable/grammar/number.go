@@ -16,7 +16,7 @@ func integer(text string) (int64, bool) {
 	return n, err == nil && !strings.Contains(text, "_")
 }
 
-// isNumber is an integer between the two of the argument.
+// isNumber accepts an integer between the argument's two.
 func isNumber(v *value, _ string) {
 	low, high, _ := strings.Cut(v.arg, " ")
 	from, _ := strconv.ParseInt(low, 10, 64)
@@ -26,7 +26,7 @@ func isNumber(v *value, _ string) {
 	}
 }
 
-// isMode is an octal access mode (chmod(2)).
+// isMode accepts an octal access mode (chmod(2)).
 func isMode(v *value, _ string) {
 	if n, err := strconv.ParseUint(v.text, 8, 64); err != nil || n > 0o7777 || strings.Contains(v.text, "_") {
 		v.fault(v.text, "is not an octal access mode", "Write digits, as in 0755.")
@@ -67,7 +67,7 @@ func size(text string) (*big.Int, bool) {
 	return sum, sum.IsUint64()
 }
 
-// leading is how many digits a text starts with; a plus before them counts if allowed.
+// leading returns how many digits a text starts with. If allowed, a plus before them counts.
 func leading(text string, plus bool) int {
 	i := 0
 	if plus && strings.HasPrefix(text, "+") {
@@ -81,7 +81,7 @@ func leading(text string, plus bool) int {
 
 const sizeFix = "Write bytes, or a number with K, M, G or T, as in 512M."
 
-// sizeHint knows what sizes look like elsewhere.
+// sizeHint returns a fix for sizes in other programs' notation.
 func sizeHint(text string) string {
 	if short := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(text), "B"), "I"); short != text {
 		if _, ok := size(short); ok {
@@ -101,10 +101,10 @@ func isSize(v *value, _ string) {
 
 var percentPattern = regexp.MustCompile(`^\+?([0-9]+)(?:\.([0-9]{1,2}))?%$|^\+?([0-9]+)(?:\.[0-9])?‰$|^\+?([0-9]+)‱$`)
 
-// finePercent are percentages that older versions do not read.
+// finePercent matches percentages that older versions do not accept.
 var finePercent = regexp.MustCompile(`\.[0-9]{2}%$|\.[0-9]+‰$|‱$`)
 
-// percent reads parts of ten thousand.
+// percent returns a percentage in parts of ten thousand.
 func percent(text string) (int64, bool) {
 	m := percentPattern.FindStringSubmatch(text)
 	if m == nil {
@@ -124,7 +124,7 @@ func percent(text string) (int64, bool) {
 	return 0, false
 }
 
-// isPercent is 0% to 100%, or if unbounded more than 0%.
+// isPercent accepts 0% to 100%; if unbounded, any percentage above 0%.
 func isPercent(v *value, _ string) {
 	unbounded := v.arg == "unbounded"
 	n, ok := percent(v.text)
@@ -139,8 +139,8 @@ func isPercent(v *value, _ string) {
 	}
 }
 
-// isMemory is a size, a percentage of what the host has, or "infinity"
-// (systemd.resource-control(5)). The argument is the least.
+// isMemory accepts a size, a percentage of the host's memory, or "infinity"
+// (systemd.resource-control(5)). The argument is the minimum.
 func isMemory(v *value, _ string) {
 	if v.text == "infinity" {
 		return
@@ -166,7 +166,7 @@ func isMemory(v *value, _ string) {
 	}
 }
 
-// isTasks is a number, a percentage or "infinity" (systemd.resource-control(5)).
+// isTasks accepts a number, a percentage or "infinity" (systemd.resource-control(5)).
 func isTasks(v *value, _ string) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(v.text, "+"), 0, 64)
 	parts, ok := percent(v.text)
@@ -175,7 +175,7 @@ func isTasks(v *value, _ string) {
 	}
 }
 
-// isQuota is a size, a percentage or "off" (systemd.exec(5)).
+// isQuota accepts a size, a percentage or "off" (systemd.exec(5)).
 func isQuota(v *value, _ string) {
 	n, ok := percent(v.text)
 	if ok && n <= 10000 || v.text == "off" {
@@ -186,7 +186,7 @@ func isQuota(v *value, _ string) {
 	}
 }
 
-// isWeight is 1 to 10000, or a word (systemd.resource-control(5)).
+// isWeight accepts 1 to 10000, or a word (systemd.resource-control(5)).
 func isWeight(v *value, set string) {
 	if n, ok := integer(v.text); (!ok || n < 1 || n > 10000) && !v.isWord(set, v.text) {
 		v.fault(v.text, "is not a weight from 1 to 10000", "")
@@ -195,7 +195,7 @@ func isWeight(v *value, set string) {
 
 var ranges = regexp.MustCompile(`[ \t,]+`)
 
-// isCPUs is numbers and ranges of them, or a word (systemd.exec(5)).
+// isCPUs accepts numbers and ranges of them, or a word (systemd.exec(5)).
 func isCPUs(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if strings.Contains(v.text, "%") && v.name == "NUMAMask" {
@@ -220,7 +220,7 @@ func isCPUs(v *value, _ string) {
 	}
 }
 
-// isTOS is a number or a word (ip(7)).
+// isTOS accepts a number or a word (ip(7)).
 func isTOS(v *value, set string) {
 	if n, ok := integer(v.text); (!ok || n < 0 || n > 255) && !v.isWord(set, v.text) {
 		v.fault(v.text, "is neither a number from 0 to 255 nor one of "+strings.Join(words(set), ", "), "")
@@ -244,7 +244,7 @@ var limitKinds = map[string]func(string) (*big.Int, bool){
 	},
 }
 
-// isLimit is SOFT:HARD or one for both (systemd.exec(5), "Process Properties"), in the
+// isLimit accepts SOFT:HARD, or one value for both (systemd.exec(5), "Process Properties"), in the
 // unit of the argument.
 func isLimit(v *value, _ string) {
 	soft, hard, both := strings.Cut(v.text, ":")

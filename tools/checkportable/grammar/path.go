@@ -9,7 +9,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// wrongPath says what is wrong with an absolute path, or "".
+// wrongPath returns the mistake in an absolute path, or "".
 func wrongPath(name string) string {
 	switch {
 	case !path.IsAbs(name):
@@ -28,7 +28,7 @@ func tooLong(name string) bool {
 
 const pathFix = "Write an absolute path without \"..\"."
 
-// absolute notes what is wrong with a path, after its specifiers are replaced.
+// absolute adds the mistakes of an absolute path, after it has replaced specifiers.
 func (v *value) absolute(part string) (string, bool) {
 	name, ok := v.expand(part)
 	if !ok {
@@ -46,7 +46,7 @@ func (v *value) absolute(part string) (string, bool) {
 	return name, true
 }
 
-// belowRoot takes ".." away at the root of a path, as systemd does since 257.
+// belowRoot removes ".." at the root of a path, as systemd does since 257.
 func (v *value) belowRoot(name string) string {
 	for strings.HasPrefix(name, "/../") || name == "/.." {
 		name = "/" + strings.TrimLeft(name[len("/.."):], "/")
@@ -55,13 +55,13 @@ func (v *value) belowRoot(name string) string {
 	return name
 }
 
-// belowKernel is for paths that are not on a file system of the host's own.
+// belowKernel matches paths on the kernel's own file systems.
 func belowKernel(name string) bool {
 	return slices.ContainsFunc([]string{"/dev", "/sys", "/proc"}, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
 }
 
-// isPath is one path, blanks and quotes included. The argument has characters that may
-// stand before it.
+// isPath accepts one path, which may have blanks and quotes. The argument has the characters
+// that may precede it.
 func isPath(v *value, _ string) {
 	text := v.text
 	if v.arg == "-" {
@@ -83,13 +83,13 @@ func isPath(v *value, _ string) {
 	}
 }
 
-// isConditionPath is a path after "|" and "!" (systemd.unit(5), "Conditions and Asserts").
+// isConditionPath accepts a path after "|" and "!" (systemd.unit(5), "Conditions and Asserts").
 func isConditionPath(v *value, _ string) {
 	v.absolute(strings.TrimPrefix(strings.TrimPrefix(v.text, "|"), "!"))
 }
 
-// isPaths is a list of paths. The argument has characters that may stand before each, in
-// that order.
+// isPaths accepts a list of paths. The argument has the characters that may precede each of
+// them, in that order.
 func isPaths(v *value, _ string) {
 	for _, word := range v.words(unitfile.Unquote) {
 		for _, c := range v.arg {
@@ -99,7 +99,7 @@ func isPaths(v *value, _ string) {
 	}
 }
 
-// isPIDFile is a path, below /run if it is not absolute (systemd.service(5)).
+// isPIDFile accepts a path, below /run if it is not absolute (systemd.service(5)).
 func isPIDFile(v *value, _ string) {
 	name, ok := v.expand(v.text)
 	if !ok {
@@ -118,12 +118,12 @@ func isPIDFile(v *value, _ string) {
 	}
 }
 
-// legacy notes that a path is below /var/run, which systemd takes for /run.
+// legacy adds a fault if a path is below /var/run, which systemd replaces by /run.
 func (v *value) legacy(name string) {
 	v.discouraged(v.text, "is below the old directory /var/run", "Write /run"+strings.TrimPrefix(name, "/var/run")+".")
 }
 
-// isWorkingDirectory is a path or "~", perhaps after "-" (systemd.exec(5)).
+// isWorkingDirectory accepts a path or "~", perhaps after "-" (systemd.exec(5)).
 func isWorkingDirectory(v *value, _ string) {
 	text, optional := strings.CutPrefix(v.text, "-")
 	if text == "~" {
@@ -137,7 +137,7 @@ func isWorkingDirectory(v *value, _ string) {
 	}
 }
 
-// isSearchPath is paths between colons.
+// isSearchPath accepts paths between colons.
 func isSearchPath(v *value, _ string) {
 	list, err := unitfile.Split(v.text, ":", unitfile.EachSeparator)
 	if strings.HasSuffix(v.text, ":") {
@@ -151,7 +151,7 @@ func isSearchPath(v *value, _ string) {
 	}
 }
 
-// tuples splits the value into words and each at its colons.
+// tuples splits the value into words, and each word at its colons.
 func (v *value) tuples() [][]string {
 	all, err := unitfile.Tuples(v.name, v.text)
 	if err != nil {
@@ -160,7 +160,7 @@ func (v *value) tuples() [][]string {
 	return all
 }
 
-// get is a part of a tuple, or "".
+// get returns a part of a tuple, or "".
 func get(parts []string, i int) string {
 	if i < len(parts) {
 		return parts[i]
@@ -168,7 +168,7 @@ func get(parts []string, i int) string {
 	return ""
 }
 
-// relative notes what is wrong with a path below one of systemd's directories.
+// relative adds the mistakes of a path below one of systemd's directories.
 func (v *value) relative(part string) (string, bool) {
 	name, ok := v.expand(part)
 	switch {
@@ -193,8 +193,8 @@ func (v *value) relative(part string) (string, bool) {
 	return "", false
 }
 
-// isDirectories is paths below one of systemd's directories, each with names that it has
-// besides and with options (systemd.exec(5), RuntimeDirectory=).
+// isDirectories accepts paths below one of systemd's directories, each optionally with a
+// second name and options (systemd.exec(5), RuntimeDirectory=).
 func isDirectories(v *value, _ string) {
 	for _, parts := range v.tuples() {
 		name, ok := v.relative(parts[0])
@@ -219,7 +219,7 @@ func isDirectories(v *value, _ string) {
 
 var bindOptions = []string{"rbind", "norbind"}
 
-// isBinds is SOURCE:DESTINATION:OPTIONS (systemd.exec(5), BindPaths=).
+// isBinds accepts SOURCE:DESTINATION:OPTIONS (systemd.exec(5), BindPaths=).
 func isBinds(v *value, _ string) {
 	if strings.Contains(v.text, "  ") || strings.Contains(v.text, `"`) && strings.Contains(v.text, ":") {
 		v.since(262, 257)
@@ -238,14 +238,14 @@ func isBinds(v *value, _ string) {
 	}
 }
 
-// isTemporary is PATH:OPTIONS (systemd.exec(5), TemporaryFileSystem=).
+// isTemporary accepts PATH:OPTIONS (systemd.exec(5), TemporaryFileSystem=).
 func isTemporary(v *value, _ string) {
 	for _, parts := range v.tuples() {
 		v.absolute(parts[0])
 	}
 }
 
-// isImages is images with mount options, and if the argument says so with a place
+// isImages accepts images with mount options and, depending on the argument, a mount point
 // (systemd.exec(5), MountImages= and ExtensionImages=).
 func isImages(v *value, _ string) {
 	for _, parts := range v.tuples() {
@@ -270,7 +270,7 @@ func isImages(v *value, _ string) {
 
 var partitions = []string{"root", "usr", "home", "srv", "esp", "xbootldr", "tmp", "var", "swap", "root-verity", "usr-verity", "root-verity-sig", "usr-verity-sig"}
 
-// partitions is mount options: alone, or PARTITION:OPTIONS:PARTITION:OPTIONS.
+// partitions checks mount options: one list, or PARTITION:OPTIONS:PARTITION:OPTIONS.
 func (v *value) partitions(options []string) {
 	if len(options) < 2 {
 		return
@@ -282,7 +282,7 @@ func (v *value) partitions(options []string) {
 	}
 }
 
-// isImageOptions is mount options of the image that is the root directory.
+// isImageOptions accepts mount options of the image that is the root directory.
 func isImageOptions(v *value, _ string) {
 	for _, parts := range v.tuples() {
 		if len(parts) > 2 {
@@ -301,7 +301,7 @@ var policyFlags = []string{
 	"read-only-off", "read-only-on", "growfs-off", "growfs-on",
 }
 
-// isImagePolicy is systemd.image-policy(7): PARTITION=FLAG+FLAG between colons.
+// isImagePolicy accepts systemd.image-policy(7): PARTITION=FLAG+FLAG between colons.
 func isImagePolicy(v *value, _ string) {
 	if slices.Contains([]string{"*", "-", "~"}, v.text) {
 		return
@@ -314,12 +314,12 @@ func isImagePolicy(v *value, _ string) {
 		}
 		unknown := slices.ContainsFunc(strings.Split(flags, "+"), func(flag string) bool { return !slices.Contains(policyFlags, flag) })
 		if name != "" && !slices.Contains(partitions, name) || unknown {
-			v.since(262, 257) // which ignores what it does not know
+			v.since(262, 257) // 257 ignores unknown partitions and flags
 		}
 	}
 }
 
-// isRootHash is hexadecimal digits or a file with them; a signature is base64.
+// isRootHash accepts hexadecimal digits or a file with them; for a signature, base64.
 func isRootHash(v *value, _ string) {
 	if path.IsAbs(v.text) {
 		return
@@ -337,7 +337,7 @@ func isRootHash(v *value, _ string) {
 	}
 }
 
-// isOpenFile is PATH:NAME:OPTIONS (systemd.service(5)).
+// isOpenFile accepts PATH:NAME:OPTIONS (systemd.service(5)).
 func isOpenFile(v *value, _ string) {
 	parts, err := unitfile.Split(v.text, ":", unitfile.EachSeparator|unitfile.CEscapes)
 	switch {
@@ -362,7 +362,7 @@ func isOpenFile(v *value, _ string) {
 	}
 }
 
-// device notes what is wrong with a device's path.
+// device adds the mistakes of a device's path.
 func (v *value) device(part string) bool {
 	name, ok := v.expand(strings.TrimPrefix(part, "-"))
 	if name = v.belowRoot(name); ok && (name == "" || slices.Contains(strings.Split(name, "/"), "..")) {
@@ -372,7 +372,7 @@ func (v *value) device(part string) bool {
 	return ok
 }
 
-// isDeviceRule is a device, and a weight, a rate or a time
+// isDeviceRule accepts a device, and a weight, a rate or a time
 // (systemd.resource-control(5)).
 func isDeviceRule(v *value, _ string) {
 	name, rest, ok, err := unitfile.Next(v.text, unitfile.Blanks, unitfile.Unquote)
@@ -400,7 +400,7 @@ func isDeviceRule(v *value, _ string) {
 	}
 }
 
-// thousands reads a size whose units are to the base of 1000.
+// thousands parses a size whose units are powers of 1000.
 func thousands(text string) (uint64, bool) {
 	n, ok := size(text)
 	if !ok {
@@ -409,7 +409,7 @@ func thousands(text string) (uint64, bool) {
 	return n.Uint64(), true
 }
 
-// isDeviceAllow is a device or group of them, and r, w and m
+// isDeviceAllow accepts a device or group of them, and r, w and m
 // (systemd.resource-control(5)).
 func isDeviceAllow(v *value, _ string) {
 	name, rights, ok, err := unitfile.Next(v.text, unitfile.Blanks, unitfile.Unquote)

@@ -10,7 +10,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/suite"
 )
 
-// A probe is a line of a unit file, in a unit that is good without it.
+// A probe is a line of a unit file. The rest of the unit has no mistake.
 type probe struct{ section, name, value string }
 
 func (p probe) String() string { return fmt.Sprintf("[%s] %s=%s", p.section, p.name, p.value) }
@@ -28,7 +28,7 @@ func readProbes(t *testing.T) []probe {
 			continue
 		}
 		if len(fields) != 3 {
-			t.Fatalf("%q is no probe", line)
+			t.Fatalf("%q is not a probe: want three fields", line)
 		}
 		all = append(all, probe{fields[0], fields[1], fields[2]})
 	}
@@ -37,12 +37,12 @@ func readProbes(t *testing.T) []probe {
 
 var unitTypes = map[string]string{"Unit": "service", "Service": "service", "Socket": "socket", "Timer": "timer", "Path": "path"}
 
-// complaint is what is wrong with a probe in a version of systemd, or "".
+// complaint returns our findings for a probe in a version of systemd, or "".
 func (p probe) complaint(version int) string {
 	var all []string
 	for _, f := range Check("probe."+unitTypes[p.section], p.section, p.name, p.value) {
 		switch {
-		case f.Effect == Dropped: // without a word of systemd's
+		case f.Effect == Dropped: // systemd reports nothing
 		case f.Is != "":
 			all = append(all, fmt.Sprintf("%q %s", f.Part, f.Is))
 		case f.Since > version:
@@ -54,17 +54,17 @@ func (p probe) complaint(version int) string {
 	return strings.Join(all, "; ")
 }
 
-// Our verdict on each probe is systemd's, in each of its versions.
+// The findings for each probe agree with systemd's, in each of its versions.
 func TestSystemdAgrees(t *testing.T) {
 	probes := readProbes(t)
-	newer := make([]bool, len(probes)) // a newer version complains
+	newer := make([]bool, len(probes)) // a newer version reports a mistake
 	for _, root := range suite.All(t) {
 		verdicts := ask(t, root, probes)
 		found, missed, wrong := 0, 0, 0
 		for i, p := range probes {
 			theirs, ours := verdicts[i], p.complaint(root.Version)
 			if strings.Contains(theirs, "Unknown key") {
-				continue // package directives knows
+				continue // package directives checks names
 			}
 			newer[i] = newer[i] || theirs != ""
 			switch {
@@ -72,17 +72,18 @@ func TestSystemdAgrees(t *testing.T) {
 				found++
 			case theirs != "":
 				missed++
-				t.Errorf("systemd %d says of %v: %s\n\tand we take it", root.Version, p, theirs)
+				t.Errorf("systemd %d reports for %v: %s\n\tand we accept it", root.Version, p, theirs)
 			case ours != "" && !newer[i]:
 				wrong++
-				t.Errorf("systemd %d takes %v\n\tand we say: %s", root.Version, p, ours)
+				t.Errorf("systemd %d accepts %v\n\tand we report: %s", root.Version, p, ours)
 			}
 		}
 		t.Logf("systemd %d: %d probes, %d found, %d missed, %d false", root.Version, len(probes), found, missed, wrong)
 	}
 }
 
-// The comparison can fail: a type that takes anything is seen, and one that takes nothing.
+// The negative control: the comparison detects a type that accepts everything, and one that
+// accepts nothing.
 func TestBrokenTypeIsSeen(t *testing.T) {
 	root := suite.All(t)[0]
 	probes := []probe{{"Service", "RestartSec", "5 ticks"}, {"Service", "RestartSec", "5s"}}
@@ -99,12 +100,12 @@ func TestBrokenTypeIsSeen(t *testing.T) {
 			agree = agree && (verdicts[i] != "") == (p.complaint(root.Version) != "")
 		}
 		if agree {
-			t.Errorf("nobody sees a type that %s", name)
+			t.Errorf("the comparison does not detect a type that %s", name)
 		}
 	}
 }
 
-// ask returns what systemd says of each probe's line, "" for nothing.
+// ask returns systemd's message for each probe's line, or "".
 func ask(t *testing.T, root *suite.Root, probes []probe) []string {
 	t.Helper()
 	said := make([]string, len(probes))
@@ -123,7 +124,7 @@ func ask(t *testing.T, root *suite.Root, probes []probe) []string {
 	}
 	for i := range files {
 		for _, s := range all[filepath.Base(files[i])] {
-			// What the machine can't do is no fault of the value.
+			// The machine lacks a feature; the value has no mistake.
 			if s.Line == 2 && !strings.Contains(s.Text, "local system does not support") {
 				said[i] += s.Text
 			}

@@ -10,7 +10,7 @@ import (
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// isEnvironment is a list of variables: assigned, by name, or either
+// isEnvironment accepts a list of variables: assignments, names, or both
 // (systemd.exec(5)).
 func isEnvironment(v *value, _ string) {
 	mode := unitfile.Unquote | unitfile.CEscapes
@@ -36,14 +36,14 @@ func isEnvironment(v *value, _ string) {
 	}
 }
 
-// isStdin is a word, fd:NAME or file:PATH (systemd.exec(5), StandardInput=).
+// isStdin accepts a word, fd:NAME or file:PATH (systemd.exec(5), StandardInput=).
 func isStdin(v *value, set string) { v.stream(set, "file") }
 
-// isStdout is a word, fd:NAME, or file:, append: or truncate: and a path (systemd.exec(5),
+// isStdout accepts a word, fd:NAME, or file:, append: or truncate: and a path (systemd.exec(5),
 // StandardOutput=).
 func isStdout(v *value, set string) { v.stream(set, "file", "append", "truncate") }
 
-// needsMore are words that mean nothing without what is behind their colon.
+// needsMore are words that require a value after a colon.
 var needsMore = map[string]bool{"file": true, "append": true, "truncate": true}
 
 func (v *value) stream(set string, files ...string) {
@@ -73,7 +73,7 @@ func (v *value) stream(set string, files ...string) {
 	}
 }
 
-// decodes reports whether a text is base64; blanks in it do not count.
+// decodes reports whether a text is base64, ignoring blanks.
 func decodes(text string) bool {
 	text = strings.Join(strings.Fields(text), "")
 	_, err := base64.StdEncoding.DecodeString(text)
@@ -86,7 +86,7 @@ func isBase64(v *value, _ string) {
 	}
 }
 
-// isCText is a text with escapes as in C.
+// isCText accepts a text with C's escapes.
 func isCText(v *value, _ string) {
 	words, err := unitfile.Split(v.text, "", unitfile.CEscapes)
 	if err != nil {
@@ -98,7 +98,7 @@ func isCText(v *value, _ string) {
 
 var logField = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
-// isLogFields is a list of FIELD=VALUE (systemd.exec(5), LogExtraFields=).
+// isLogFields accepts a list of FIELD=VALUE (systemd.exec(5), LogExtraFields=).
 func isLogFields(v *value, _ string) {
 	for _, word := range v.words(unitfile.Unquote | unitfile.CEscapes) {
 		text, ok := v.expand(word)
@@ -111,13 +111,13 @@ func isLogFields(v *value, _ string) {
 	}
 }
 
-// isCredentialName is a name of a file in the directory of credentials.
+// isCredentialName reports whether a text can be a file's name in the credentials' directory.
 func isCredentialName(name string) bool {
 	return isFileName(name) && !strings.Contains(name, ":") && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// isCredential is NAME:WHAT (systemd.exec(5), "Credentials"); what it is depends on the
-// argument.
+// isCredential accepts NAME:WHAT (systemd.exec(5), "Credentials"); the form of WHAT depends on
+// the argument.
 func isCredential(v *value, _ string) {
 	name, rest, _ := strings.Cut(v.text, ":")
 	expanded, ok := v.expand(name)
@@ -162,11 +162,11 @@ func isCredential(v *value, _ string) {
 	}
 }
 
-// prefixes are what may stand before a command, each once (systemd.service(5), "Command
+// prefixes may precede a command, each once (systemd.service(5), "Command
 // Lines").
 const prefixes = "@-:+!|"
 
-// A Command is one of a command line's.
+// A Command is one command of a command line.
 type Command struct {
 	// Prefixes are the special characters before the path.
 	Prefixes string
@@ -174,8 +174,8 @@ type Command struct {
 	Args     []string
 }
 
-// Commands splits a command line as systemd does, at ";" too, without replacing
-// specifiers. What could not be read any more is in the error.
+// Commands splits a command line as systemd does, also at ";", without replacing
+// specifiers. If it can't split the rest, it returns an error with the commands before that.
 func Commands(line string) ([]Command, error) {
 	mode := unitfile.Unquote | unitfile.CEscapes | unitfile.Relaxed
 	var all []Command
@@ -216,7 +216,7 @@ func Commands(line string) ([]Command, error) {
 	}
 }
 
-// isCommand is command lines with " ; " between them (systemd.service(5), "Command
+// isCommand accepts command lines with " ; " between them (systemd.service(5), "Command
 // Lines").
 func isCommand(v *value, _ string) {
 	commands, err := Commands(v.text)
@@ -242,7 +242,8 @@ func isCommand(v *value, _ string) {
 	}
 }
 
-// hasUnknownEscape looks for what systemd warns of in a command line: a word "\;" is none.
+// hasUnknownEscape looks for escapes that systemd warns of in a command line. A word "\;" is
+// not one of them.
 func hasUnknownEscape(line string) bool {
 	for more := true; more; {
 		if rest, ok := strings.CutPrefix(line, `\;`); ok && (rest == "" || strings.IndexByte(unitfile.Blanks, rest[0]) >= 0) {

@@ -22,8 +22,8 @@ func isZone(text string) bool {
 	return !strings.HasPrefix(text, "#") && strings.Contains(zonesTable, "\n"+text+"\n")
 }
 
-// timeUnits are those of systemd.time(7), in nanoseconds; a longer one comes before one
-// that it starts with.
+// timeUnits are those of systemd.time(7), in nanoseconds. A unit that begins with another
+// one comes before it.
 var timeUnits = []struct {
 	name string
 	ns   int64
@@ -48,11 +48,11 @@ func unitOf(text string, nanoseconds bool) (ns int64, length int) {
 	return 0, 0
 }
 
-// Infinity is the span "infinity", and any other too long for a Duration.
+// Infinity is the span "infinity", and any other that is too long for a Duration.
 const Infinity = time.Duration(math.MaxInt64)
 
-// Span reads a time span (systemd.time(7)); a number alone is in seconds. Go's durations
-// down to microseconds are some.
+// Span parses a time span (systemd.time(7)); a number without a unit is in seconds. It also
+// parses Go's durations that have whole microseconds.
 func Span(text string) (time.Duration, bool) {
 	ns, ok := span(text, "s")
 	switch {
@@ -64,7 +64,7 @@ func Span(text string) (time.Duration, bool) {
 	return time.Duration(ns.Int64()), true
 }
 
-// span reads a time span (systemd.time(7)) in nanoseconds; a number alone is in the unit.
+// span parses a time span (systemd.time(7)) into nanoseconds; a number alone is in the unit.
 func span(text, unit string) (*big.Int, bool) {
 	text = strings.Trim(text, " \t")
 	if text == "infinity" {
@@ -103,7 +103,7 @@ func span(text, unit string) (*big.Int, bool) {
 	return sum, true
 }
 
-// isSpan is a time span.
+// isSpan accepts a time span.
 func isSpan(v *value, _ string) {
 	unit := "s"
 	if v.kind == "nanoseconds" {
@@ -137,8 +137,8 @@ var (
 	epoch    = regexp.MustCompile(`^@[0-9]+$`)
 )
 
-// field reports whether a text is a list of numbers, ranges and repetitions in a part of
-// a calendar event.
+// field reports whether a text is a valid part of a calendar event: a list of numbers,
+// ranges and repetitions.
 func field(text string, from, to float64, seconds bool) bool {
 	if m := anyEvery.FindStringSubmatch(text); m != nil {
 		return m[1] == "" || strings.Trim(m[1], "0.") != "" && (seconds || !strings.Contains(m[1], "."))
@@ -187,7 +187,7 @@ func isTime(text string) bool {
 	return len(parts) == 2 || field(parts[2], 0, 59.999999, true)
 }
 
-// isCalendar is a calendar event (systemd.time(7), "Calendar Events").
+// isCalendar accepts a calendar event (systemd.time(7), "Calendar Events").
 func isCalendar(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if !ok || calendar(text) {

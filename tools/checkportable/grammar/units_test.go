@@ -10,7 +10,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// No false alarm on the units that come with systemd.
+// There is no finding for the units that come with systemd.
 func TestUnitsOfSystemd(t *testing.T) {
 	for _, root := range suite.All(t) {
 		files, err := filepath.Glob(filepath.Join(root.UnitDir(), "*.*"))

@@ -12,7 +12,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/unitfile"
 )
 
-// Bool reads what systemd.syntax(7) calls a boolean.
+// Bool parses a boolean (systemd.syntax(7)).
 func Bool(text string) (is, ok bool) {
 	switch strings.ToLower(text) {
 	case "1", "yes", "y", "true", "t", "on":
@@ -29,7 +29,7 @@ func isBool(v *value, _ string) {
 	}
 }
 
-// words are a set's, with yes and no for all that mean the same, and no numbers.
+// words returns a set's words, without numbers, and with yes and no for all booleans.
 func words(set string) []string {
 	var all []string
 	for word := range known(set) {
@@ -42,7 +42,7 @@ func words(set string) []string {
 	return all
 }
 
-// suggest says which words there are, or which one was meant.
+// suggest names the word that the user probably meant, or lists all words.
 func suggest(set, text string) string {
 	all := words(set)
 	if near := directives.Nearest(text, all); near != "" {
@@ -57,12 +57,12 @@ func suggest(set, text string) string {
 	case len(all) == 0:
 		return ""
 	case len(all) > 12:
-		return "systemd.directives(7) says where the words are described."
+		return "systemd.directives(7) names the manual page that lists the words."
 	}
 	return "Write one of " + strings.Join(all, ", ") + "."
 }
 
-// takes reports whether a word is one of a set. In a set that has yes, all booleans are.
+// takes reports whether a set has a word. A set with yes has all booleans.
 func (v *value) takes(set, text string) bool {
 	if _, has := known(set)["yes"]; has {
 		if _, ok := Bool(text); ok {
@@ -80,7 +80,7 @@ func (v *value) takes(set, text string) bool {
 	return v.isWord(set, text)
 }
 
-// isOneWord is one of a set.
+// isOneWord accepts one word of a set.
 func isOneWord(v *value, set string) {
 	if v.name == "KillMode" && v.text == "none" {
 		v.discouraged(v.text, "is unsafe: processes stay behind when the unit is stopped", "Write mixed or control-group.")
@@ -92,9 +92,10 @@ func isOneWord(v *value, set string) {
 	v.fault(v.text, "is not one of its words", suggest(set, v.text))
 }
 
-// isList is a list of words of a set, or a boolean alone if the set has one. Of the
-// argument, inverts lets "~" before them all mean all others, plain knows no quotes,
-// folds reads capitals and others alike, and any is content with one word that is known.
+// isList accepts a list of words of a set, or a boolean alone if the set has one. The
+// argument has options: with inverts, "~" before the list means all other words; with plain,
+// quotes are not special; with folds, case does not matter; with any, one known word is
+// enough.
 func isList(v *value, set string) {
 	text := v.text
 	if _, ok := Bool(text); ok && v.takes(set, text) {
@@ -131,7 +132,7 @@ func isList(v *value, set string) {
 	}
 }
 
-// listNumber is what CoredumpFilter= takes besides words (systemd.exec(5)).
+// listNumber matches the numbers that CoredumpFilter= accepts besides words (systemd.exec(5)).
 func (v *value) listNumber(word string) bool {
 	if v.name != "CoredumpFilter" {
 		return false
@@ -140,7 +141,7 @@ func (v *value) listNumber(word string) bool {
 	return err == nil
 }
 
-// isHostname is a word or a boolean, and a host name behind a colon
+// isHostname accepts a word or a boolean, optionally with a colon and a host name
 // (systemd.exec(5), ProtectHostname=).
 func isHostname(v *value, set string) {
 	word, name, has := strings.Cut(v.text, ":")
@@ -158,8 +159,8 @@ func isHostname(v *value, set string) {
 
 var hostname = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 
-// isSystemCalls is system calls and groups of them, each with :ERRNO; "~" before them
-// all means that they are forbidden (systemd.exec(5)).
+// isSystemCalls accepts system calls and groups of them, each optionally with :ERRNO. "~"
+// before the list forbids them (systemd.exec(5)).
 func isSystemCalls(v *value, set string) {
 	list, err := unitfile.Split(strings.TrimPrefix(v.text, "~"), unitfile.Blanks, 0)
 	if err != nil {
@@ -179,7 +180,7 @@ func isSystemCalls(v *value, set string) {
 		case has && v.name == "SystemCallLog":
 			v.fault(word, "is neither a system call nor a group of them", "Write "+name+".")
 		case has && !strings.HasPrefix(v.text, "~"):
-			v.since(252, 247) // where it takes the word for nothing
+			v.since(252, 247) // 247 ignores the word
 			v.fault(word, "has an error number, but the call is allowed", "Remove the number; a line that starts with \"~\" lists the calls that fail.")
 		case has && !v.isErrno(number):
 			v.fault(word, "has no error number after its colon", "Write one as in EPERM, or kill.")
@@ -192,14 +193,14 @@ func (v *value) isErrno(text string) bool {
 	return ok && 0 <= n && n <= 4095 || text == "kill" || v.isWord("SystemCallErrorNumber", strings.ToUpper(text))
 }
 
-// isErrno is a number or name of errno(3), or kill.
+// isErrno accepts a number or name of errno(3), or kill.
 func isErrno(v *value, _ string) {
 	if n, ok := integer(v.text); !v.isErrno(v.text) || ok && n == 0 {
 		v.fault(v.text, "is not an error number", suggest("SystemCallErrorNumber", v.text))
 	}
 }
 
-// isCapabilities is capabilities(7), or all others after "~".
+// isCapabilities accepts capabilities(7), or all others after "~".
 func isCapabilities(v *value, set string) {
 	for _, word := range strings.Fields(strings.TrimPrefix(v.text, "~")) {
 		upper := strings.ToUpper(strings.Trim(word, `"'`))
@@ -212,7 +213,7 @@ func isCapabilities(v *value, set string) {
 
 var secureBits = []string{"keep-caps", "keep-caps-locked", "no-setuid-fixup", "no-setuid-fixup-locked", "noroot", "noroot-locked"}
 
-// isSecureBits is a list of systemd.exec(5)'s words.
+// isSecureBits accepts a list of systemd.exec(5)'s words.
 func isSecureBits(v *value, _ string) {
 	for _, word := range strings.Fields(v.text) {
 		if !slices.Contains(secureBits, word) {
@@ -233,14 +234,14 @@ func (v *value) isSignalName(text string) bool {
 	return !strings.HasPrefix(short, "SIG") && !digits.MatchString(short) && (v.isWord("FinalKillSignal", short) || v.isWord("FinalKillSignal", "SIG"+short))
 }
 
-// isSignal is a name or number of signal(7).
+// isSignal accepts a name or number of signal(7).
 func isSignal(v *value, _ string) {
 	if n, ok := integer(v.text); (!ok || n < 1 || n > 64) && (ok || !v.isSignalName(v.text)) {
 		v.fault(v.text, "is not a signal", suggest("FinalKillSignal", v.text))
 	}
 }
 
-// isExitStatuses is exit statuses by number or name, and signals (systemd.service(5)).
+// isExitStatuses accepts exit statuses by number or name, and signals (systemd.service(5)).
 func isExitStatuses(v *value, set string) {
 	for _, word := range v.words(unitfile.KeepEscapes) {
 		if n, ok := integer(word); (!ok || n < 0 || n > 255) && (ok || !v.isWord(set, word) && !v.isSignalName(word)) {
@@ -249,7 +250,7 @@ func isExitStatuses(v *value, set string) {
 	}
 }
 
-// isFileSystems is names of file systems, or all others after "~".
+// isFileSystems accepts names of file systems, or all others after "~".
 func isFileSystems(v *value, set string) {
 	list, err := unitfile.Split(strings.TrimPrefix(v.text, "~"), unitfile.Blanks, unitfile.Unquote)
 	if err != nil {
@@ -262,7 +263,7 @@ func isFileSystems(v *value, set string) {
 	}
 }
 
-// isReboot is what is handed to reboot(2).
+// isReboot accepts an argument of reboot(2).
 func isReboot(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if ok && (len(text) >= 256 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })) {
@@ -270,7 +271,7 @@ func isReboot(v *value, _ string) {
 	}
 }
 
-// isXAttr is NAME=VALUE of an extended attribute (xattr(7)).
+// isXAttr accepts NAME=VALUE of an extended attribute (xattr(7)).
 func isXAttr(v *value, _ string) {
 	text, ok := v.expand(v.text)
 	if name, _, assigned := strings.Cut(text, "="); ok && (!assigned || !strings.HasPrefix(name, "user.")) {
@@ -278,7 +279,7 @@ func isXAttr(v *value, _ string) {
 	}
 }
 
-// isRegex is a regular expression, or what is not to be shown after "~"
+// isRegex accepts a regular expression, with "~" before one for messages to hide
 // (systemd.exec(5), LogFilterPatterns=).
 func isRegex(v *value, _ string) {
 	if pattern := strings.TrimPrefix(v.text, "~"); pattern == "" {

@@ -26,7 +26,8 @@ type Host struct {
 	// Destination is as ssh(1) takes it, USER@HOST or an alias of ssh_config(5); empty for
 	// this machine.
 	Destination string
-	// Unattended: ssh must not ask for a password, as nobody would know for which host.
+	// Unattended makes ssh fail instead of asking for a password: the user would not know for
+	// which host.
 	Unattended bool
 
 	// become are the words before a command that make its user root.
@@ -38,8 +39,8 @@ type Host struct {
 // effectiveUser is another one in tests.
 var effectiveUser = os.Geteuid
 
-// New returns a host. For this machine it is an error if nothing here can become root; notice is
-// then told how it does.
+// New returns a host. If it is this machine, New fails if no program here can make the user root, and
+// otherwise passes a notice about that program.
 func New(destination string, unattended bool, scratch string, notice func(string)) (*Host, error) {
 	h := &Host{Destination: destination, Unattended: unattended}
 	if destination != "" {
@@ -195,8 +196,8 @@ func terminalNeeded(program string) bool {
 	return program == "sudo" || program == "run0" || program == "ssh"
 }
 
-// Dial connects to an address as the host sees it: through ssh(1)'s -W, so that the service need not listen
-// for anybody but the host itself.
+// Dial connects to an address as the host sees it: through ssh(1)'s -W, so that it suffices if the service
+// listens on the host's loopback interface.
 func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if h.Destination == "" {
 		return new(net.Dialer).DialContext(ctx, network, address)

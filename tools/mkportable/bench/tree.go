@@ -90,7 +90,7 @@ func (b *benchmark) makeTree(ctx context.Context, size treeSize) error {
 		}
 		return encoder.Encode(spec.Entry{Path: name, Type: spec.File, Mode: "0644", Source: path})
 	}
-	// What makes it a portable service.
+	// A portable service needs these files.
 	for name, content := range map[string]string{
 		"/usr/lib/os-release":             "ID=bench\n",
 		header.UnitDir + "/bench.service": "[Service]\nExecStart=/usr/bin/bench\n",
@@ -125,9 +125,8 @@ func vary(bytes int64, random *rand.ChaCha8) int64 {
 	return bytes/2 + int64(random.Uint64()%uint64(bytes+1))
 }
 
-// writeLarge writes a file of which a MiB of every 16 is random and the others say the
-// same. There are no holes: mksquashfs would not read those in a directory, and in an
-// archive it has to.
+// writeLarge writes a file in which one MiB of 16 is random and the others repeat it. There are
+// no holes: mksquashfs would skip them in a directory, but not in an archive.
 func writeLarge(path string, bytes int64, random *rand.ChaCha8) error {
 	file, err := os.Create(path)
 	if err != nil {

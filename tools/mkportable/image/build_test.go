@@ -196,7 +196,7 @@ func TestBuildFailuresLeaveNoOutput(t *testing.T) {
 	}
 }
 
-// A larger file than the pipe holds: mksquashfs is gone, or hangs, while we still write.
+// The file is larger than the pipe's buffer, so mksquashfs ends or hangs while we still write.
 func TestTroubleWhileWriting(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "source")
 	if err := os.WriteFile(source, make([]byte, 4<<20), 0o600); err != nil {
@@ -244,8 +244,8 @@ func TestUnreadableFile(t *testing.T) {
 	expect(t, Build(t.Context(), name, fs), source+": permission denied (from files in //:image)")
 }
 
-// SOURCE_DATE_EPOCH together with a time option is fatal to mksquashfs; TZ, LANG
-// and HOME are nobody's business.
+// mksquashfs fails with SOURCE_DATE_EPOCH and a time option together. TZ, LANG and HOME must
+// not affect it.
 func TestMksquashfsSeesNoEnvironment(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "12345")
 	name, fs := setUp(t, "environment", osRelease, service)
@@ -262,7 +262,7 @@ func TestCancelStopsMksquashfs(t *testing.T) {
 	}
 }
 
-// What can't be meant is refused before anything is written.
+// Wrong settings are errors before anything is written.
 func TestFileSystemCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*FileSystem)
@@ -295,7 +295,7 @@ func TestFileSystemCheck(t *testing.T) {
 	}
 }
 
-// expect wants an error with a text in it, or none for an empty text.
+// expect verifies that an error contains a text, or that there is none if the text is empty.
 func expect(t *testing.T, err error, want string) {
 	t.Helper()
 	if got := fmt.Sprint(err); !strings.Contains(got, cmp.Or(want, "<nil>")) {

@@ -41,7 +41,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// What is wrong with an image is wrong with its manifest, of which nothing is left.
+// A mistake in an image is an error for its manifest too, and no part of the manifest is left.
 func TestListFailuresLeaveNothing(t *testing.T) {
 	for want, entries := range map[string][]spec.Entry{
 		"no unit in":     {osRelease},

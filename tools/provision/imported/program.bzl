@@ -10,8 +10,8 @@ def _imported_program_impl(ctx):
             files = depset([program]),
             runfiles = ctx.runfiles(transitive_files = closure),
         ),
-        # How to start it where the machine has no such loader: see
-        # squashfs_toolchain in bzl/toolchains/squashfs_toolchain.bzl.
+        # squashfs_toolchain (bzl/toolchains/squashfs_toolchain.bzl) starts the program with
+        # these on a machine that lacks the loader.
         OutputGroupInfo(
             libraries = depset(ctx.files.libraries),
             loader = depset([ctx.file.loader]),

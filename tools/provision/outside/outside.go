@@ -12,8 +12,8 @@ import (
 // Variable names the file for the command line. Only tools/bazel sets it, and only for bazel run.
 const Variable = "PROVISION_OUTSIDE"
 
-// Leave asks tools/bazel to start this program again, outside, and says whether it will: the program must then end
-// with exit status 0. Without a closed world there is nothing to leave.
+// Leave asks tools/bazel to start this program again, outside, and reports whether it will: the program must then end
+// with exit status 0. Without a closed world it returns false.
 func Leave() (bool, error) {
 	file := os.Getenv(Variable)
 	if file == "" {
@@ -28,7 +28,7 @@ func Leave() (bool, error) {
 		return false, err
 	}
 	words := []string{"env", "--chdir=" + directory}
-	// What bazel run says of where it was called.
+	// Variables of bazel run with the directories in which it was called.
 	for _, name := range []string{"BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY"} {
 		if value, ok := os.LookupEnv(name); ok {
 			words = append(words, name+"="+value)

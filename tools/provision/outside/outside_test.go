@@ -87,7 +87,7 @@ func TestStays(t *testing.T) {
 	}
 }
 
-// What ends the launcher ends the command.
+// A signal that ends the launcher ends the command too.
 func TestEnds(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		cmd := world(t, `sh -c 'echo ready; exec sleep 1000'`)

@@ -11,7 +11,7 @@ def _canary_impl(ctx):
         executable = ctx.executable._canary,
         arguments = [arguments],
         outputs = [out],
-        # The worst an action can do: it gets all that --action_env has for it.
+        # The worst case: the action gets all variables of --action_env.
         use_default_shell_env = True,
     )
     return [DefaultInfo(files = depset([out]))]

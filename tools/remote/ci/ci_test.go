@@ -22,7 +22,8 @@ import (
 // A mistake is one that must be found: the file with after instead of before.
 type mistake struct{ before, after, finding string }
 
-// check wants no findings in the file that a variable names, and one in it with a mistake.
+// check verifies that the file that a variable names has no findings, and that each mistake in it
+// is found.
 func check(t *testing.T, variable string, findings func(*testing.T, string) []string, mistakes map[string]mistake) {
 	t.Helper()
 	path, err := runfile.Path(variable)

@@ -19,6 +19,6 @@ SERVERS_AVAILABLE = [
     "@remote_nginx//:available",
 ]
 
-# The one build tag of this repository leaves HTTP/2 out of net/http, which gRPC needs.
-# Tags replace that of .bazelrc; this one means nothing else.
+# gRPC needs HTTP/2 in net/http, which .bazelrc leaves out by a build tag. This tag replaces it,
+# and has no other effect.
 WITH_HTTP2 = ["with_http2"]

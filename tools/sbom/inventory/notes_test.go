@@ -70,7 +70,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// What only looks like a program is a file.
+// A file that only resembles a program is an ordinary file.
 func TestNoProgram(t *testing.T) {
 	for name, content := range map[string]string{"empty": "", "short": "\x7fE", "text": "#!/bin/sh\n", "head only": "\x7fELF", "garbage": "\x7fELF" + strings.Repeat("x", 100)} {
 		if got, err := readProgram("/a", write(t, "a", content), nil); got != nil || err != nil {

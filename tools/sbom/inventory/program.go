@@ -180,7 +180,7 @@ func repository(label string) string {
 	return name
 }
 
-// unknown adds a package of a repository that does not say its module. There is one finding
+// unknown adds a package of a repository that does not name its module. There is one finding
 // for each repository.
 func (p *Program) unknown(pkg goPackage, reported bool) {
 	p.Known = false

@@ -24,7 +24,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/verity/pkcs7"
 )
 
-// squashfs is a file that looks like one.
+// squashfs makes a file with a squashfs's magic number and size.
 func squashfs(t *testing.T, size int, seed byte) *os.File {
 	t.Helper()
 	content := make([]byte, size)

@@ -52,7 +52,7 @@ func (i *image) readSignature(r io.ReaderAt) (s signature, err error) {
 }
 
 // SignedIn returns the path of the signed form of an unsigned image: the file of its name in the directory
-// that portable_sign wrote to. The error says what is wrong if it is not that form.
+// that portable_sign wrote to. It fails if the file is not that form.
 func SignedIn(directory, unsigned string) (path string, err error) {
 	path = filepath.Join(directory, filepath.Base(unsigned))
 	there, err := describeFile(path)

@@ -174,8 +174,8 @@ func (t *Table) entries() ([]byte, error) {
 	return all, nil
 }
 
-// Read reads the table of a disk of size bytes. Primary and backup table must be whole and
-// say the same; the error wraps ErrNoTable if there is neither.
+// Read reads the table of a disk of size bytes. Primary and backup table must be intact and
+// equal. The error wraps ErrNoTable if there is neither.
 func Read(r io.ReaderAt, size int64) (*Table, error) {
 	if size < HeadSize+TailSize || size%SectorSize != 0 {
 		return nil, ErrNoTable

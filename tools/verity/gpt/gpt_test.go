@@ -94,7 +94,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// renewed makes the checksums right again, as one would who changes a table on purpose.
+// renewed corrects the checksums, as an attacker would after changing a table.
 func renewed(d disk) {
 	for _, h := range []disk{d[512:1024], d[diskSize-512:]} {
 		entries := binary.LittleEndian.Uint64(h[72:]) * 512

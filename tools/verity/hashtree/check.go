@@ -12,8 +12,8 @@ import (
 // Check compares data with a superblock and tree, and returns those and the root hash that
 // they have. DataSize is what the data can have at most, in bytes.
 //
-// The error says what does not fit: the superblock, a block of the tree, or, if the tree is
-// good, a block of the data. The root hash is for the caller to compare.
+// The error names the mistake: the superblock, a block of the tree or, if the tree is intact, a
+// block of the data. The caller must compare the root hash.
 func Check(ctx context.Context, data io.ReaderAt, dataSize int64, tree io.ReaderAt, treeSize int64) (s *Superblock, root Hash, err error) {
 	block := make([]byte, BlockSize)
 	if treeSize < BlockSize {
@@ -38,7 +38,7 @@ func Check(ctx context.Context, data io.ReaderAt, dataSize int64, tree io.Reader
 	if root, err = s.root(ctx, top); err != nil {
 		return s, root, err
 	}
-	// The tree before the data: what a damaged tree says of that is of no use.
+	// The tree before the data, because a damaged tree can't verify them.
 	for i := len(levels) - 1; i > 0; i-- {
 		if err := s.compare(ctx, section(levels[i-1]), levels[i-1].size, section(levels[i]), "hash tree: level "+fmt.Sprint(i-1)); err != nil {
 			return s, root, err

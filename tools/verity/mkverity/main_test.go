@@ -19,7 +19,7 @@ import (
 	"example.org/portable-walkthrough-go/tools/verity/smalldisk"
 )
 
-// squashfs writes a file that looks like one.
+// squashfs writes a file with a squashfs's magic number and size.
 func squashfs(t *testing.T, size int) (path string) {
 	t.Helper()
 	content := make([]byte, size)
@@ -35,7 +35,7 @@ func squashfs(t *testing.T, size int) (path string) {
 func TestOutputs(t *testing.T) {
 	from, to := squashfs(t, 1<<20), t.TempDir()
 	image, roothash, manifest := filepath.Join(to, "a.raw"), filepath.Join(to, "a.roothash"), filepath.Join(to, "a.json")
-	// What a Bazel without a sandbox leaves.
+	// A Bazel without a sandbox may leave such files.
 	if err := os.WriteFile(image+".partial", make([]byte, 10<<20), 0o400); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Whoever makes it where, when and with how many processors: the image has the same bytes.
+// The image has the same bytes, whatever the user, the place, the time and the number of processors.
 func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 	from := squashfs(t, 5<<20)
 	makeImage := func(t *testing.T, from string, prepare func(*exec.Cmd)) []byte {
@@ -181,7 +181,7 @@ func TestSameBytesWhateverTheCircumstances(t *testing.T) {
 	}
 }
 
-// empty wants so many files in a directory.
+// empty verifies the number of files in a directory.
 func empty(t *testing.T, directory string, want int) {
 	t.Helper()
 	if left, err := os.ReadDir(directory); err != nil || len(left) != want {

@@ -1,5 +1,5 @@
-// Package others holds images and signatures against programs that are not ours:
-// veritysetup, sfdisk, systemd-dissect and OpenSSL, of Debian's packages.
+// Package others verifies images and signatures with programs of other projects:
+// veritysetup, sfdisk, systemd-dissect and OpenSSL, from Debian's packages.
 package others
 
 import (
@@ -77,7 +77,7 @@ func (b *bench) run(t *testing.T, program string, arguments ...string) (said str
 	return string(out), err
 }
 
-// good wants a program to succeed.
+// good verifies that a program succeeds.
 func (b *bench) good(t *testing.T, program string, arguments ...string) string {
 	t.Helper()
 	said, err := b.run(t, program, arguments...)
@@ -87,11 +87,11 @@ func (b *bench) good(t *testing.T, program string, arguments ...string) string {
 	return said
 }
 
-// bad wants it to fail.
+// bad verifies that it fails.
 func (b *bench) bad(t *testing.T, program string, arguments ...string) {
 	t.Helper()
 	if said, err := b.run(t, program, arguments...); err == nil {
-		t.Errorf("%s is content: %s", filepath.Base(program), said)
+		t.Errorf("%s accepts it: %s", filepath.Base(program), said)
 	}
 }
 
@@ -106,7 +106,7 @@ func (b *bench) sign(t *testing.T, arguments ...string) (directory string) {
 	return directory
 }
 
-// changed is a copy of an image, with a bit flipped.
+// changed returns a copy of an image, with a bit flipped.
 func changed(t *testing.T, image string, at int64) (path string) {
 	t.Helper()
 	content, err := os.ReadFile(image)
@@ -217,7 +217,7 @@ func TestSigned(t *testing.T) {
 	}
 }
 
-// same wants two files to have the same bytes.
+// same verifies that two files have the same bytes.
 func same(t *testing.T, a, b string) {
 	t.Helper()
 	one, err := os.ReadFile(a)

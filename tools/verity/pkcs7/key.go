@@ -64,7 +64,7 @@ func ParseKey(file []byte, passphrase func() ([]byte, error)) (crypto.Signer, er
 		key, err := parse(kind, der)
 		switch {
 		case err != nil && (old || kind != block.Type):
-			// What a wrong passphrase opens has the right padding once in 256 times.
+			// One of 256 wrong passphrases gives the right padding.
 			return nil, ErrPassphrase
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", kind, err)

@@ -15,7 +15,7 @@ import (
 	"hash"
 )
 
-// What encrypts keys: RFC 8018, appendices A and B.
+// Algorithms that encrypt keys: RFC 8018, appendices A and B.
 var (
 	oidPBES2  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
 	oidPBKDF2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}

@@ -90,8 +90,8 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
-// harmless bytes say how the signature was made, but have no part in it: versions, the list
-// of digests, and the algorithms' parameters.
+// harmless reports whether a byte is not a part of the signature, but describes it: versions, the
+// list of digests, and the algorithms' parameters.
 func harmless(der []byte, i int) bool {
 	var outer contentInfo
 	var data signedData
@@ -175,8 +175,8 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
-// encrypted makes what `openssl genpkey -aes-256-cbc` makes. That OpenSSL's own files are
-// read is for //tools/verity/others to show.
+// encrypted makes the same as `openssl genpkey -aes-256-cbc`. //tools/verity/others tests
+// OpenSSL's own files.
 func encrypted(t *testing.T, der []byte, passphrase string) []byte {
 	t.Helper()
 	// The form is OpenSSL's.

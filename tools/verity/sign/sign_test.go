@@ -112,7 +112,7 @@ func (p place) run(ctx context.Context, arguments ...string) (out string, err er
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), asSign+"=1", "BUILD_WORKING_DIRECTORY="+p.directory,
 		fmt.Sprintf("%s=[%q,%q]", imagesVariable, p.path("unsigned/one.raw"), p.path("unsigned/two.raw")))
-	// No terminal, whoever runs the test.
+	// Without a terminal, even if the user's test has one.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	b, err := cmd.CombinedOutput()
 	return string(b), err
@@ -195,8 +195,8 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
-// Paths of secrets may be in the environment, where bazel run does not print them. Flags come
-// first, and what only signing takes does not disturb --verify.
+// Paths of secrets may be in the environment, where bazel run does not print them. Flags take
+// precedence, and variables for signing do not affect --verify.
 func TestEnvironment(t *testing.T) {
 	p := newPlace(t)
 	t.Setenv("SIGN_KEY", "encrypted.pem")
@@ -219,8 +219,8 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// What is wrong is said by naming the flag or the image, and nothing is left; neither is
-// any secret printed, nor where one is.
+// An error names the flag or the image, and no file is left. It contains neither a secret nor the
+// path of one.
 func TestRefusals(t *testing.T) {
 	p := newPlace(t)
 	key, certificate, into := "--key=key.pem", "--certificate=cert.pem", "--into=signed"
@@ -306,7 +306,7 @@ func TestPassphraseFile(t *testing.T) {
 	}
 }
 
-// terminal is a new one: what a person has in hand, and the program's end.
+// terminal returns both ends of a new terminal: the user's, and the program's.
 func terminal(t *testing.T) (hand, program *os.File) {
 	t.Helper()
 	hand, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

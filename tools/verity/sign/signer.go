@@ -96,7 +96,7 @@ func (c *command) askToken(ctx context.Context, certificate *x509.Certificate, c
 	cmd.Stdin, cmd.Stderr, cmd.ExtraFiles = bytes.NewReader(content), os.Stderr, files
 	answer, err := cmd.Output()
 	if err == nil && len(answer) == 0 {
-		// It says what is wrong, and may still end with 0.
+		// It prints the error, but its exit status may be 0.
 		err = errors.New("it made no signature")
 	}
 	if err != nil {
@@ -122,7 +122,7 @@ func prompt(ctx context.Context, question string) (answer []byte, err error) {
 		return nil, errors.New("it is encrypted, but there is no terminal to ask for the passphrase; give --passphrase-file")
 	}
 	defer terminal.Close()
-	// stty(1) is everywhere and knows each system's terminals.
+	// Every system has stty(1), which supports its terminals.
 	echo := func(ctx context.Context, flag string) error {
 		cmd := exec.CommandContext(ctx, "stty", flag)
 		cmd.Stdin = terminal

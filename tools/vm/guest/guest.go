@@ -1,6 +1,6 @@
-// Package guest is for Go tests that run inside a virtual machine, by the rules vm_test and
-// portable_test: where their files are, and what they can ask of the program that started
-// the machine. The test runs as root, beside systemd as PID 1, and may do what it likes.
+// Package guest is for Go tests that the rules vm_test and portable_test run inside a virtual
+// machine. It has the paths of their files, and requests to the program that started the
+// machine. The test runs as root, beside systemd as PID 1, and may change everything.
 //
 //	func TestSurvivesAReboot(t *testing.T) {
 //		// … use guest.Files + "/hello.raw", write to the disk guest.Disk("state") …
@@ -40,8 +40,8 @@ func Staged(t *testing.T) string {
 }
 
 // RebootInto asks for a reboot when the tests of this boot have passed. The next boot
-// runs the tests that the pattern run names, and [Staged] returns value there. Of the
-// machine's files only what is on the disk "state" is kept: all else lies in memory.
+// runs the tests that match the pattern run, and [Staged] returns value there. Only files
+// on the disk "state" survive: all others are in memory.
 func RebootInto(t *testing.T, run, value string) {
 	t.Helper()
 	b, err := json.Marshal(protocol.Stage{Run: run, Value: value})
@@ -53,9 +53,9 @@ func RebootInto(t *testing.T, run, value string) {
 	}
 }
 
-// CutPower asks for the machine to be killed now, as by a power cut, and for the tests that
-// the pattern run names to be run after another boot. The caller has some milliseconds
-// left, in which it should wait. What was not yet on a disk is lost.
+// CutPower asks for a power cut: the machine is killed and booted again, and then runs the
+// tests that match the pattern run. The kill takes some milliseconds, in which the caller
+// should wait. Data that are not on a disk yet are lost.
 func CutPower(t *testing.T, run, value string) {
 	t.Helper()
 	send(t, protocol.Record{Event: protocol.PowerCutEvent, Next: &protocol.Stage{Run: run, Value: value}})

@@ -1,6 +1,6 @@
-// Package protocol is what //tools/vm's two sides say to each other. The machine's second
-// serial port carries lines: the text that a test prints, and records, which are JSON
-// after [recordPrefix]. The kernel's command line carries an [Order] the other way.
+// Package protocol has the messages between //tools/vm and the program in the machine. The
+// machine's second serial port carries lines: the text that a test prints, and records, which
+// are JSON after [recordPrefix]. The kernel's command line carries an [Order] to the machine.
 package protocol
 
 import (
@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// NextFile, in the machine, is read when the tests have passed: a [Stage], for which the
-// machine is then rebooted.
+// NextFile is a file in the machine that the program there reads when the tests have passed: a
+// [Stage], for which it reboots the machine.
 const NextFile = "/run/vm/next"
 
 // Environment variables of the test.
@@ -72,18 +72,18 @@ type Order struct {
 	Boot int `json:"boot"`
 	// Port is the second serial port's device.
 	Port string `json:"port"`
-	// Seconds is how long the test may take.
+	// Seconds is the test's time limit.
 	Seconds int `json:"seconds"`
-	// Stage is what to run of the last program. The programs before it run in the first
-	// boot only, and whole.
+	// Stage selects the tests of the last program. The programs before it run completely, in
+	// the first boot only.
 	Stage Stage `json:"stage"`
-	// Only is a pattern that replaces all others, where somebody asks for some tests.
+	// Only is a pattern that replaces all others, if the user asks for some tests.
 	Only string `json:"only,omitempty"`
 }
 
 const orderPrefix = "vm.order="
 
-// Line returns the record as it is sent.
+// Line returns the record's line.
 func (r Record) Line() string {
 	b, err := json.Marshal(r)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package realservices has images of other projects' services, as Debian packages them.
+// Package realservices tests images of other projects' services, as Debian packages them.
 package realservices
 
 import (
@@ -18,9 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite findings.golden: bazel run //tools/vm/realservices:realservices_test -- -update")
 
-// TestFindings compares what the checks find with findings.golden, whose errors the test
-// in the virtual machine shows to be true. Without notes, lines and texts, so that a package's
-// next revision changes nothing here. A service without a finding has a line of its own.
+// TestFindings compares the checks' findings with findings.golden. The test in the virtual
+// machine shows that its errors are real. The file has no notes, lines and texts, so that it
+// does not change with a package's next revision. A service without findings has a line, too.
 func TestFindings(t *testing.T) {
 	var lines []string
 	for _, name := range strings.Fields(os.Getenv("REPORTS")) {
@@ -65,6 +65,6 @@ func TestFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the checks find\n%s\nfindings.golden says\n%s\nIf that is meant: %s", got, want, flag.Lookup("update").Usage)
+		t.Errorf("the checks find\n%s\nfindings.golden has\n%s\nIf the change is right: %s", got, want, flag.Lookup("update").Usage)
 	}
 }

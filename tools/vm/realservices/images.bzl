@@ -35,7 +35,7 @@ def _image(name, target, allow = {}, drop_ins = [], files = {}, without = []):
         testonly = True,
         allow = allow,
         binaries = {"/" + path: _PACKAGES + path for path in paths.programs if path not in without},
-        # Most of a machine's time goes into reading the programs.
+        # A machine spends most of its time on reading the programs.
         compression_level = 1,
         files = {"/" + path: _PACKAGES + path for path in paths.files} |
                 {path: "config/" + file for path, file in SERVICES[name].config.items()} |

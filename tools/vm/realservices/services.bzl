@@ -2,7 +2,7 @@
 
 visibility(["//tools/vm/..."])
 
-# All are of this suite, and run on a machine that has it too.
+# All packages are from this suite, and run on a machine with it.
 SUITE = "trixie"
 
 _LIBRARIES = "usr/lib/x86_64-linux-gnu/"
@@ -174,8 +174,8 @@ SERVICES = {
     ),
 }
 
-# What every program of the C library needs: the library, and its loader where programs
-# look for it.
+# Every program that uses the C library needs the library, and its loader at the path that
+# programs contain.
 _LOADER = _LIBRARIES + "ld-linux-x86-64.so.2"
 _C_LIBRARY = _LIBRARIES + "libc.so.6"
 SYMLINKS = {

@@ -34,7 +34,7 @@ func sample(config, loadavg string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	// Over 1, 5 and 15 minutes; proc_loadavg(5) tells of more.
+	// Over 1, 5 and 15 minutes; proc_loadavg(5) has more fields.
 	averages := strings.Fields(string(content))
 	if len(averages) < 3 {
 		return fmt.Errorf("%s: %q is no load average", loadavg, content)

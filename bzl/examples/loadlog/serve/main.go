@@ -1,4 +1,4 @@
-// Loadlog tells everybody who connects to its socket the samples taken so far.
+// Loadlog writes the samples taken so far to every client of its socket.
 package main
 
 import (

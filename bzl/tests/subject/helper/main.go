@@ -1,4 +1,4 @@
-// Helper tells what its runfiles hold: in an image they lie beside it.
+// Helper prints the path and the content of one of its runfiles. In an image they lie beside it.
 package main
 
 import (

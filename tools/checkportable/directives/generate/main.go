@@ -1,13 +1,14 @@
-// Generate writes the tables of package directives from systemd itself: what its
-// parser accepts (systemd --dump-configuration-items), since when (the manual's
-// "Added in version"), which units it brings, and what the profiles of portable
-// services set; and for package grammar, which words systemd takes. Facts only; no text is taken over.
+// Generate writes the tables of package directives from systemd itself: the directives
+// that its parser accepts (systemd --dump-configuration-items), their first versions (the
+// manual's "Added in version"), the units that come with it, and the settings of portable
+// services' profiles. For package grammar it writes the words that systemd accepts. It
+// takes facts only, and copies no text.
 //
 //	bazel run //tools/checkportable/directives/generate -- NEWEST [OLDER...]
 //
 // Each argument is a directory with Debian's package systemd and its
-// dependencies unpacked, manuals and all (dpkg-deb -x), for this machine's
-// architecture. From older ones come the directives that the newest no longer knows.
+// dependencies unpacked (dpkg-deb -x), including manuals, for this machine's
+// architecture. The older ones have directives that the newest has dropped.
 package main
 
 import (
@@ -118,7 +119,7 @@ func join(versions []int) string {
 	return strings.Join(all, ", ")
 }
 
-// dump asks systemd for its directives.
+// dump returns the directives that systemd lists.
 func dump(ctx context.Context, root *suite.Root) ([]item, error) {
 	said, err := root.Command(ctx, "usr/lib/systemd/systemd", "--dump-configuration-items").Output()
 	if err != nil {
@@ -131,7 +132,7 @@ func dump(ctx context.Context, root *suite.Root) ([]item, error) {
 	return items, nil
 }
 
-// directives are the table's lines, sorted.
+// directives returns the table's lines, sorted.
 func directives(versions []int, dumps [][]item, since map[string]int) []string {
 	oldest := slices.Min(versions)
 	first, last, newest := map[string]int{}, map[string]int{}, map[string]item{}
@@ -152,8 +153,8 @@ func directives(versions []int, dumps [][]item, since map[string]int) []string {
 		if is, ok := corrections[i.name]; ok {
 			added = is
 		}
-		// A name may be older or newer in one section than in another, and a manual's version
-		// is that of all names of its paragraph: the dumps know.
+		// A name may be older or newer in one section than in another, and a manual has one
+		// version for all names of a paragraph. The dumps are right.
 		if added > first[key] || added <= before(first[key], versions) && first[key] > oldest {
 			added = first[key]
 		}
@@ -170,7 +171,7 @@ func directives(versions []int, dumps [][]item, since map[string]int) []string {
 	return lines
 }
 
-// before is the newest of the versions that are older than one; 0 if none is.
+// before returns the newest of the versions that are older than one; 0 if none is.
 func before(version int, versions []int) int {
 	newest := 0
 	for _, other := range versions {
@@ -181,7 +182,7 @@ func before(version int, versions []int) int {
 	return newest
 }
 
-// corrections are versions that the manual does not tell: systemd's NEWS does.
+// corrections are versions from systemd's NEWS that the manual lacks.
 var corrections = map[string]int{"ExtensionImages": 248}
 
 func number(version int) string {
@@ -196,8 +197,8 @@ var (
 	addedPattern = regexp.MustCompile(`^Added in version ([0-9]+)`)
 )
 
-// manuals tells which directives the manuals describe, and since which version
-// each is there; 0 where they say nothing.
+// manuals returns the directives that the manuals describe, with the first version of
+// each; 0 if the manuals do not state it.
 func manuals(root string) (map[string]int, error) {
 	since := map[string]int{}
 	for _, page := range []string{"unit", "service", "socket", "timer", "path", "mount", "automount", "swap", "slice", "scope", "exec", "kill", "resource-control"} {
@@ -214,7 +215,7 @@ func manuals(root string) (map[string]int, error) {
 	return since, nil
 }
 
-// manual reads one page: a term is one or more names in italics, alone on a line
+// manual parses one page: a term is one or more names in italics, alone on a line
 // after ".PP", and its description ends with the version.
 func manual(page io.Reader, since map[string]int) error {
 	text, err := gzip.NewReader(page)
@@ -251,7 +252,7 @@ func manual(page io.Reader, since map[string]int) error {
 	return lines.Err()
 }
 
-// unitNames lists the units that one of the systemds brings.
+// unitNames lists the units that come with any of the systemds.
 func unitNames(roots []string) ([]string, error) {
 	var names []string
 	for _, root := range roots {
@@ -273,7 +274,7 @@ func unitNames(roots []string) ([]string, error) {
 	return names, nil
 }
 
-// zoneNames lists the time zones, with those of old names, of zic's source.
+// zoneNames lists the time zones in zic's source, including old names.
 func zoneNames(root string) ([]string, error) {
 	source, err := os.ReadFile(filepath.Join(root, "usr/share/zoneinfo/tzdata.zi"))
 	if err != nil {
@@ -292,7 +293,7 @@ func zoneNames(root string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// profileTable lists what the profiles of portable services set, in their order.
+// profileTable lists the settings of portable services' profiles, in their order.
 func profileTable(root string) (string, error) {
 	files, err := filepath.Glob(filepath.Join(root, "usr/lib/systemd/portable/profile/*/service.conf"))
 	if err == nil && len(files) == 0 {

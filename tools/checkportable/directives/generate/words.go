@@ -17,14 +17,14 @@ import (
 	"example.org/portable-walkthrough-go/tools/suite"
 )
 
-// unitTypes are the units in which a section's directives are asked for.
+// unitTypes are the types of units in which systemd reads a section's directives.
 var unitTypes = map[string]string{"Service": "service", "Socket": "socket", "Timer": "timer", "Path": "path", "Unit": "target"}
 
-// words asks each systemd which words it takes where a directive's value is one of a set
-// of words, and which directives may be empty. What is asked are all texts in systemd's
-// own files that can be a word, so nothing is known beforehand.
+// words asks each systemd which words it accepts for directives whose value is one of a set
+// of words, and which directives may be empty. It tries all texts in systemd's own files
+// that can be words, so it needs no list of them.
 func words(ctx context.Context, roots []*suite.Root, items [][]item) (string, error) {
-	known := map[[2]string][]int{} // set and word: the versions that take it
+	known := map[[2]string][]int{} // set and word: the versions that accept it
 	asked := map[string][]int{}    // set: the versions that have it
 	texts, err := candidates(roots)
 	if err != nil {
@@ -56,7 +56,7 @@ func words(ctx context.Context, roots []*suite.Root, items [][]item) (string, er
 				return "", err
 			}
 			for _, text := range taken {
-				// Of file systems it takes any name, and booleans have many spellings.
+				// It accepts any name of a file system, and booleans have many spellings.
 				_, isBool := grammar.Bool(text)
 				if (set != "RestrictFileSystems" || strings.HasPrefix(text, "@")) && (!isBool || slices.Contains([]string{"yes", "no", "0", "1"}, text)) {
 					add(set, text)
@@ -82,7 +82,7 @@ func words(ctx context.Context, roots []*suite.Root, items [][]item) (string, er
 			}
 		}
 	}
-	// Of capabilities systemd drops what it does not know, and says nothing.
+	// systemd silently ignores capabilities that it does not know, so asking it shows nothing.
 	for _, text := range texts {
 		if capability.MatchString(text) {
 			key := [2]string{"CapabilityBoundingSet", strings.ToUpper(text)}
@@ -103,7 +103,7 @@ func words(ctx context.Context, roots []*suite.Root, items [][]item) (string, er
 	return table.String(), nil
 }
 
-// but is a version, if it is another one.
+// but returns a version, or "" if it is the same as the other one.
 func but(version, than int) string {
 	if version == than {
 		return ""
@@ -117,9 +117,10 @@ var (
 	boundary   = regexp.MustCompile(`[-_@.+]`)
 )
 
-// candidates are what can be a word in the texts of systemd's programs and libraries, and
-// of libseccomp. The linker keeps of two texts only the longer one if it ends like the
-// other: so what follows a separator counts too, and what another version has.
+// candidates returns all texts in systemd's programs and libraries, and in libseccomp, that
+// can be words. If a text is the end of another one, the linker keeps only the longer one.
+// So the part after a separator is a candidate too, and the texts of all versions are
+// candidates for each.
 func candidates(roots []*suite.Root) ([]string, error) {
 	all := map[string]bool{"": true}
 	for n := range 201 {
@@ -155,7 +156,7 @@ func candidates(roots []*suite.Root) ([]string, error) {
 	return slices.Sorted(maps.Keys(all)), nil
 }
 
-// ask lets systemd read a line for each text, and returns those without a complaint.
+// ask makes systemd read a line for each text, and returns the texts that it accepts.
 func ask(ctx context.Context, root *suite.Root, section string, texts []string, line func(string) string) ([]string, error) {
 	const sentinel = "NoSuchDirective=1"
 	dir, err := os.MkdirTemp("", "words")
@@ -186,9 +187,9 @@ func ask(ctx context.Context, root *suite.Root, section string, texts []string, 
 			last = max(last, s.Line)
 		}
 		if last == 0 {
-			return nil, fmt.Errorf("systemd %d says nothing of %s", root.Version, line(texts[0]))
+			return nil, fmt.Errorf("systemd %d reports nothing for %s, not even for %s", root.Version, line(texts[0]), sentinel)
 		}
-		// A line that systemd refuses is the last that it reads.
+		// If systemd refuses the unit for a line, it reads no further.
 		read := min(last-1, len(texts))
 		for at, text := range texts[:read] {
 			if !wrong[at+2] {

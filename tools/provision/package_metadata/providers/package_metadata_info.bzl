@@ -3,7 +3,7 @@
 visibility("public")
 
 PackageMetadataInfo = provider(
-    doc = "What a package is, for tools that list what a program is made of.",
+    doc = "A package's identity, for tools that list the contents of a program.",
     fields = {
         "files": "A depset of the files that `metadata` refers to, and of `metadata`.",
         "metadata": "A JSON file: an object whose `purl` is the package's URL.",

@@ -15,7 +15,7 @@ def _package_metadata_impl(ctx):
 
 _package_metadata = rule(
     implementation = _package_metadata_impl,
-    doc = "Says which package the targets are of that name this one as their metadata.",
+    doc = "Declares the package of all targets that have this target as their metadata.",
     attrs = {
         "purl": attr.string(
             doc = "A package URL, as https://github.com/package-url/purl-spec defines it.",
@@ -26,7 +26,7 @@ _package_metadata = rule(
 )
 
 def package_metadata(name, purl, **kwargs):
-    """Says which package the targets are of that name this one as their metadata.
+    """Declares the package of all targets that have this target as their metadata.
 
     Args:
         name: the target's name.

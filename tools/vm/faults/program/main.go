@@ -1,4 +1,4 @@
-// Program is the service of images with planted faults: it does as its argument says.
+// Program is the service of images with planted faults. Its argument selects its behaviour.
 package main
 
 import (
