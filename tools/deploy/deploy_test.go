@@ -206,6 +206,27 @@ func TestRollsBackByItself(t *testing.T) {
 	}
 }
 
+// A service that systemd had to restart before is not unhealthy for that, but one that it restarts while
+// somebody looks is.
+func TestRestarts(t *testing.T) {
+	r := newRig(t, 257)
+	r.do("attach", r.image("1", units...), "")
+	put := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(r.root, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("restarts", "7\n")
+	two := r.image("2", append(units, "")...)
+	r.do("upgrade", two, "")
+	r.serves(two)
+	put("crashes", "")
+	r.do("upgrade", r.image("3", append(units, "", "")...), "does not come up either")
+	if !strings.Contains(r.said.String(), "rolling back") || !strings.Contains(r.said.String(), "systemctl restart hello.service") {
+		t.Errorf("it says %q", r.said.String())
+	}
+}
+
 // A unit that a version has no more is stopped and disabled, and a new one started; going
 // back restores both. Templates are neither started nor stopped.
 func TestOtherUnits(t *testing.T) {

@@ -171,6 +171,15 @@ probe() {
   done
 }
 
+# count_restarts SERVICES: $restarts is how often systemd has restarted each by itself. It goes on
+# counting if it is asked to restart one that it was about to restart after a failure.
+count_restarts() {
+  restarts=' '
+  for unit in $1; do
+    restarts="$restarts$unit=$(property "$unit" NRestarts) "
+  done
+}
+
 # healthy UNITS: waits until they are up and have stayed so. Else $words is why not.
 healthy() {
   end=$(($(date +%s) + patience)) since=''
@@ -184,6 +193,7 @@ healthy() {
       done <<SHOW
 $(systemctl show --property=ActiveState,SubState,Result,NRestarts,Type,TriggeredBy "$unit")
 SHOW
+      case $restarts in *" $unit=$NRestarts "*) NRestarts=0 ;; esac
       case $ActiveState/$SubState/${Result:-success}/${NRestarts:-0} in
       failed/* | */auto-restart*) ;;
       active/*/success/0) continue ;;
@@ -262,6 +272,7 @@ $(journalctl --no-pager --output=cat --lines=10 --unit="$unit" 2>&1)"
     done
     return 1
   }
+  count_restarts "$services"
 }
 
 # back: to the image before.
@@ -293,6 +304,7 @@ back() {
   try systemctl reset-failed $(plain "$before") $services
   # shellcheck disable=SC2086 # words
   [ -z "$services" ] || try systemctl restart $services || fail "can't start $services again"
+  count_restarts "$services"
   # shellcheck disable=SC2086 # words
   [ -z "$active" ] || try systemctl start $active || fail "can't start $active again"
   # shellcheck disable=SC2086 # words
@@ -339,7 +351,7 @@ INSPECT
 words=''
 
 find_attached
-before=$units started='' disabled='' services='' active='' broken='' instances=''
+before=$units restarts='' started='' disabled='' services='' active='' broken='' instances=''
 if [ -z "$old" ]; then
   undo=away
 else
