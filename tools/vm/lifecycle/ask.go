@@ -32,7 +32,7 @@ func get(url string) (body string, again bool, err error) {
 		return "", true, err
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return "", answer.StatusCode >= 500, fmt.Errorf("status %s, body %.500q", answer.Status, text)
+		return "", answer.StatusCode >= 500, fmt.Errorf("%s, body %.500q", answer.Status, text)
 	}
 	return string(text), false, nil
 }

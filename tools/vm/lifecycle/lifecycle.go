@@ -295,6 +295,8 @@ func (l *life) ask(t *testing.T, address, want string, ask func(address string) 
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s does not answer: %w\n  %w", address, refused, err)
+	case refused != nil && ok:
+		return failure(fmt.Sprintf("%s answers %v", address, refused), l.notGood()...)
 	case refused != nil:
 		return failure(fmt.Sprintf("%s does not answer: %v", address, refused), l.byKind(".service", ".socket")...)
 	case !ok:
@@ -327,7 +329,7 @@ func (l *life) commands(t *testing.T) error {
 			return fmt.Errorf("%s: %w", c.Run, err)
 		}
 		if !ok {
-			return failure(fmt.Sprintf("%s: the output is not as expected, %q ; it prints:\n%s", c.Run, c.Output, said), l.notGood()...)
+			return failure(fmt.Sprintf("%s: the output has no %q; it prints:\n%s", c.Run, c.Output, said), l.notGood()...)
 		}
 	}
 	return nil
@@ -343,11 +345,20 @@ func (l *life) notGood() (names []string) {
 	return names
 }
 
+// known is show of a unit that the plan names, and which must exist.
+func (l *life) known(name string) (unit, error) {
+	u, err := show(name)
+	if err == nil && u["LoadState"] == "not-found" {
+		err = fmt.Errorf("there is no unit %s; the image's are %s", name, strings.Join(l.units, ", "))
+	}
+	return u, err
+}
+
 func (l *life) states(*testing.T) error {
 	for _, name := range slices.Sorted(maps.Keys(l.Units)) {
 		want, active, sub := l.Units[name], "", ""
 		ok, err := eventually(func() (bool, error) {
-			u, err := show(name)
+			u, err := l.known(name)
 			active, sub = u["ActiveState"], u["SubState"]
 			// What is on its way arrives.
 			return err != nil || active == want || active+"/"+sub == want || !strings.HasSuffix(active, "ing"), err
@@ -468,6 +479,9 @@ func worst(said string) string {
 // idle waits until services exit because nobody uses them, and has them start again.
 func (l *life) idle(t *testing.T) error {
 	for _, name := range l.IdleExit {
+		if _, err := l.known(name); err != nil {
+			return err
+		}
 		ok, err := eventually(func() (bool, error) {
 			u, err := show(name)
 			if err == nil && u.broken() {

@@ -8,8 +8,10 @@ package lifecycle
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -60,6 +62,15 @@ func Read(path string) (p Plan, err error) {
 	}
 	if p.Image == "" || len(p.Prefixes) == 0 {
 		return p, fmt.Errorf("%s: no image, or no portable name", path)
+	}
+	wanted := slices.AppendSeq(slices.Collect(maps.Values(p.HTTP)), maps.Values(p.Sockets))
+	for _, c := range p.Commands {
+		wanted = append(wanted, c.Output)
+	}
+	for _, want := range wanted {
+		if _, err := matches("", want); err != nil {
+			return p, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	return p, nil
 }
