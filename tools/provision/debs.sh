@@ -73,7 +73,8 @@ debs_configure() {
 Dir::State "$apt";
 Dir::State::status "$apt/status";
 Dir::Cache "$apt";
-Dir::Cache::pkgcache "";
+// The first call of apt writes it, and the others read it.
+Dir::Cache::pkgcache "pkgcache.bin";
 Dir::Cache::srcpkgcache "";
 Dir::Etc::SourceList "$apt/sources.list";
 Dir::Etc::SourceParts "/dev/null";

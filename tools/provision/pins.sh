@@ -57,5 +57,14 @@ pins_load() {
     build-essential velocity libtruth-java libjarjar-java libproguard-java
     zlib1g-dev
     perl liberror-perl libcurl3t64-gnutls
+    # Java libraries (with what these depend on, 52 packages) that are not on the class path
+    # of Bazel's server, which /usr/bin/bazel sets.
+    libasm-java libcommons-codec-java libcommons-collections3-java libcommons-lang3-java
+    libeclipse-jdt-core-compiler-batch-java libeclipse-jdt-core-java libhttpclient-java
+    libhttpcore-java libjackson2-core-java libjacoco-java libjaxb-api-java libjctools-java
+    libjgit-java libmaven-enforcer-plugin-java libmaven3-core-java libopencensus-java
+    libplexus-utils2-java libslf4j-java
+    # What programs load that gcc compiled with -fsanitize.
+    libasan8 libhwasan0 liblsan0 libtsan2 libubsan1
   )
 }
