@@ -49,7 +49,7 @@ func (u unit) running() bool {
 
 // broken reports whether systemd has given the unit up, or starts it again and again.
 func (u unit) broken() bool {
-	return u["ActiveState"] == "failed" || u["Result"] != "success" && u["Result"] != "" || u["SubState"] == "auto-restart" || u["NRestarts"] != "0" && u["NRestarts"] != ""
+	return u["ActiveState"] == "failed" || u["Result"] != "success" && u["Result"] != "" || strings.HasPrefix(u["SubState"], "auto-restart") || u["NRestarts"] != "0" && u["NRestarts"] != ""
 }
 
 // eventually waits until is returns true, or an error.

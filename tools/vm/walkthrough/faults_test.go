@@ -23,8 +23,8 @@ var changing = []struct {
 	to string
 }{
 	{regexp.MustCompile(`NRestarts=\d+`), "NRestarts=N"},
-	// Between two starts or in one.
-	{regexp.MustCompile(`(active \(running\)|activating \(auto-restart\)), Result=[a-z-]+(, ExecMainStatus=\d+)?`), "starts and ends"},
+	// Between two starts, in one, or after one: each is a state of its own, and some are newer systemds' only.
+	{regexp.MustCompile(`(active \(running\)|(de)?activating \([a-z-]+\)|(inactive|failed) \([a-z]+-before-auto-restart\)), Result=[a-z-]+(, ExecMainStatus=\d+)?`), "starts and ends"},
 }
 
 // TestFaults has portable_test's steps fail, each by the fault that was planted in an
